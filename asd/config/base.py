@@ -1,0 +1,85 @@
+"""The base of all typed configuration, and one-line errors for what does not fit."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from asd.errors import ConfigError
+
+
+class Config(BaseModel):
+    """A frozen set of named values; unknown keys and values out of range are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], prefix: str = "") -> Self:
+        """Build the config from plain values.
+
+        Parameters
+        ----------
+        values : mapping
+            Field names to values; nested configs are nested mappings.
+        prefix : str
+            Put before each key in error messages, for example ``"detector."``.
+
+        Raises
+        ------
+        ConfigError
+            Names each wrong key, what was given and what is valid.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_one_line(cls, error, prefix)) from error
+
+    @classmethod
+    def keys(cls, prefix: str = "") -> list[str]:
+        """Every dotted key that the config understands, in order of declaration."""
+        found: list[str] = []
+        for name, field in cls.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, Config):
+                found += kind.keys(f"{prefix}{name}.")
+            else:
+                found.append(f"{prefix}{name}")
+        return found
+
+    def flat(self, prefix: str = "") -> dict[str, Any]:
+        """The config as dotted keys and plain values, as they are logged to MLflow."""
+        return flatten(self.model_dump(mode="json"), prefix)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys.
+
+    Examples
+    --------
+    >>> flatten({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _one_line(config: type[Config], error: ValidationError, prefix: str) -> str:
+    return "; ".join(_describe(config, problem, prefix) for problem in error.errors())
+
+
+def _describe(config: type[Config], problem: Any, prefix: str) -> str:
+    names = [str(part) for part in problem["loc"] if not isinstance(part, int)]
+    key = prefix + ".".join(names)
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; valid keys are {', '.join(config.keys(prefix))}"
+    if problem["type"] == "missing":
+        return f"{key}: a value is required; give it as -P {key}=..."
+    if not key:
+        return f"{problem['msg'].removeprefix('Value error, ')}"
+    given = problem.get("input")
+    return f"{key}={given!r}: {problem['msg'].removeprefix('Value error, ')}"

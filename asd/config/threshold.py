@@ -1,0 +1,32 @@
+"""Configuration of the decision threshold."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from asd.config.base import Config
+
+ThresholdMethod = Literal["conformal", "mean_std", "quantile", "gamma", "fixed", "best_f1"]
+
+
+class ThresholdConfig(Config):
+    """How the threshold is fitted on held-out scores of normal clips."""
+
+    method: ThresholdMethod = "conformal"
+    """`conformal` keeps a stated false-alarm rate; `mean_std` is mean + k sigma; `quantile` a
+    quantile of the scores; `gamma` the quantile of a fitted gamma distribution (DCASE); `fixed`
+    a number of yours; `best_f1` the best F1 on labelled validation clips."""
+    false_alarm_rate: float = Field(0.05, gt=0, lt=1)
+    """Share of normal clips that may raise an alarm (`conformal`)."""
+    k: float = Field(2.0, ge=0)
+    """Standard deviations above the mean (`mean_std`)."""
+    quantile: float = Field(0.95, gt=0, lt=1)
+    """Quantile of the normal scores (`quantile`, `gamma`)."""
+    value: float | None = None
+    """The threshold itself (`fixed`)."""
+
+    @model_validator(mode="after")
+    def _fixed_needs_value(self) -> "ThresholdConfig":
+        if self.method == "fixed" and self.value is None:
+            raise ValueError("threshold.method=fixed needs threshold.value, the threshold itself")
+        return self

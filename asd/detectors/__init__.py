@@ -1,0 +1,58 @@
+"""Detectors, found by the names of their files.
+
+Listing them imports none of them; a detector's libraries are loaded when it is first asked for.
+"""
+
+import importlib
+import json
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asd.errors import ConfigError, DetectorError
+
+if TYPE_CHECKING:
+    from asd.detectors.base import Detector
+
+
+def names() -> list[str]:
+    """The words that may stand after ``model=``, in alphabetical order."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+
+
+@cache
+def detector_class(name: str) -> "type[Detector[Any]]":
+    """The detector of that name.
+
+    Raises
+    ------
+    ConfigError
+        There is no such detector; the message lists those there are.
+    """
+    from asd.detectors.base import Detector
+
+    if name not in names():
+        raise ConfigError(f"model={name!r}: unknown model; known models are {', '.join(names())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Detector):
+            if value.__module__ == module.__name__:
+                return value
+    raise DetectorError(f"{module.__file__}: defines no subclass of Detector")
+
+
+def load(folder: Path) -> "Detector[Any]":
+    """Read a saved detector of any kind from `folder`.
+
+    Raises
+    ------
+    DetectorError
+        The folder does not hold a saved detector.
+    """
+    try:
+        name = json.loads((folder / "detector.json").read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DetectorError(f"{folder}: not a saved detector ({error})") from error
+    return detector_class(name).load(folder)

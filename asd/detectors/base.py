@@ -1,0 +1,135 @@
+"""The contract that every detector keeps.
+
+A detector is one file ``asd/detectors/<name>.py`` with one public subclass of `Detector`. It is
+found by its file name: nothing else needs to change for it to appear in ``model=<name>``, in
+sweeps and in the contract tests.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asd.config import Config
+from asd.errors import DetectorError, NotEnoughClipsError
+from asd.features.sets import Features, FloatArray
+
+Scores = NDArray[np.float64]
+
+EpochCallback = Callable[[int, Mapping[str, float]], None]
+"""Called once an epoch with its number (from 1) and its metrics."""
+
+
+class DetectorConfig(Config):
+    """Base of the configs that detectors own.
+
+    A search range for sweeps stands beside its field, as
+    ``Field(5, ge=1, json_schema_extra={"search": {"low": 1, "high": 16, "log": True}})`` or
+    ``{"search": {"choices": [...]}}``.
+    """
+
+
+C = TypeVar("C", bound=DetectorConfig)
+
+
+def ignore_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+    """The epoch callback that does nothing."""
+
+
+class Detector(ABC, Generic[C]):
+    """Learns what normal sounds like and scores how far a clip is from it.
+
+    A higher score is more anomalous, always. The constructor only stores; `fit` learns.
+    Attributes that are learned end in an underscore.
+    """
+
+    name: ClassVar[str]
+    """The file's name, the word after ``model=``."""
+    Config: ClassVar[type[DetectorConfig]]
+    """The detector's own configuration class."""
+    min_clips: ClassVar[int] = 2
+    """The least number of training clips."""
+
+    def __init__(self, config: C, seed: int = 0) -> None:
+        self.config = config
+        self.seed = seed
+
+    def fit(self, train: Features, valid: Features, on_epoch: EpochCallback = ignore_epoch) -> Self:
+        """Learn from normal clips.
+
+        Parameters
+        ----------
+        train : Features
+            Normal clips to learn from.
+        valid : Features
+            Normal clips for early stopping; may be empty. Never used to fit anything else.
+        on_epoch : callable
+            Told once an epoch; detectors that are fitted in one step do not call it.
+
+        Raises
+        ------
+        NotEnoughClipsError
+            There are fewer than `min_clips` training clips.
+        """
+        if len(train) < self.min_clips:
+            raise NotEnoughClipsError(
+                f"model={self.name} needs at least {self.min_clips} training clips, got "
+                f"{len(train)}; add recordings or cut shorter clips (clip_seconds)"
+            )
+        self._fit(train, valid, on_epoch)
+        return self
+
+    @abstractmethod
+    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:
+        """Learn; the number of clips has been checked."""
+
+    @abstractmethod
+    def score(self, features: Features) -> Scores:
+        """Anomaly score of each clip, ``(n_clips,)`` float64, higher = more anomalous.
+
+        The score of a clip does not depend on the clips it is scored together with.
+        """
+
+    @abstractmethod
+    def explain(self, features: Features) -> list[FloatArray]:
+        """Which part of each sound is unusual: one ``(n_mels, n_frames_i)`` map a clip, >= 0."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, NDArray[Any]]:
+        """What was learned, as named arrays."""
+
+    @abstractmethod
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take back what `_state` gave."""
+
+    def save(self, folder: Path) -> None:
+        """Write config (JSON) and what was learned (npz) into `folder`; no pickle."""
+        folder.mkdir(parents=True, exist_ok=True)
+        header = {"name": self.name, "seed": self.seed, "config": self.config.model_dump()}
+        (folder / "detector.json").write_text(json.dumps(header, indent=2), encoding="utf-8")
+        np.savez(folder / "arrays.npz", allow_pickle=False, **self._state())
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what `save` wrote.
+
+        Raises
+        ------
+        DetectorError
+            The folder does not hold a saved detector of this kind.
+        """
+        try:
+            header = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
+            with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+                state = {key: arrays[key] for key in arrays.files}
+        except (OSError, ValueError) as error:
+            raise DetectorError(f"{folder}: not a saved detector ({error})") from error
+        if header["name"] != cls.name:
+            raise DetectorError(f"{folder}: holds model={header['name']}, not {cls.name}")
+        detector = cls(cls.Config.parse(header["config"], "detector."), header["seed"])  # type: ignore[arg-type]
+        detector._restore(state)
+        return detector

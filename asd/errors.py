@@ -1,0 +1,43 @@
+"""Every error that a user can cause, and nothing else.
+
+::
+
+    AsdError                  one line for the user, exit code 2
+    ├── ConfigError           a key, value, model or parameter that is not valid
+    ├── DataError             something about files, folders, labels or manifests
+    │   ├── AudioError        one recording cannot be used
+    │   └── NotEnoughClipsError   too few clips for what was asked
+    ├── DetectorError         a detector cannot be fitted, saved or loaded
+    └── TrackingError         the MLflow store, a run or a model cannot be used
+
+The message of each names the file or key, the rule that was broken and the remedy. Any other
+exception is a bug and keeps its traceback.
+"""
+
+
+class AsdError(Exception):
+    """Base of the errors that a user can cause and mend."""
+
+
+class ConfigError(AsdError):
+    """A configuration key, value or parameter is not valid."""
+
+
+class DataError(AsdError):
+    """Files, folders, labels or a manifest cannot be used as they are."""
+
+
+class AudioError(DataError):
+    """One recording cannot be used."""
+
+
+class NotEnoughClipsError(DataError):
+    """There are fewer clips than the operation needs."""
+
+
+class DetectorError(AsdError):
+    """A detector cannot be fitted, saved or loaded."""
+
+
+class TrackingError(AsdError):
+    """The MLflow store, a run or a registered model cannot be used."""
