@@ -1,6 +1,6 @@
 """The base of all typed configuration, and one-line errors for what does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -73,13 +73,18 @@ def _one_line(config: type[Config], error: ValidationError, prefix: str) -> str:
 
 
 def _describe(config: type[Config], problem: Any, prefix: str) -> str:
-    names = [str(part) for part in problem["loc"] if not isinstance(part, int)]
-    key = prefix + ".".join(names)
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem.get("input")
+    key = prefix + ".".join(_field_names(problem["loc"]))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key; valid keys are {', '.join(config.keys(prefix))}"
-    if problem["type"] == "missing":
+    if problem["type"] == "missing" and isinstance(problem["loc"][-1], str):
         return f"{key}: a value is required; give it as -P {key}=..."
-    if not key:
-        return f"{problem['msg'].removeprefix('Value error, ')}"
-    given = problem.get("input")
-    return f"{key}={given!r}: {problem['msg'].removeprefix('Value error, ')}"
+    if not key or isinstance(given, Mapping):
+        return str(message)
+    return f"{key}={given!r}: {message}"
+
+
+def _field_names(location: tuple[str | int, ...]) -> Iterator[str]:
+    """The part of pydantic's location that a user wrote: no list index, no union member."""
+    return (part for part in map(str, location) if part.isidentifier())

@@ -22,7 +22,7 @@ class LogMelConfig(Config):
     """Lower edge of the lowest band in Hz."""
     f_max: float | None = Field(None, gt=0)
     """Upper edge of the highest band in Hz; half the sample rate where not given."""
-    power: Literal[1, 2] = 2
+    power: int = Field(2, ge=1, le=2)
     """1 for magnitude, 2 for energy."""
     scaling: Literal["db", "clip_max"] = "db"
     """`db`: decibels re 1, floor -100 dB (absolute). `clip_max`: decibels below the clip's own

@@ -37,9 +37,10 @@ def detector_class(name: str) -> "type[Detector[Any]]":
         raise ConfigError(f"model={name!r}: unknown model; known models are {', '.join(names())}")
     module = importlib.import_module(f"{__name__}.{name}")
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Detector):
-            if value.__module__ == module.__name__:
-                return value
+        is_detector = isinstance(value, type) and issubclass(value, Detector)
+        if is_detector and value.__module__ == module.__name__:
+            found: type[Detector[Any]] = value
+            return found
     raise DetectorError(f"{module.__file__}: defines no subclass of Detector")
 
 

@@ -111,7 +111,7 @@ class Detector(ABC, Generic[C]):
         folder.mkdir(parents=True, exist_ok=True)
         header = {"name": self.name, "seed": self.seed, "config": self.config.model_dump()}
         (folder / "detector.json").write_text(json.dumps(header, indent=2), encoding="utf-8")
-        np.savez(folder / "arrays.npz", allow_pickle=False, **self._state())
+        self._write_state(folder, self._state())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -124,8 +124,7 @@ class Detector(ABC, Generic[C]):
         """
         try:
             header = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
-            with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-                state = {key: arrays[key] for key in arrays.files}
+            state = cls._read_state(folder)
         except (OSError, ValueError) as error:
             raise DetectorError(f"{folder}: not a saved detector ({error})") from error
         if header["name"] != cls.name:
@@ -133,3 +132,14 @@ class Detector(ABC, Generic[C]):
         detector = cls(cls.Config.parse(header["config"], "detector."), header["seed"])  # type: ignore[arg-type]
         detector._restore(state)
         return detector
+
+    @classmethod
+    def _write_state(cls, folder: Path, state: dict[str, NDArray[Any]]) -> None:
+        """Write named arrays into `folder`; detectors with weights choose another format."""
+        np.savez(folder / "arrays.npz", allow_pickle=False, **state)
+
+    @classmethod
+    def _read_state(cls, folder: Path) -> dict[str, NDArray[Any]]:
+        """Read back what `_write_state` wrote; OSError or ValueError where it cannot."""
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}

@@ -1,0 +1,50 @@
+# `make demo` and `make test` each do all their own set-up on a machine with Python 3.11 to 3.13.
+VENV := .venv
+BIN := $(VENV)/bin
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+.PHONY: help setup demo test lint check format ui bench clean
+
+help:
+	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
+	@echo "make test    the tests"
+	@echo "make check   format, lint, types, import layers, docstrings, tests"
+	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
+	@echo "make bench   speed and memory, written to docs/benchmarks.md"
+
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+setup: $(VENV)/.installed
+	@$(BIN)/python -c "from asd.tracking.store import client; client()"
+
+demo: setup
+	$(IN_VENV) mlflow run . --env-manager local
+
+test: setup
+	$(IN_VENV) pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/interrogate --quiet asd entrypoints
+
+check: lint test
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: setup
+	$(IN_VENV) mlflow ui --port 5000
+
+clean:
+	rm -rf .cache data/demo data/demo-source data/main

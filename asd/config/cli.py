@@ -1,0 +1,115 @@
+"""From a command line and a YAML file to a typed config.
+
+The grammar is the one in which MLflow calls an entry point: ``--key value`` pairs, dotted for
+nested keys. An empty value means "not given", so that a parameter that MLproject declares can
+leave the word to the YAML file.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic_core import PydanticUndefinedType
+
+from asd.config.base import Config, flatten
+from asd.errors import ConfigError
+
+T = TypeVar("T", bound=Config)
+
+HELP_WORDS = {"-h", "--help"}
+
+
+def load(config: type[T], argv: Sequence[str]) -> T:
+    """Build a config: defaults, then the YAML file (``--config``), then the command line.
+
+    Raises
+    ------
+    ConfigError
+        A word is not ``--key value``, a key is unknown, or a value does not fit.
+    """
+    given = {key: value for key, value in _pairs(argv) if value != ""}
+    path = given.pop("config", "")
+    values = _read_yaml(Path(path)) if path else {}
+    return config.parse(_nested([*flatten(values).items(), *given.items()]))
+
+
+def help_text(config: type[Config], program: str) -> str:
+    """The text that ``--help`` prints: every key with its meaning and default."""
+    parser = argparse.ArgumentParser(
+        program, description=config.__doc__, usage="%(prog)s [--key value ...]"
+    )
+    parser.add_argument("--config", metavar="YAML", help="file with any of the keys below")
+    for key, field in _fields(config):
+        default = "required" if field.is_required() else f"default: {_plain(field.default)}"
+        text = " ".join((field.description or "").split())
+        metavar = key.rpartition(".")[2].upper()
+        parser.add_argument(
+            f"--{key}", metavar=metavar, help=f"{text} ({default})".replace("%", "%%")
+        )
+    return parser.format_help()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_plain(part) for part in value)
+    return "" if value is None or isinstance(value, PydanticUndefinedType) else str(value)
+
+
+def _fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    own_first = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)
+    for name in own_first:
+        field = config.model_fields[name]
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Config):
+            yield from _fields(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    words = iter(argv)
+    for word in words:
+        if not word.startswith("--") or word == "--":
+            raise ConfigError(f"{word!r}: expected --key value, as in --features.n_mels 64")
+        key, equals, value = word.removeprefix("--").partition("=")
+        if not equals:
+            try:
+                value = next(words)
+            except StopIteration:
+                raise ConfigError(f"--{key}: a value must follow, as in --{key} VALUE") from None
+        yield key, value
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config={path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"config={path}: not a YAML file ({reason})") from error
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"config={path}: must hold lines of key: value")
+    return values
+
+
+def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Dotted keys as nested mappings; a later pair replaces an earlier one."""
+    root: dict[str, Any] = {}
+    for key, value in pairs:
+        *parents, last = key.split(".")
+        node = root
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"{key}: {parent} is a value, not a group of keys")
+        node[last] = value
+    return root

@@ -1,0 +1,211 @@
+"""What each entry point can be told: one config class a step."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from asd.config.base import Config
+from asd.config.features import LogMelConfig
+from asd.config.threshold import ThresholdConfig
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("write the lower number first, as in -10,10")
+    return pair
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
+Range = Annotated[tuple[float, float], BeforeValidator(_split_commas), AfterValidator(_ordered)]
+Fractions = Annotated[tuple[float, float, float], BeforeValidator(_split_commas)]
+
+DEMO = "demo"
+DEMO_DATA = "data/demo"
+CHAMPION_URI = "models:/asd-detector@champion"
+
+
+class ExtractConfig(Config):
+    """Take the sound out of videos and other recordings."""
+
+    source: str = Field(min_length=1)
+    """Video or audio file, or a folder searched recursively."""
+    output: str = "data/audio"
+    """Folder for the audio files."""
+    format: Literal["mp3", "wav", "flac"] = "mp3"
+    """Format to write; mp3 is written at the highest variable-bit-rate quality."""
+    stream: int = Field(0, ge=0)
+    """Which audio track to take, from 0."""
+    overwrite: bool = False
+    """Write again what is already there."""
+    skip_bad: bool = False
+    """Go on without recordings that cannot be used, and report them."""
+
+
+class CutConfig(Config):
+    """How recordings become a data set of clips."""
+
+    clip_seconds: float = Field(10.0, gt=0, le=3600)
+    """Length of a clip in seconds."""
+    sample_rate: int = Field(16000, ge=1000, le=192000)
+    """Sampling rate of the clips in Hz."""
+    split: Fractions = (0.72, 0.18, 0.10)
+    """Shares of train, validation and test, by recording."""
+    seed: int = Field(42, ge=0)
+    """Seed of everything random."""
+    remainder: Literal["drop", "keep"] = "drop"
+    """What becomes of the last, partial clip of a recording."""
+    channel: int | None = Field(None, ge=0)
+    """One channel to take, from 0; the average of all where not given."""
+    skip_bad: bool = False
+    """Go on without recordings that cannot be used, and report them."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> "CutConfig":
+        if min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-6 or self.split[0] == 0:
+            raise ValueError(
+                f"split={_commas(self.split)}: train,valid,test must be shares that add up to 1, "
+                "train above 0"
+            )
+        return self
+
+
+class PreprocessConfig(CutConfig):
+    """Cut recordings into clips and split them into train, validation and test."""
+
+    source: str = Field(min_length=1)
+    """Recording, or folder of recordings, in any audio or video container."""
+    output: str = ""
+    """Folder of the new data set; data/<name of the source> where not given."""
+    overwrite: bool = False
+    """Replace an existing data set."""
+
+
+class AugmentConfig(Config):
+    """Make copies of clips that are shifted in pitch or overlaid with other sounds."""
+
+    data: str = DEMO_DATA
+    """Folder of the data set to start from."""
+    output: str = ""
+    """Folder of the new data set; <data>-augmented where not given."""
+    pitch: Numbers = ()
+    """Semitones, for example -6,-3,-1,1,3,6."""
+    pitch_method: Literal["resample", "preserve"] = "resample"
+    """`resample` shifts pitch and speed together; `preserve` keeps the length."""
+    noise: str = ""
+    """Folder of sounds to lay over clips, in any audio container."""
+    noise_count: Annotated[int, Field(ge=1)] | Literal["all"] = 20
+    """How many clips get a sound laid over them."""
+    noise_gain_db: Range = (-10.0, 10.0)
+    """Range of the gain of the sound, in dB."""
+    noise_snr_db: Range | None = None
+    """Range of the ratio of clip to sound, in dB, instead of a gain."""
+    noise_label: Literal["anomaly", "normal"] = "anomaly"
+    """What an overlaid clip counts as."""
+    split: Literal["test", "valid", "train", "all"] = "test"
+    """The side of the split that is changed; the rest is carried over."""
+    seed: int = Field(42, ge=0)
+    """Seed of everything random."""
+    overwrite: bool = False
+    """Replace an existing data set."""
+
+
+class FitConfig(Config):
+    """What a detector is fitted with, apart from its own fields."""
+
+    features: LogMelConfig = LogMelConfig()
+    """The log-mel front end."""
+    threshold: ThresholdConfig = ThresholdConfig()
+    """The decision threshold."""
+    seed: int = Field(42, ge=0)
+    """Seed of everything random."""
+
+
+class TrainConfig(FitConfig):
+    """Fit a detector and its threshold on normal sound, and log it as a model."""
+
+    model: str = "knn"
+    """Which detector; an unknown word lists them."""
+    data: str = DEMO_DATA
+    """Folder of the data set; data/demo is made on first use."""
+    detector: dict[str, Any] = Field(default_factory=dict)
+    """The detector's own fields, as detector.<field>; a wrong one lists them."""
+
+
+class EvaluateConfig(Config):
+    """Score the test clips of a data set with a trained model."""
+
+    model_uri: str = ""
+    """Run id, runs:/ or models:/ address; the newest trained model where not given."""
+    data: str = ""
+    """Folder of the data set; the one the model was trained on where not given."""
+    anomalies: str = ""
+    """Folder that gets a copy of each clip judged anomalous."""
+    max_fpr: float = Field(0.1, gt=0, le=1)
+    """Largest false-positive rate that the partial AUC looks at."""
+    seed: int = Field(42, ge=0)
+    """Seed of the bootstrap intervals."""
+
+
+class PromoteConfig(Config):
+    """Make a model the champion when it beats the present one on the same data."""
+
+    model_uri: str = ""
+    """The candidate: run id, runs:/ or models:/ address; the newest trained where not given."""
+    data: str = ""
+    """Folder of the data set to compare on; the one the candidate was trained on if not given."""
+    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
+    """The figure to compare by; higher is better."""
+    min_gain: float = Field(0.0, ge=0)
+    """By how much the candidate has to be better."""
+
+
+class ScoreConfig(Config):
+    """Score recordings of any length, window by window."""
+
+    source: str = Field(min_length=1)
+    """Audio or video file, or a folder of them."""
+    model_uri: str = CHAMPION_URI
+    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
+    output: str = "scores"
+    """Folder for windows.csv and files.csv."""
+    skip_bad: bool = False
+    """Go on without recordings that cannot be used, and report them."""
+
+
+class MainConfig(CutConfig, FitConfig):
+    """From recordings to a champion: all steps as runs below one parent."""
+
+    source: str = DEMO
+    """Recording, folder of recordings, or `demo` for the built-in plant."""
+    models: Words = ("gmm", "knn")
+    """Detectors to compare."""
+    pitch: Numbers = ()
+    """Semitones by which copies of the test clips are shifted."""
+    noise: str = ""
+    """Folder of foreign sounds laid over test clips, as anomalies."""
+    noise_count: int = Field(20, ge=1)
+    """How many test clips get a foreign sound; at most half of the normal ones."""
+    detector: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Fields of single detectors, as detector.<model>.<field>."""
+    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
+    """The figure by which the champion is chosen."""
+    min_gain: float = Field(0.0, ge=0)
+    """By how much a new champion has to be better than the present one."""
+
+    @model_validator(mode="after")
+    def _some_model(self) -> "MainConfig":
+        if not self.models:
+            raise ValueError("models must name at least one detector, as in models=gmm,knn")
+        return self
+
+
+def _commas(values: Iterable[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)

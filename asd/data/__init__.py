@@ -1,0 +1,1 @@
+"""Recordings, clips, manifests, and what is done to them."""

@@ -1,0 +1,110 @@
+"""Cut one recording into clips, however long it is."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asd.data.audio import stream_blocks
+from asd.data.encode import write_wav
+from asd.data.manifest import file_digest
+from asd.errors import AudioError
+
+Samples = NDArray[np.float32]
+Remainder = Literal["drop", "keep"]
+
+MIN_RECORDING_S = 0.1
+"""Least length of a recording in seconds; a frame of a spectrogram is about that long."""
+
+MIN_REMAINDER_S = 0.5
+"""Least length in seconds of a last partial clip that ``remainder=keep`` keeps."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One clip, cut but not yet in its place."""
+
+    file: Path
+    start_s: float
+    duration_s: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a recording was cut into."""
+
+    path: Path
+    """The recording."""
+    pieces: tuple[Piece, ...]
+    """Its clips in order of time."""
+    dropped_s: float
+    """Seconds at its end that fill no clip."""
+    short: bool
+    """It is shorter than one clip."""
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts recordings into WAV files; called with a path, in any process."""
+
+    folder: Path
+    """Where the pieces are put."""
+    size: int
+    """Samples in a clip."""
+    sample_rate: int
+    """Sampling rate of the clips in Hz."""
+    remainder: Remainder
+    """Whether the end that fills no clip is kept."""
+    channel: int | None
+    """Channel to take; the mean of all for None."""
+
+    def __call__(self, path: Path) -> Cut:
+        """Cut one recording.
+
+        Raises
+        ------
+        AudioError
+            It cannot be decoded, is too short, silent, or holds NaN or infinite samples.
+        """
+        prefix = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        pieces: list[Piece] = []
+        dropped = 0
+        blocks = stream_blocks(path, self.sample_rate, self.channel)
+        for number, samples in enumerate(_clips(blocks, self.size)):
+            if number and len(samples) < self._least():
+                dropped = len(samples)
+                continue
+            file = self.folder / f"{prefix}-{number}.wav"
+            # Lossy codecs and resampling overshoot full scale a little; 16 bits cannot.
+            write_wav(file, np.clip(samples, -1.0, 1.0), self.sample_rate)
+            start_s = number * self.size / self.sample_rate
+            pieces.append(Piece(file, start_s, len(samples) / self.sample_rate, file_digest(file)))
+        total_s = sum(piece.duration_s for piece in pieces)
+        if total_s < MIN_RECORDING_S:
+            raise AudioError(
+                f"{path}: holds {total_s:.3f} s of sound, less than the {MIN_RECORDING_S:g} s "
+                "that can be analysed; take the file out"
+            )
+        short = total_s * self.sample_rate < self.size
+        return Cut(path, tuple(pieces), dropped / self.sample_rate, short)
+
+    def _least(self) -> float:
+        """Samples that a clip other than the first must have."""
+        return self.size if self.remainder == "drop" else MIN_REMAINDER_S * self.sample_rate
+
+
+def _clips(blocks: Iterable[Samples], size: int) -> Iterator[Samples]:
+    """Clips of `size` samples without overlap, and last what remains, if anything."""
+    rest: Samples = np.empty(0, np.float32)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        whole = len(rest) // size
+        yield from rest[: whole * size].reshape(whole, size)
+        rest = rest[whole * size :]
+    if len(rest):
+        yield rest

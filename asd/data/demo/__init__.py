@@ -1,0 +1,176 @@
+"""The demo: a small gas-heated plant, synthesised, so that everything runs without recordings."""
+
+import csv
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from asd.data.demo.events import EVENTS, make_event
+from asd.data.demo.faults import FAULTS, SEVERITIES, make_fault
+from asd.data.demo.media import write_m4a, write_mp4
+from asd.data.demo.plant import SAMPLE_RATE, Room, Samples, record, start
+from asd.data.output import whole_folder
+from asd.data.overlay import within_full_scale
+from asd.data.parallel import parallel_map
+from asd.errors import DataError
+
+RECORDINGS = "recordings"
+NOISE = "noise"
+MACHINE = "burner"
+"""The name of the plant in labels.csv."""
+LABELS = "labels.csv"
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demo consists of."""
+
+    recordings: Path
+    """Folder of the videos, with labels.csv."""
+    noise: Path
+    """Folder of foreign sounds."""
+    healthy: int
+    """Videos of the healthy plant."""
+    faulty: int
+    """Videos of the plant with a fault."""
+    sounds: int
+    """Foreign sounds."""
+    seconds: float
+    """Total length of the videos."""
+
+    def lines(self) -> list[str]:
+        """The report as lines for the terminal."""
+        return [
+            f"{self.recordings}: {self.healthy} healthy and {self.faulty} faulty recordings, "
+            f"{self.seconds / 60:.1f} minutes",
+            f"{self.noise}: {self.sounds} foreign sounds",
+        ]
+
+
+@dataclass(frozen=True)
+class _Take:
+    """One file of the demo."""
+
+    name: str
+    seconds: float = 0.0
+    fault: str = ""
+    severity: str = ""
+    event: str = ""
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """Its row of labels.csv."""
+        label = "anomaly" if self.fault else "normal"
+        condition = f"{self.fault}_{self.severity}" if self.fault else ""
+        return Path(self.name).name, label, MACHINE, condition
+
+
+def make_demo(
+    folder: Path,
+    seed: int = 0,
+    *,
+    healthy: int = 30,
+    healthy_s: float = 40.0,
+    takes: int = 2,
+    fault_s: float = 20.0,
+    sounds: int = 3,
+    faults: Sequence[str] = tuple(FAULTS),
+    overwrite: bool = False,
+) -> DemoReport:
+    """Synthesise the recordings of a gas burner, healthy and with faults, and foreign sounds.
+
+    ``recordings/`` gets videos (MP4 with AAC sound) and ``labels.csv`` without a split;
+    ``noise/`` gets sounds as M4A under Japanese names. Each file depends on the seed and its own
+    name only. The folder appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to put the demo.
+    seed : int
+        Seed of everything random.
+    healthy : int
+        Number of recordings of the healthy plant.
+    healthy_s, fault_s : float
+        Length of a recording of the healthy and of the faulty plant in seconds.
+    sounds : int
+        Foreign sounds of each kind.
+    takes : int
+        Number of recordings of each fault in each of the three `SEVERITIES`.
+    faults : sequence of str
+        Which of the `FAULTS`.
+    overwrite : bool
+        Replace what stands at `folder`.
+
+    Raises
+    ------
+    DataError
+        `folder` exists and may not be replaced.
+    """
+    _check(folder, overwrite)
+    well = [_Take(f"{RECORDINGS}/healthy_{i:02d}.mp4", healthy_s) for i in range(1, healthy + 1)]
+    ill = [
+        _Take(f"{RECORDINGS}/{fault}_{severity}_{i}.mp4", fault_s, fault, severity)
+        for fault in faults
+        for severity in SEVERITIES
+        for i in range(1, takes + 1)
+    ]
+    foreign = [
+        _Take(f"{NOISE}/{event}_{i}.m4a", event=event)
+        for event in EVENTS
+        for i in range(1, sounds + 1)
+    ]
+    with whole_folder(folder) as made:
+        (made / RECORDINGS).mkdir()
+        (made / NOISE).mkdir()
+        parallel_map(partial(_make, made, seed), [*well, *ill, *foreign], desc="demo")
+        _write_labels(made / RECORDINGS / LABELS, [*well, *ill])
+    return DemoReport(
+        folder / RECORDINGS,
+        folder / NOISE,
+        healthy=len(well),
+        faulty=len(ill),
+        sounds=len(foreign),
+        seconds=sum(take.seconds for take in (*well, *ill)),
+    )
+
+
+def _check(folder: Path, overwrite: bool) -> None:
+    if folder.is_file():
+        raise DataError(f"{folder}: is a file; choose a folder for the demo")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / RECORDINGS / LABELS).is_file():
+        raise DataError(f"{folder}: holds other files, no demo; choose another folder")
+    if not overwrite:
+        raise DataError(f"{folder}: exists; choose another folder or give overwrite=true")
+
+
+def _make(folder: Path, seed: int, take: _Take) -> None:
+    # Seeded by name, so that a file does not depend on which others are made.
+    rng = np.random.default_rng([seed, zlib.crc32(take.name.encode())])
+    path = folder / take.name
+    if take.event:
+        write_m4a(path, make_event(take.event, rng), SAMPLE_RATE)
+    else:
+        write_mp4(path, _plant(take, seed, rng), SAMPLE_RATE)
+
+
+def _plant(take: _Take, seed: int, rng: np.random.Generator) -> Samples:
+    running = start(take.seconds, rng)
+    fault = make_fault(take.fault, take.severity, running, rng) if take.fault else None
+    samples, _ = within_full_scale(
+        record(running, Room.draw(np.random.default_rng(seed)), rng, fault)
+    )
+    return samples
+
+
+def _write_labels(path: Path, takes: Sequence[_Take]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "label", "machine", "condition"))
+        writer.writerows(take.row for take in takes)

@@ -1,0 +1,230 @@
+"""A gas burner with its fan, motor and pump, as a microphone in the room hears it.
+
+The level of each source, the room and the microphone differ from recording to recording, and the
+load drifts within one: that is the variation a detector has to accept as normal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+Samples = NDArray[np.float32]
+Vector = NDArray[np.float64]
+
+SAMPLE_RATE = 24000
+"""Sampling rate of the synthesis in Hz."""
+BLADES = 7
+"""Blades of the fan."""
+MAINS_HZ = 50.0
+"""Frequency of the mains."""
+NOMINAL_SHAFT_HZ = 47.5
+"""Revolutions a second of the fan at full load: a two-pole induction motor with 5 % slip."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the plant runs during one recording, sample by sample."""
+
+    load: Vector
+    """Share of full load, ``(n,)``, about 0.4 to 1."""
+    shaft: Vector
+    """Angle of the fan's shaft in revolutions, ``(n,)``."""
+
+    def __len__(self) -> int:
+        return len(self.load)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a fault changes in the sound of the plant."""
+
+    added: Samples | float = 0.0
+    """Sound of its own, ``(n,)``."""
+    roar_gain: Samples | float = 1.0
+    """Factor on the combustion roar, ``(n,)``."""
+    fan_gain: Samples | float = 1.0
+    """Factor on the sound of the fan, ``(n,)``."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room's response between plant and microphone, the same in all recordings of a plant."""
+
+    response: Vector = field(repr=False)
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Room":
+        """A decaying response of 60 ms: direct sound, then diffuse reflections."""
+        time = np.arange(int(0.06 * SAMPLE_RATE)) / SAMPLE_RATE
+        response = 0.04 * rng.standard_normal(len(time)) * np.exp(-time / 0.012)
+        response[0] = 1.0
+        return cls(response)
+
+
+def start(seconds: float, rng: np.random.Generator) -> Running:
+    """Draw how the plant runs for a while: its load, and its speed, which follows the load."""
+    n = round(seconds * SAMPLE_RATE)
+    load = np.clip(rng.uniform(0.55, 0.95) + 0.06 * slow(n, 0.05, rng), 0.4, 1.0)
+    speed = 1 + 0.03 * (load - 0.75) + rng.normal(0, 0.006) + 0.0015 * slow(n, 0.5, rng)
+    return Running(load, np.cumsum(NOMINAL_SHAFT_HZ * speed) / SAMPLE_RATE + rng.uniform())
+
+
+def record(
+    running: Running, room: Room, rng: np.random.Generator, fault: Fault | None = None
+) -> Samples:
+    """The sound of the running plant at the microphone, ``(n,)`` float32, not limited to [-1, 1].
+
+    Parameters
+    ----------
+    running : Running
+        From `start`.
+    room : Room
+        The plant's room.
+    rng : Generator
+        Source of everything random.
+    fault : Fault, optional
+        What is wrong with the plant.
+    """
+    fault = fault or Fault()
+    sound = roar(running, rng) * (fault.roar_gain * level(rng, 1.5))
+    sound += fan(running, rng) * (fault.fan_gain * level(rng, 1.5))
+    sound += motor(running, rng) * level(rng, 2.0)
+    sound += pump(len(running), rng) * level(rng, 2.0)
+    sound += relay(len(running), rng) * level(rng, 3.0)
+    sound += fault.added
+    return microphone(sound, room, rng)
+
+
+def roar(running: Running, rng: np.random.Generator) -> Samples:
+    """Combustion: a hump of noise below 1 kHz that moves up with the load, and flickers.
+
+    Turbulent flames radiate a broad maximum at some hundred Hz and fall off steeply above it.
+    """
+    n = len(running)
+    white = noise(n, rng)
+    low = band(white, [(0, -30), (60, -6), (180, 0), (500, -10), (1500, -28), (6000, -50)])
+    high = band(white, [(0, -30), (60, -10), (320, 0), (900, -8), (2500, -24), (8000, -44)])
+    share = running.load.astype(np.float32)
+    flicker = np.exp(0.18 * slow(n, 6.0, rng) + 0.10 * slow(n, 0.7, rng)).astype(np.float32)
+    return np.asarray(0.9 * flicker * share * ((1 - share) * low + share * high), np.float32)
+
+
+def fan(running: Running, rng: np.random.Generator) -> Samples:
+    """Blade-pass tone with harmonics, a trace of shaft rotation, and the rush of air."""
+    blade = BLADES * running.shaft
+    tones = 0.015 * sine(running.shaft + rng.uniform())
+    for k in range(5):
+        tones += np.float32(0.08 * 10 ** (-8 * k / 20)) * sine((k + 1) * blade + rng.uniform())
+    air = band(
+        noise(len(running), rng), [(0, -40), (300, -8), (1200, 0), (4000, -12), (12000, -30)]
+    )
+    rush = 0.10 * air * (1 + 0.3 * sine(blade)) * running.load.astype(np.float32)
+    return np.asarray(tones + rush, np.float32)
+
+
+def motor(running: Running, rng: np.random.Generator) -> Samples:
+    """Hum at the mains frequency and its even harmonics, louder under load."""
+    n = len(running)
+    mains = np.cumsum(MAINS_HZ * (1 + 0.0006 * slow(n, 0.1, rng))) / SAMPLE_RATE
+    parts = ((1, 0.015), (2, 0.05), (4, 0.02), (6, 0.01), (12, 0.003))
+    hum = np.zeros(n, np.float32)
+    for order, size in parts:
+        hum += np.float32(size) * sine(order * mains + rng.uniform())
+    return hum * (0.6 + 0.4 * running.load.astype(np.float32))
+
+
+def pump(n: int, rng: np.random.Generator) -> Samples:
+    """Pulses of a circulation pump ringing in a pipe; the pump goes on and off."""
+    strokes = np.cumsum(rng.normal(1.0, 0.02, int(n / SAMPLE_RATE * 12) + 2)) / rng.uniform(
+        8.5, 9.5
+    )
+    on = slow(n, 0.04, rng) > -0.6
+    at = (strokes * SAMPLE_RATE).astype(int)
+    at = at[at < n]
+    pulses = impulses(n, at, on[at] * rng.normal(1.0, 0.15, len(at)))
+    return 0.10 * ring(pulses, ((620.0, 0.020, 1.0), (1180.0, 0.012, 0.5)), 0.12)
+
+
+def relay(n: int, rng: np.random.Generator) -> Samples:
+    """Clicks of the control's relays, a few a minute, each a closing and a bounce."""
+    at = rng.integers(0, n, rng.poisson(n / SAMPLE_RATE / 12))
+    sizes = rng.uniform(0.4, 1.0, len(at))
+    bounce = np.minimum(at + rng.integers(150, 500, len(at)), n - 1)
+    clicks = impulses(n, np.concatenate([at, bounce]), np.concatenate([sizes, 0.4 * sizes]))
+    return 0.3 * ring(clicks, ((2300.0, 0.004, 1.0), (4100.0, 0.002, 0.8)), 0.03)
+
+
+def microphone(sound: Samples, room: Room, rng: np.random.Generator) -> Samples:
+    """What the camera records: room, place and tone of the microphone, its gain and noise."""
+    place = rng.standard_normal(len(room.response)) * np.abs(room.response)
+    place[0] = 0.0
+    tone = rng.normal(0, 1.2, 6)
+    corners = [(f, float(db)) for f, db in zip((0, 150, 600, 2000, 6000, 16000), tone, strict=True)]
+    heard = signal.oaconvolve(sound, (room.response + 0.5 * place).astype(np.float32))[: len(sound)]
+    heard = band(heard, corners) * (0.55 * level(rng, 2.5))
+    hiss = noise(len(sound), rng) * np.float32(6e-4 * level(rng, 2.0))
+    return np.asarray(heard + hiss, np.float32)
+
+
+def level(rng: np.random.Generator, spread_db: float) -> np.float32:
+    """A random factor around 1, normal in dB."""
+    return np.float32(10 ** (np.clip(rng.normal(), -2, 2) * spread_db / 20))
+
+
+def sine(turns: Vector) -> Samples:
+    """The sine of an angle in turns; only the fraction of a turn fits float32 precisely."""
+    angle = np.float32(2 * np.pi) * (turns - np.floor(turns)).astype(np.float32)
+    return np.asarray(np.sin(angle), np.float32)
+
+
+def noise(n: int, rng: np.random.Generator) -> Samples:
+    """White noise of unit variance."""
+    return rng.standard_normal(n, dtype=np.float32)
+
+
+def slow(n: int, cutoff_hz: float, rng: np.random.Generator) -> Vector:
+    """A random curve of about unit variance that changes `cutoff_hz` times a second or slower."""
+    knots = int(n / SAMPLE_RATE * cutoff_hz * 2) + 5
+    time = np.arange(knots) / (2 * cutoff_hz)
+    # Where it starts between two knots is random, or all curves would bend at the same time.
+    at = np.arange(n) / SAMPLE_RATE + rng.uniform(0, 0.5 / cutoff_hz)
+    return np.interp(at, time, rng.standard_normal(knots))
+
+
+def band(sound: Samples, corners: Sequence[tuple[float, float]], taps: int = 1025) -> Samples:
+    """Filter by a curve of (frequency in Hz, gain in dB), straight between its corners."""
+    grid = np.linspace(0, SAMPLE_RATE / 2, 513)
+    gain_db = np.interp(grid, [f for f, _ in corners], [g for _, g in corners])
+    impulse = signal.firwin2(taps, grid, 10 ** (gain_db / 20), fs=SAMPLE_RATE)
+    return np.asarray(signal.oaconvolve(sound, impulse.astype(np.float32), mode="same"), np.float32)
+
+
+def impulses(n: int, at: NDArray[np.integer[Any]], sizes: NDArray[np.floating[Any]]) -> Samples:
+    """A silent signal with impulses of the given sizes."""
+    train = np.zeros(n, np.float32)
+    np.add.at(train, at, sizes.astype(np.float32))
+    return train
+
+
+def ring(pulses: Samples, modes: tuple[tuple[float, float, float], ...], seconds: float) -> Samples:
+    """Let pulses excite resonances.
+
+    Parameters
+    ----------
+    pulses : ndarray, shape (n,)
+        What excites them.
+    modes : tuple of (frequency_hz, decay_s, size)
+        Resonances; the decay is the time to fall to 1/e.
+    seconds : float
+        Length of the response.
+    """
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    response = sum(
+        size * np.exp(-time / decay) * np.sin(2 * np.pi * f * time) for f, decay, size in modes
+    )
+    rung = signal.oaconvolve(pulses, np.asarray(response, np.float32))[: len(pulses)]
+    return np.asarray(rung, np.float32)

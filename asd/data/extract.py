@@ -1,0 +1,114 @@
+"""Take the audio tracks out of recordings, as files of one format."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from asd.data.audio import find_audio
+from asd.data.encode import AudioFormat, transcode
+from asd.data.parallel import map_recordings
+from asd.errors import DataError
+
+
+@dataclass(frozen=True)
+class ExtractReport:
+    """What became of the recordings."""
+
+    written: tuple[Path, ...]
+    """Files written."""
+    kept: tuple[Path, ...]
+    """Files that were there already and stayed as they were."""
+    skipped: tuple[str, ...]
+    """What is wrong with each recording that was passed over."""
+    seconds: float
+    """Length of the sound written."""
+
+    def lines(self) -> list[str]:
+        """Say it, a fact a line."""
+        return [
+            f"written: {len(self.written)} files, {self.seconds:.1f} s of sound",
+            *([f"kept: {len(self.kept)} files that were there"] if self.kept else []),
+            *(f"skipped: {reason}" for reason in self.skipped),
+        ]
+
+
+def extract_all(
+    source: Path,
+    output: Path,
+    fmt: AudioFormat,
+    stream: int = 0,
+    overwrite: bool = False,
+    skip_bad: bool = False,
+) -> ExtractReport:
+    """Write an audio track of each recording to a folder.
+
+    Sub-folders stay. A file is called as its recording with the suffix of the format; where two
+    recordings of a folder differ in their suffix only, that stays in the name (``pump.mp4`` and
+    ``pump.mov`` become ``pump.mp4.mp3`` and ``pump.mov.mp3``).
+
+    Parameters
+    ----------
+    source : Path
+        A recording, or a folder of them with sub-folders.
+    output : Path
+        Folder to write to; where it lies inside `source`, it is not searched.
+    fmt : {"mp3", "wav", "flac"}
+        Format to write.
+    stream : int
+        Which audio track, from 0.
+    overwrite : bool
+        Write files anew that are there already.
+    skip_bad : bool
+        Go on without recordings that cannot be used.
+
+    Raises
+    ------
+    DataError
+        There is no recording, `output` is the folder of the source itself, or recordings
+        cannot be used.
+    """
+    root = source if source.is_dir() else source.parent
+    if output.resolve() == root.resolve():
+        raise DataError(f"{output}: output is the folder of the source; give another folder")
+    recordings = [path for path in find_audio(source) if not _inside(path, root, output)]
+    if not recordings:
+        raise DataError(f"{source}: no recordings but those in the output {output}; check source")
+    targets = dict(zip(recordings, _targets(recordings, root, output, fmt), strict=True))
+    there = set() if overwrite else {path for path in recordings if targets[path].exists()}
+    todo = [path for path in recordings if path not in there]
+    work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream)
+    done, skipped = map_recordings(work, todo, "extract", skip_bad)
+    return ExtractReport(
+        written=tuple(target for target, _ in done),
+        kept=tuple(targets[path] for path in recordings if path in there),
+        skipped=tuple(skipped),
+        seconds=sum(seconds for _, seconds in done),
+    )
+
+
+def _extract_one(
+    path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int
+) -> tuple[Path, float]:
+    return targets[path], transcode(path, targets[path], fmt, stream)
+
+
+def _inside(path: Path, root: Path, output: Path) -> bool:
+    """Whether a recording is an output of an earlier call, written below the source."""
+    folder = output.resolve()
+    return folder.is_relative_to(root.resolve()) and path.resolve().is_relative_to(folder)
+
+
+def _targets(recordings: Sequence[Path], root: Path, output: Path, fmt: str) -> list[Path]:
+    short = [path.relative_to(root).with_suffix("") for path in recordings]
+    # Some file systems do not tell upper from lower case.
+    uses = Counter(str(name).casefold() for name in short)
+    names = [
+        str(name) if uses[str(name).casefold()] == 1 else str(path.relative_to(root))
+        for path, name in zip(recordings, short, strict=True)
+    ]
+    twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
+    if twice:
+        raise DataError(f"{root}: two recordings would be written as {twice[0]}.{fmt}; rename one")
+    return [output / f"{name}.{fmt}" for name in names]

@@ -1,0 +1,206 @@
+"""The manifest: what each clip is, kept beside the audio as ``manifest.csv``."""
+
+import csv
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from asd.errors import DataError
+
+MANIFEST_NAME = "manifest.csv"
+
+Split = Literal["train", "valid", "test"]
+Label = Literal["normal", "anomaly", "unknown"]
+Domain = Literal["source", "target"]
+
+
+def _empty_to_none(value: object) -> object:
+    return None if value == "" else value
+
+
+class Clip(BaseModel):
+    """One clip: a row of the manifest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    path: str = Field(min_length=1)
+    """Audio file, relative to the folder of the manifest, with forward slashes."""
+    recording: str = Field(min_length=1)
+    """The recording that the clip was cut from; no recording stands on two sides of a split."""
+    start_s: float = Field(ge=0)
+    """Where the clip begins in its recording, in seconds."""
+    duration_s: float = Field(gt=0)
+    """Length in seconds."""
+    split: Split
+    """The side of the split on which the clip stands."""
+    label: Label
+    """Ground truth; `unknown` takes part in no metric."""
+    machine: str = ""
+    """Which machine; empty where there is one only."""
+    domain: Domain = "source"
+    """`source` for the conditions trained on, `target` for shifted ones (DCASE)."""
+    condition: str = ""
+    """Free word by which metrics are grouped: a fault, a state, what was done to the clip."""
+    pitch_semitones: float = 0.0
+    """Semitones by which the clip was shifted."""
+    noise: str = ""
+    """Name of the sound laid over the clip; empty for none."""
+    noise_gain_db: Annotated[float | None, BeforeValidator(_empty_to_none)] = None
+    """Gain at which that sound was laid over, in dB; empty for none."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Digest of the audio file's bytes."""
+
+
+COLUMNS = tuple(Clip.model_fields)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A folder of clips with its manifest."""
+
+    root: Path
+    clips: tuple[Clip, ...]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.root.resolve().name
+
+    @property
+    def digest(self) -> str:
+        """Identity of the data: 16 hex digits over all rows, whatever their order."""
+        rows = sorted("\x1f".join(_cells(clip)) for clip in self.clips)
+        return hashlib.sha256("\x1e".join(rows).encode()).hexdigest()[:16]
+
+    def file(self, clip: Clip) -> Path:
+        """The clip's audio file."""
+        return self.root / clip.path
+
+    def select(self, keep: Callable[[Clip], bool]) -> "Dataset":
+        """The data set of the clips for which `keep` is true; the digest is theirs."""
+        return Dataset(self.root, tuple(clip for clip in self.clips if keep(clip)))
+
+    def split(self, name: Split, label: Label | None = None) -> "Dataset":
+        """One side of the split, all labels or one."""
+        return self.select(lambda c: c.split == name and (label is None or c.label == label))
+
+    def seconds(self) -> float:
+        """Total length of the clips in seconds."""
+        return sum(clip.duration_s for clip in self.clips)
+
+
+def load(root: Path) -> Dataset:
+    """Read the manifest of a data set.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that holds ``manifest.csv``.
+
+    Raises
+    ------
+    DataError
+        The folder or manifest is missing or empty, a row does not fit, a path stands twice, or
+        a listed file is missing.
+    """
+    path = root / MANIFEST_NAME
+    if not path.is_file():
+        raise DataError(f"{root}: no data set here (no {MANIFEST_NAME}); make one with preprocess")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(f"{path}: missing columns {', '.join(missing)}; run preprocess again")
+        clips = tuple(_row(path, number, row) for number, row in enumerate(reader, start=2))
+    _check(path, clips)
+    absent = [clip.path for clip in clips if not (root / clip.path).is_file()]
+    if absent:
+        raise DataError(f"{path}: {len(absent)} listed files are missing, first {absent[0]}")
+    return Dataset(root, clips)
+
+
+def save(root: Path, clips: Iterable[Clip]) -> Dataset:
+    """Write the manifest whole or not at all, and give back the data set.
+
+    Raises
+    ------
+    DataError
+        There is no clip, or a path stands twice.
+    """
+    rows = tuple(clips)
+    path = root / MANIFEST_NAME
+    _check(path, rows)
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(_cells(clip) for clip in rows)
+    return Dataset(root, rows)
+
+
+class atomic_path:  # noqa: N801 - used as a verb, like a function
+    """Context manager: a temporary path that takes the name of `target` only on success.
+
+    The folder of `target` is made where it is missing. When the block raises, nothing is left.
+
+    Examples
+    --------
+    >>> with atomic_path(Path("out.csv")) as partial:  # doctest: +SKIP
+    ...     partial.write_text("whole or not at all")
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=".partial-", suffix=self.target.suffix, dir=self.target.parent
+        )
+        os.close(handle)
+        self._partial = Path(name)
+        return self._partial
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            self._partial.chmod(0o666 & ~umask)
+            self._partial.replace(self.target)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _row(path: Path, number: int, row: dict[str, str]) -> Clip:
+    try:
+        return Clip.model_validate({column: row[column] for column in COLUMNS})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        where = f"{path}, line {number}, {key}={row.get(key)!r}"
+        raise DataError(f"{where}: {problem['msg']}") from error
+
+
+def _check(path: Path, clips: tuple[Clip, ...]) -> None:
+    if not clips:
+        raise DataError(f"{path}: lists no clip; there is nothing to work on")
+    seen: set[str] = set()
+    for clip in clips:
+        if clip.path in seen:
+            raise DataError(f"{path}: {clip.path} stands twice; each file may be listed once")
+        seen.add(clip.path)
+
+
+def _cells(clip: Clip) -> list[str]:
+    return ["" if value is None else str(value) for value in clip.model_dump().values()]

@@ -1,0 +1,240 @@
+"""Recordings of any length and container in, a data set of WAV clips out."""
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from asd.data.cut import Cut, Cutter, Remainder
+from asd.data.layouts import Layout, Recording, recognise
+from asd.data.manifest import Clip, Dataset, Split, save
+from asd.data.output import check_output, whole_folder
+from asd.data.parallel import map_recordings
+from asd.data.recordings import count
+from asd.data.split import SIDES, Fractions, assign
+from asd.errors import ConfigError, DataError
+
+MIN_CLIP_S = 0.1
+"""Least length of a clip in seconds."""
+
+CLIPS_FOR_5_PERCENT = 19
+"""Normal validation clips for a false-alarm rate of 5 %: n clips promise 1 / (n + 1) at best."""
+
+# Bytes of a file name that come from the recording's name; file systems allow 255 in all.
+_STEM_BYTES = 150
+
+# Names in a line of the report; all of them are in the report itself.
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class PreprocessReport:
+    """What was made of a source."""
+
+    dataset: Dataset
+    """The data set."""
+    layout: Layout
+    """What was recognised in the source."""
+    short: tuple[str, ...]
+    """Recordings shorter than one clip, kept at their own length."""
+    dropped_s: float
+    """Seconds at the ends of recordings that filled no clip."""
+    skipped: tuple[str, ...]
+    """One message for each recording that could not be used (`skip_bad`)."""
+    warnings: tuple[str, ...]
+    """What limits the use of this data set."""
+
+    def lines(self) -> list[str]:
+        """The report as lines for the terminal."""
+        return [
+            f"layout: {self.layout.note}",
+            *_side_lines(self.dataset),
+            *([f"dropped: {self.dropped_s:.1f} s that fill no clip"] if self.dropped_s else []),
+            *([f"shorter than a clip: {_some(self.short)}"] if self.short else []),
+            *(f"skipped: {message}" for message in self.skipped),
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+
+def preprocess(
+    source: Path,
+    output: Path,
+    *,
+    clip_seconds: float,
+    sample_rate: int,
+    split: Fractions,
+    seed: int,
+    remainder: Remainder,
+    channel: int | None,
+    skip_bad: bool,
+    overwrite: bool,
+) -> PreprocessReport:
+    """Cut recordings into mono 16-bit WAV clips on three sides of a split.
+
+    Clip k of a recording is samples ``[k * n, (k + 1) * n)`` of the resampled stream. A
+    recording is read in blocks, so its length does not matter.
+
+    Parameters
+    ----------
+    source : Path
+        An audio or video file, or a folder in one of the layouts of `asd.data.layouts`.
+    output : Path
+        Folder of the data set; appears whole or not at all.
+    clip_seconds : float
+        Length of a clip, at least 0.1 s.
+    sample_rate : int
+        Sampling rate of the clips in Hz.
+    split : (float, float, float)
+        Shares of train, valid and test where the layout does not prescribe them.
+    seed : int
+        Seed of the split.
+    remainder : {"drop", "keep"}
+        Whether the end of a recording that does not fill a clip is kept, at its own length, if
+        it lasts 0.5 s or more. A recording shorter than one clip is always kept.
+    channel : int or None
+        Channel to take, from 0; None for the mean of all.
+    skip_bad : bool
+        Go on without recordings that cannot be used, and report them.
+    overwrite : bool
+        Replace a data set that stands at `output`.
+
+    Raises
+    ------
+    ConfigError
+        `clip_seconds` is out of range.
+    DataError
+        The source's layout does not fit, recordings cannot be used (all of them are named),
+        there is nothing to train on, or `output` may not be written.
+    NotEnoughClipsError
+        The only recording is too short to be cut into sides.
+    """
+    if clip_seconds < MIN_CLIP_S:
+        raise ConfigError(f"clip_seconds={clip_seconds:g}: must be at least {MIN_CLIP_S:g}")
+    layout = recognise(source)
+    check_output(output, source, overwrite)
+    if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
+        raise _nothing_to_train_on(source, layout)
+    with whole_folder(output) as folder:
+        pieces = folder / "pieces"
+        pieces.mkdir()
+        cutter = Cutter(pieces, round(clip_seconds * sample_rate), sample_rate, remainder, channel)
+        paths = [recording.path for recording in layout.recordings]
+        results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=skip_bad)
+        cuts = {cut.path: cut for cut in results}
+        used = [recording for recording in layout.recordings if recording.path in cuts]
+        lengths = {r.name: [piece.duration_s for piece in cuts[r.path].pieces] for r in used}
+        assignment = assign(used, lengths, split, seed)
+        clips = _place(folder, used, cuts, assignment.sides)
+        if not any(clip.split == "train" for clip in clips):
+            raise _nothing_to_train_on(source, layout)
+        shutil.rmtree(pieces)
+        save(folder, clips)
+    dataset = Dataset(output, tuple(clips))
+    return PreprocessReport(
+        dataset=dataset,
+        layout=layout,
+        short=tuple(r.name for r in used if cuts[r.path].short),
+        dropped_s=sum(cut.dropped_s for cut in results),
+        skipped=tuple(skipped),
+        warnings=(*assignment.warnings, *_warnings(dataset)),
+    )
+
+
+def _nothing_to_train_on(source: Path, layout: Layout) -> DataError:
+    return DataError(
+        f"{source}: nothing to train on ({layout.note}); add recordings labelled normal, not all "
+        "of them in test"
+    )
+
+
+def _place(
+    folder: Path,
+    recordings: Iterable[Recording],
+    cuts: Mapping[Path, Cut],
+    sides: Mapping[str, tuple[Split | None, ...]],
+) -> list[Clip]:
+    """Move the pieces to their sides under readable names; those without a side stay behind."""
+    for side in SIDES:
+        (folder / side).mkdir()
+    ordered = sorted(recordings, key=lambda recording: recording.name)
+    stems = _stems([recording.name for recording in ordered])
+    clips: list[Clip] = []
+    for recording in ordered:
+        pieces = cuts[recording.path].pieces
+        for piece, place in zip(pieces, sides[recording.name], strict=True):
+            if place is None:
+                continue
+            path = f"{place}/{stems[recording.name]}_{_start(piece.start_s)}.wav"
+            piece.file.rename(folder / path)
+            clips.append(
+                Clip(
+                    path=path,
+                    recording=recording.unit,
+                    start_s=piece.start_s,
+                    duration_s=piece.duration_s,
+                    split=place,
+                    label=recording.label,
+                    machine=recording.machine,
+                    domain=recording.domain,
+                    condition=recording.condition,
+                    sha256=piece.sha256,
+                )
+            )
+    return clips
+
+
+def _start(start_s: float) -> str:
+    """Start of a clip for its file name: ``0010.0s``, with more digits where they are needed."""
+    tenths = f"{start_s:06.1f}"
+    return f"{tenths}s" if abs(float(tenths) - start_s) < 1e-6 else f"{start_s:08.3f}s"
+
+
+def _stems(names: list[str]) -> dict[str, str]:
+    """File name of each recording: folders joined by ``_``, unique, not too long.
+
+    Compared without case: some file systems do not tell ``A`` from ``a``.
+    """
+    stems: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", name).lstrip("._ ") or "recording"
+        short = plain.encode()[:_STEM_BYTES].decode(errors="ignore")
+        stem, number = short, 2
+        while stem.lower() in taken:
+            stem, number = f"{short}~{number}", number + 1
+        taken.add(stem.lower())
+        stems[name] = stem
+    return stems
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{count(len(names), 'recording')}, {', '.join(names[:_LISTED])}{more}"
+
+
+def _side_lines(dataset: Dataset) -> list[str]:
+    lines = []
+    for side in SIDES:
+        for label in sorted({clip.label for clip in dataset.split(side).clips}, reverse=True):
+            part = dataset.split(side, label)
+            recordings = {clip.recording for clip in part.clips}
+            lines.append(
+                f"{side} {label}: {part.seconds():.1f} s in {count(len(part.clips), 'clip')} of "
+                f"{count(len(recordings), 'recording')}"
+            )
+    return lines
+
+
+def _warnings(dataset: Dataset) -> list[str]:
+    warnings = []
+    clips = len(dataset.split("valid", "normal").clips)
+    if clips < CLIPS_FOR_5_PERCENT:
+        rate = f"a false-alarm rate of {1 / (clips + 1):.0%} at best" if clips else "no threshold"
+        warnings.append(
+            f"validation has {count(clips, 'normal clip')} and can promise {rate}; 5 % takes "
+            f"{CLIPS_FOR_5_PERCENT}: add recordings or lower clip_seconds"
+        )
+    if not dataset.split("test", "normal").clips:
+        warnings.append("test has no normal clip: AUC and false alarms cannot be measured")
+    return warnings

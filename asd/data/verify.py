@@ -1,0 +1,36 @@
+"""Check that the audio of a data set is what its manifest was written for."""
+
+from asd.data.manifest import Dataset, file_digest
+from asd.data.parallel import parallel_map
+from asd.errors import DataError
+
+# A longer list helps nobody.
+_LISTED = 20
+
+
+def verify(dataset: Dataset) -> None:
+    """Compare the digest of every audio file with the manifest, in parallel.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A data set, or a part of one.
+
+    Raises
+    ------
+    DataError
+        Files have changed since the manifest was written; names them.
+    """
+    files = [dataset.file(clip) for clip in dataset.clips]
+    digests = parallel_map(file_digest, files, desc="verify")
+    changed = [
+        clip.path
+        for clip, digest in zip(dataset.clips, digests, strict=True)
+        if digest != clip.sha256
+    ]
+    if changed:
+        more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
+        raise DataError(
+            f"{dataset.root}: audio changed since the manifest was written: "
+            f"{', '.join(changed[:_LISTED])}{more}; restore it or run preprocess again"
+        )

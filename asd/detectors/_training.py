@@ -1,0 +1,249 @@
+"""The training loop that all detectors with a network share."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from tqdm import tqdm
+
+from asd.detectors import _checkpoint
+from asd.detectors._checkpoint import Progress
+from asd.detectors.base import DetectorConfig, EpochCallback
+from asd.errors import DetectorError
+from asd.features.sets import Features
+
+CHUNK_FRAMES = 10_000
+"""Frames that pass through a network at once, about 32 clips of ten seconds: larger chunks leave
+the processor's cache, and memory must not grow with the batch size or the length of clips."""
+
+
+class TrainingConfig(DetectorConfig):
+    """How a network is trained."""
+
+    epochs: int = Field(100, ge=1)
+    """Most epochs to train."""
+    batch_size: int = Field(256, ge=1)
+    """Clips an update of the weights."""
+    learning_rate: float = Field(
+        1e-3, gt=0, le=1, json_schema_extra={"search": {"low": 1e-4, "high": 1e-2, "log": True}}
+    )
+    """Step size of Adam."""
+    patience: int | None = Field(20, ge=1)
+    """Epochs without a better validation loss after which training stops; null for never."""
+    gradient_clip: float | None = Field(1.0, gt=0)
+    """Longest gradient (Euclidean norm over all weights); null for any length."""
+    precision: Literal["auto", "float32"] = "auto"
+    """`auto` trains with bfloat16 products where the processor multiplies them in hardware (AMX);
+    `float32` gives the same weights on more machines. Scores are always computed in float32."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: a network, what it should get right, and the clips."""
+
+    name: str
+    """Stands before progress and errors, as ``"model=cnn"``."""
+    network: torch.nn.Module
+    losses: Callable[[torch.Tensor], torch.Tensor]
+    """Loss of each clip, ``(n,)``, from clips ``(n, n_mels, n_frames)``."""
+    train: Features
+    valid: Features
+    """May be empty: then the best epoch is that of the lowest training loss."""
+
+
+def device() -> torch.device:
+    """Where networks run: the CUDA device where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def chunks(features: Features, order: Iterable[int]) -> Iterator[torch.Tensor]:
+    """The clips of `order` as tensors ``(n, n_mels, n_frames)`` of clips of one length.
+
+    Only one chunk is in memory at a time; clips keep their order among those of their length.
+    """
+    for indices in _same_shape(features, order):
+        stacked = np.stack([features[index] for index in indices])
+        yield torch.from_numpy(np.asarray(stacked, dtype=np.float32)).to(device())
+
+
+def _same_shape(features: Features, order: Iterable[int]) -> Iterator[list[int]]:
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index in order:
+        groups.setdefault(features[index].shape, []).append(index)
+    for shape, indices in groups.items():
+        size = max(1, CHUNK_FRAMES // max(1, shape[-1]))
+        yield from (indices[start : start + size] for start in range(0, len(indices), size))
+
+
+def train(
+    task: Task,
+    config: TrainingConfig,
+    seed: int,
+    on_epoch: EpochCallback,
+    checkpoint_dir: Path | None = None,
+) -> list[dict[str, float]]:
+    """Train a network with Adam and leave it with the weights of its best epoch.
+
+    An update's gradient is that of the mean loss over the clips of a batch, gathered chunk by
+    chunk. All randomness comes from `seed` and the number of the epoch, so that a training that
+    goes on from a checkpoint takes the same path as one that was never stopped.
+
+    Parameters
+    ----------
+    task : Task
+        What to train.
+    config : TrainingConfig
+        How to train it.
+    seed : int
+        Seed of the order of clips and of any random layers.
+    on_epoch : callable
+        Told ``train_loss``, ``valid_loss`` (where there are validation clips),
+        ``learning_rate`` and ``clips_per_s`` once an epoch. Epochs of a resumed training that
+        were finished before are told again first, so that the curves are whole.
+    checkpoint_dir : Path, optional
+        Folder in which the state is kept after each epoch and from which a killed training goes
+        on. What is there afterwards belongs to the caller, who deletes it.
+
+    Returns
+    -------
+    list of dict
+        The metrics of each epoch.
+
+    Raises
+    ------
+    DetectorError
+        The loss is not a finite number, or the checkpoint is that of another training.
+    """
+    optimiser = torch.optim.Adam(task.network.parameters(), lr=config.learning_rate)
+    progress = Progress()
+    identity: dict[str, Any] = {}
+    if checkpoint_dir is not None:
+        identity = _identity(task, config, seed)
+        progress = _checkpoint.resume(checkpoint_dir, identity, task.network, optimiser)
+    for number, metrics in enumerate(progress.history, start=1):
+        on_epoch(number, metrics)
+    with tqdm(
+        total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
+    ) as bar:
+        while progress.epoch < config.epochs and not _out_of_patience(progress, config):
+            metrics = _epoch(task, config, optimiser, seed, progress.epoch + 1)
+            _note(progress, metrics, task.network)
+            if checkpoint_dir is not None:
+                _checkpoint.write(checkpoint_dir, identity, progress, task.network, optimiser)
+            bar.set_postfix(loss=_judged(metrics), best=progress.best_loss)
+            bar.update()
+            on_epoch(progress.epoch, metrics)
+    task.network.load_state_dict(progress.best)
+    return progress.history
+
+
+def _epoch(
+    task: Task, config: TrainingConfig, optimiser: torch.optim.Optimizer, seed: int, number: int
+) -> dict[str, float]:
+    started = time.perf_counter()
+    order = np.random.default_rng([seed, number]).permutation(len(task.train))
+    total = 0.0
+    with _repeatable(seed, number):
+        task.network.train()
+        for start in range(0, len(order), config.batch_size):
+            batch = [int(index) for index in order[start : start + config.batch_size]]
+            total += _update(task, config, optimiser, batch)
+    seconds = time.perf_counter() - started
+    metrics = {"train_loss": total / len(order)}
+    if len(task.valid):
+        metrics["valid_loss"] = _mean_loss(task)
+    if not all(map(math.isfinite, metrics.values())):
+        raise DetectorError(
+            f"{task.name}: the loss in epoch {number} is not a finite number; lower "
+            f"detector.learning_rate ({config.learning_rate:g}) or set detector.gradient_clip=1"
+        )
+    rate = float(optimiser.param_groups[0]["lr"])
+    return metrics | {"learning_rate": rate, "clips_per_s": len(order) / seconds}
+
+
+def _update(
+    task: Task, config: TrainingConfig, optimiser: torch.optim.Optimizer, batch: list[int]
+) -> float:
+    """One step of the optimiser; the sum of the losses of the batch's clips."""
+    optimiser.zero_grad()
+    total = 0.0
+    for clips in chunks(task.train, batch):
+        with _fast_products(clips.device, config.precision):
+            loss = task.losses(clips).sum()
+        (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+    if config.gradient_clip is not None:
+        torch.nn.utils.clip_grad_norm_(task.network.parameters(), config.gradient_clip)
+    optimiser.step()
+    return total
+
+
+def _mean_loss(task: Task) -> float:
+    task.network.eval()
+    with torch.inference_mode():
+        sums = [float(task.losses(c).sum()) for c in chunks(task.valid, range(len(task.valid)))]
+    return math.fsum(sums) / len(task.valid)
+
+
+def _judged(metrics: Mapping[str, float]) -> float:
+    """The loss by which epochs are compared."""
+    return metrics.get("valid_loss", metrics["train_loss"])
+
+
+def _note(progress: Progress, metrics: dict[str, float], network: torch.nn.Module) -> None:
+    progress.history.append(metrics)
+    if _judged(metrics) < progress.best_loss:
+        progress.best_loss = _judged(metrics)
+        progress.best_epoch = progress.epoch
+        progress.best = {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def _out_of_patience(progress: Progress, config: TrainingConfig) -> bool:
+    waited = progress.epoch - progress.best_epoch
+    return config.patience is not None and waited >= config.patience
+
+
+def _identity(task: Task, config: TrainingConfig, seed: int) -> dict[str, Any]:
+    """What must be the same for a training to go on; more epochs may be asked for."""
+    digest = hashlib.sha256()
+    for features in (task.train, task.valid):
+        for clip in features:
+            digest.update(f"{clip.shape}".encode() + np.ascontiguousarray(clip[:, 0]).tobytes())
+    settings = config.model_dump(mode="json", exclude={"epochs", "patience"})
+    return {"data": digest.hexdigest(), "seed": seed, "model": task.name} | {
+        f"detector.{key}": value for key, value in settings.items()
+    }
+
+
+def _fast_products(where: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Autocast to bfloat16 where that is faster; elsewhere it is many times slower."""
+    fast = where.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    return torch.autocast(where.type, torch.bfloat16, enabled=fast and precision == "auto")
+
+
+@contextmanager
+def _repeatable(seed: int, epoch: int) -> Iterator[None]:
+    """Fix torch's random state within the block, and flush denormal numbers to zero.
+
+    Gradients that fade over hundreds of LSTM steps become denormal, which slows their products
+    down up to tenfold and changes nothing.
+    """
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with (
+        torch.random.fork_rng(devices),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+    ):
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_flush_denormal(False)

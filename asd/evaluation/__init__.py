@@ -1,0 +1,1 @@
+"""Thresholds, metrics and figures: what scores mean."""

@@ -1,0 +1,194 @@
+"""Metrics of a scored test set, overall and by group.
+
+What is not defined, because a class is missing, is left out with a warning: there is no made-up
+0 or 0.5.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from asd.evaluation.table import GroupBy, ScoreTable
+from asd.evaluation.thresholds import alarms_per_day, binomial_interval
+
+Values = NDArray[np.float64]
+
+MAX_FPR = 0.1
+MAX_KEY_LENGTH = 250
+"""MLflow refuses longer names."""
+
+LOGGED_PER_GROUP = ("auc", "recall", "false_alarm_rate")
+
+logger = logging.getLogger(__name__)
+
+
+def metrics(table: ScoreTable, max_fpr: float = MAX_FPR) -> dict[str, float]:
+    """All metrics of a test set; clips labelled `unknown` take no part.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    max_fpr : float
+        The false-positive rate in (0, 1] up to which `pauc` counts.
+
+    Returns
+    -------
+    dict
+        Ranking: `auc`; `pauc`, standardised after McClish (1989) to 0.5 for chance and 1 for
+        perfect; `average_precision`. Decision at the threshold: `tp`, `fp`, `tn`, `fn`,
+        `precision`, `recall`, `f1`, `false_alarm_rate` and its 95 % Clopper-Pearson interval
+        `false_alarm_rate_low`, `_high`; `alarms_per_day`, the false alarms of a healthy machine
+        listened to without pause, in clips of the median length. Also `threshold`, `n_normal`,
+        `n_anomaly`. Those that are not defined are absent.
+    """
+    normal, anomalous = table.normal, table.anomalous
+    n_normal, n_anomaly = int(normal.sum()), int(anomalous.sum())
+    tp = int((table.is_anomaly & anomalous).sum())
+    fp = int((table.is_anomaly & normal).sum())
+    counts = {"tp": tp, "fp": fp, "tn": n_normal - fp, "fn": n_anomaly - tp}
+    found: dict[str, float] = {
+        "threshold": table.threshold,
+        "n_normal": n_normal,
+        "n_anomaly": n_anomaly,
+        **counts,
+    }
+    if n_normal and n_anomaly:
+        found["auc"] = auc(table.scores[normal], table.scores[anomalous])
+        found["pauc"] = auc(table.scores[normal], table.scores[anomalous], max_fpr)
+        known = normal | anomalous
+        precision = average_precision_score(anomalous[known], table.scores[known])
+        found["average_precision"] = float(precision)
+    if n_anomaly:
+        found["recall"] = tp / n_anomaly
+        found["f1"] = 2 * tp / (2 * tp + fp + counts["fn"])
+        if tp + fp:
+            found["precision"] = tp / (tp + fp)
+    if n_normal:
+        seconds = float(np.median([clip.duration_s for clip in table.clips]))
+        found |= _false_alarms(table, normal)
+        found["alarms_per_day"] = alarms_per_day(found["false_alarm_rate"], seconds)
+    _warn_of_absent(n_normal, n_anomaly, tp + fp)
+    return found
+
+
+def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> float:
+    """Area under the ROC curve, up to `max_fpr` standardised after McClish (1989).
+
+    Parameters
+    ----------
+    normal, anomalous : ndarray, shape (n,), (m,)
+        Scores of either class; neither may be empty.
+    max_fpr : float, optional
+        In (0, 1]; the whole curve where not given.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0.5 is chance.
+    """
+    truth = np.concatenate([np.zeros(len(normal)), np.ones(len(anomalous))])
+    return float(roc_auc_score(truth, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
+
+
+def grouped(table: ScoreTable, by: GroupBy = "condition") -> dict[str, dict[str, float]]:
+    """Metrics of each condition, domain, machine or pitch.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    by : {"condition", "domain", "machine", "pitch"}
+        What the clips of a group share.
+
+    Returns
+    -------
+    dict of dict
+        Group name to metrics; empty when there is one group only. Groups with normal clips have
+        `false_alarm_rate` and its interval (`_low`, `_high`), groups with anomalies `recall`. The
+        `auc` is that of the group's anomalies against, by condition, all normal clips; by machine,
+        the machine's own; by pitch, those of the same pitch, or all where it has none. By domain
+        it is that of the domain's normal clips against all anomalies (as DCASE defines it).
+    """
+    groups = table.groups(by)
+    if len(groups) < 2:
+        return {}
+    result = {}
+    for name, members in groups.items():
+        normal, anomalous = table.normal & members, table.anomalous & members
+        found: dict[str, float] = {}
+        negatives, positives = _contrast(table, by, normal, anomalous)
+        if negatives.any() and positives.any():
+            found["auc"] = auc(table.scores[negatives], table.scores[positives])
+        if anomalous.any():
+            found["recall"] = float(table.is_anomaly[anomalous].mean())
+        if normal.any():
+            found |= _false_alarms(table, normal)
+        if found:
+            result[name] = found
+    return result
+
+
+def flat_groups(groups: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Metrics by group under the names they are logged by, as ``auc.<condition>``.
+
+    Names that MLflow would take for one (because of characters it does not allow) get a number.
+    """
+    flat: dict[str, float] = {}
+    taken: set[str] = set()
+    for name, found in groups.items():
+        key, number = metric_key(name), 2
+        while key in taken:
+            key, number = f"{metric_key(name)}_{number}", number + 1
+        taken.add(key)
+        flat |= {f"{m}.{key}": found[m] for m in LOGGED_PER_GROUP if m in found}
+    return flat
+
+
+def metric_key(name: str) -> str:
+    """`name` as MLflow accepts it in a metric's name on every platform.
+
+    Letters and digits of any script, ``_``, ``-``, ``.`` and spaces stay, a plus sign goes, and
+    all else becomes ``_``.
+
+    Examples
+    --------
+    >>> metric_key("炎の音 (+3 dB): 強")
+    '炎の音 _3 dB__ 強'
+    """
+    # Room is left for the metric's own name in front and for a number behind.
+    return re.sub(r"[^\w.\- ]", "_", name.replace("+", ""))[: MAX_KEY_LENGTH - 50]
+
+
+def _contrast(
+    table: ScoreTable, by: GroupBy, normal: NDArray[np.bool_], anomalous: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The normal and the anomalous clips that a group's AUC compares."""
+    if by == "domain":
+        return normal, table.anomalous
+    if by == "condition" or (by == "pitch" and not normal.any()):
+        return table.normal, anomalous
+    return normal, anomalous
+
+
+def _false_alarms(table: ScoreTable, normal: NDArray[np.bool_]) -> dict[str, float]:
+    alarms, n = int(table.is_anomaly[normal].sum()), int(normal.sum())
+    low, high = binomial_interval(alarms, n)
+    return {
+        "false_alarm_rate": alarms / n,
+        "false_alarm_rate_low": low,
+        "false_alarm_rate_high": high,
+    }
+
+
+def _warn_of_absent(n_normal: int, n_anomaly: int, alarms: int) -> None:
+    if not n_normal:
+        logger.warning("no normal clips: auc, pauc and the false-alarm rate are not defined")
+    if not n_anomaly:
+        logger.warning("no labelled anomalies: auc, pauc, precision and recall are not defined")
+    elif not alarms:
+        logger.warning("no clip is above the threshold: precision is not defined")

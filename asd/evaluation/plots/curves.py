@@ -1,0 +1,141 @@
+"""Curves: ROC, calibration, training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
+from sklearn.metrics import roc_curve as roc_points
+
+from asd.errors import DataError
+from asd.evaluation.metrics import MAX_FPR, auc
+from asd.evaluation.style import (
+    ANOMALY,
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    SCORE_LABEL,
+    SKY,
+    new_figure,
+    score_scale,
+    styled,
+    tidy,
+)
+from asd.evaluation.table import ScoreTable
+from asd.evaluation.thresholds import Threshold
+
+
+@styled
+def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
+    """Anomalies found against false alarms, over all thresholds.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    max_fpr : float
+        The region of the partial AUC, which is shaded.
+
+    Raises
+    ------
+    DataError
+        There are no normal or no anomalous clips.
+    """
+    normal, anomalous = table.scores[table.normal], table.scores[table.anomalous]
+    if not (len(normal) and len(anomalous)):
+        raise DataError("a ROC curve needs normal and anomalous clips in the test set")
+    truth = np.repeat([0, 1], [len(normal), len(anomalous)])
+    fpr, tpr, _ = roc_points(truth, np.concatenate([normal, anomalous]), drop_intermediate=False)
+    figure = new_figure(6.4, 6.0)
+    axes = tidy(figure.subplots(), "both")
+    inside = np.append(fpr[fpr <= max_fpr], max_fpr)
+    under = np.append(tpr[fpr <= max_fpr], np.interp(max_fpr, fpr, tpr))
+    whole, part = auc(normal, anomalous), auc(normal, anomalous, max_fpr)
+    axes.fill_between(inside, under, color=SKY, alpha=0.45, linewidth=0)
+    axes.axvline(max_fpr, color=SKY, linewidth=1)
+    axes.plot(fpr, tpr, color=BLUE, linewidth=2.2, label=f"AUC {whole:.3f}")
+    axes.fill_between([], [], color=SKY, alpha=0.45, label=f"pAUC {part:.3f} (up to {max_fpr:.0%})")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="chance")
+    x, y = float((normal > table.threshold).mean()), float((anomalous > table.threshold).mean())
+    label = f"at the threshold: {y:.0%} found, {x:.1%} false alarms"
+    axes.plot(
+        [x], [y], "o", color=ANOMALY, markeredgecolor="white", markersize=11, label=label, zorder=5
+    )
+    axes.set(xlim=(-0.015, 1.0), ylim=(0, 1.015), aspect="equal")
+    axes.set(xlabel="False-alarm rate (normal clips)", ylabel="Detection rate (anomalous clips)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_title(f"ROC: {len(anomalous)} anomalous against {len(normal)} normal clips")
+    axes.legend(loc="lower right")
+    return figure
+
+
+@styled
+def validation_scores(scores: ArrayLike, threshold: Threshold) -> Figure:
+    """Sorted scores of the held-out normal clips, with the threshold that was fitted on them.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n,)
+        What the threshold was calibrated on.
+    threshold : Threshold
+        What came out.
+    """
+    values = np.sort(np.asarray(scores, dtype=float))
+    above = values > threshold.value
+    shares = (np.arange(len(values)) + 1) / len(values)
+    figure = new_figure()
+    axes = tidy(figure.subplots(), "both")
+    for chosen, colour, label in (
+        (~above, BLUE, f"{(~above).sum()} clips at or below the threshold"),
+        (above, ANOMALY, f"{above.sum()} above"),
+    ):
+        axes.plot(shares[chosen], values[chosen], "o", color=colour, markersize=4, label=label)
+    name = f"threshold {threshold.value:.4g} ({threshold.method})"
+    axes.axhline(threshold.value, color=BLACK, linewidth=1.4, linestyle="--", label=name)
+    axes.set_yscale(**score_scale([*values, threshold.value]))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(xlim=(0, 1.02), xlabel="Share of held-out normal clips, sorted", ylabel=SCORE_LABEL)
+    promise = "no false-alarm rate promised"
+    if threshold.promised_rate is not None:
+        promise = f"promised: at most {threshold.promised_rate:.2%} false alarms"
+    axes.set_title(f"Calibration on {len(values)} normal clips; {promise}")
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def loss_curve(history: Sequence[Mapping[str, float]]) -> Figure:
+    """Training and validation loss over epochs.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        One mapping an epoch: `epoch`, `train_loss` and, where there were validation clips,
+        `valid_loss`.
+    """
+    epochs = [row["epoch"] for row in history]
+    losses = {
+        label: [row[key] for row in history]
+        for label, key in (("training", "train_loss"), ("validation", "valid_loss"))
+        if all(key in row for row in history)
+    }
+    colours = {"training": BLUE, "validation": ORANGE}
+    figure = new_figure()
+    axes = tidy(figure.subplots(), "both")
+    for label, values in losses.items():
+        axes.plot(epochs, values, color=colours[label], linewidth=2, label=label)
+    judge = "validation" if "validation" in losses else "training"
+    best = int(np.argmin(losses[judge]))
+    lowest = losses[judge][best]
+    axes.plot(epochs[best], lowest, "o", color=colours[judge], markersize=8)
+    axes.set_title(f"Best {judge} loss: {lowest:.4g} at epoch {epochs[best]:g}")
+    drawn = [value for values in losses.values() for value in values]
+    if min(drawn) > 0 and max(drawn) > 10 * min(drawn):
+        axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="Epoch", ylabel="Loss")
+    axes.legend(loc="upper right")
+    return figure

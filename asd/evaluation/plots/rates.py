@@ -1,0 +1,100 @@
+"""Decisions at the threshold: confusion matrix, false alarms by condition."""
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from asd.errors import DataError
+from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
+from asd.evaluation.table import GroupBy, ScoreTable
+from asd.evaluation.thresholds import binomial_interval
+
+
+@styled
+def confusion_matrix(table: ScoreTable) -> Figure:
+    """Truth against decision: counts, and shares of each true class; `unknown` takes no part."""
+    alarm = table.is_anomaly
+    counts = np.array(
+        [
+            [(truth & ~alarm).sum(), (truth & alarm).sum()]
+            for truth in (table.normal, table.anomalous)
+        ]
+    )
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+    figure = new_figure(5.6, 4.6)
+    axes = tidy(figure.subplots(), grid=None)
+    # Right decisions are blue and wrong ones vermillion, the more so the more frequent.
+    right = LinearSegmentedColormap.from_list("right", ["white", NORMAL])
+    wrong = LinearSegmentedColormap.from_list("wrong", ["white", ANOMALY])
+    names = (("true negatives", "false alarms"), ("missed", "found"))
+    for row, column in np.ndindex(2, 2):
+        share = float(shares[row, column])
+        colours = right if row == column else wrong
+        axes.fill_between([column, column + 1], row, row + 1, color=colours(0.06 + 0.8 * share))
+        ink = "white" if share > 0.55 else "black"
+        centre = column + 0.5
+        axes.text(centre, row + 0.42, f"{counts[row, column]}", size=22, ha="center", color=ink)
+        text = f"{names[row][column]}, {share:.1%}" if totals[row] else names[row][column]
+        axes.text(centre, row + 0.68, text, ha="center", color=ink)
+    axes.set(xlim=(0, 2), ylim=(2, 0), xticks=[0.5, 1.5], yticks=[0.5, 1.5])
+    axes.set_xticklabels(["judged normal", "judged anomalous"])
+    axes.set_yticklabels([f"normal\n({totals[0, 0]} clips)", f"anomalous\n({totals[1, 0]} clips)"])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(
+        xlabel="Decision", ylabel="Truth", title=f"Decisions at threshold {table.threshold:.4g}"
+    )
+    return figure
+
+
+@styled
+def false_alarm_by_condition(
+    table: ScoreTable, by: GroupBy = "condition", promised_rate: float | None = None
+) -> Figure:
+    """False-alarm rate of the normal clips of each group, with its 95 % binomial interval.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    by : {"condition", "domain", "machine", "pitch"}
+        What the clips of a group share.
+    promised_rate : float, optional
+        The rate that the threshold promises, drawn as a line.
+
+    Raises
+    ------
+    DataError
+        There is no normal clip.
+    """
+    masks = {name: table.normal & members for name, members in table.groups(by).items()}
+    masks = {"all": table.normal} | {name: mask for name, mask in masks.items() if mask.any()}
+    if not table.normal.any():
+        raise DataError("false alarms need normal clips in the test set")
+    sizes = np.array([int(mask.sum()) for mask in masks.values()])
+    alarms = np.array([int(table.is_anomaly[mask].sum()) for mask in masks.values()])
+    rates = alarms / sizes
+    bounds = [binomial_interval(k, n) for k, n in zip(alarms.tolist(), sizes.tolist(), strict=True)]
+    low, high = np.array(bounds).T
+    figure = new_figure(8.0, 1.8 + 0.38 * len(masks))
+    axes = tidy(figure.subplots(), "x")
+    rows = np.arange(len(masks))
+    axes.hlines(rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval")
+    axes.plot(rates, rows, "o", color=BLUE, markersize=8, label="seen on this test set")
+    for row, k, n, end in zip(rows, alarms, sizes, high, strict=True):
+        axes.annotate(
+            f"{k} of {n}", (end, row), xytext=(6, 0), textcoords="offset points", va="center"
+        )
+    if promised_rate is not None:
+        label = f"promised: {promised_rate:.2%}"
+        axes.axvline(promised_rate, color=BLACK, linestyle="--", linewidth=1.4, label=label)
+    right = max([*high.tolist(), promised_rate or 0.0])
+    axes.set(xlim=(0, max(0.05, 1.15 * right)), ylim=(len(masks) - 0.5, -0.5))
+    axes.set_yticks(rows, [shorten(name.replace("pitch_", "semitones ")) for name in masks])
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("False-alarm rate (share of normal clips judged anomalous)")
+    axes.set_title(f"False alarms by {by}")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure

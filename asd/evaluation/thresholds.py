@@ -1,0 +1,299 @@
+"""Thresholds fitted on held-out scores of normal clips, and what they promise.
+
+A clip raises an alarm when its score is greater than the threshold. Nothing here may see scores
+of clips that the detector was trained on (they are too low) or of test clips (that is a leak).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from asd.config import ThresholdConfig
+from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
+
+Values = NDArray[np.float64]
+
+SECONDS_PER_DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A fitted threshold and where it comes from."""
+
+    value: float
+    """An alarm is raised by scores greater than this."""
+    method: str
+    """How it was fitted: a ``threshold.method``."""
+    promised_rate: float | None
+    """The false-alarm rate in [0, 1] that it promises; None where it promises none."""
+    asked_rate: float | None
+    """The false-alarm rate that was asked for; None where the method has no such notion."""
+    n_calibration: int
+    """Normal clips it was fitted on."""
+    note: str = ""
+    """What the user should know about it, one sentence; empty for nothing."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Take back what `to_dict` gave."""
+        return cls(**values)
+
+
+def fit_threshold(
+    config: ThresholdConfig, normal_scores: ArrayLike, anomaly_scores: ArrayLike | None = None
+) -> Threshold:
+    r"""Fit the threshold as `config` says.
+
+    Parameters
+    ----------
+    config : ThresholdConfig
+        The method and its parameters.
+    normal_scores : array_like, shape (n,)
+        Scores of normal clips that the detector was not trained on.
+    anomaly_scores : array_like, shape (m,), optional
+        Scores of labelled anomalies; used by ``best_f1`` alone.
+
+    Returns
+    -------
+    Threshold
+        Its value is in the unit of the scores.
+
+    Raises
+    ------
+    ConfigError
+        ``best_f1`` was asked for without labelled anomalies.
+    NotEnoughClipsError
+        There is no normal score to calibrate on.
+    DetectorError
+        A score is NaN or infinite, or no gamma distribution fits.
+
+    Notes
+    -----
+    ``conformal`` is split-conformal (Vovk, Gammerman and Shafer 2005, chapter 4; for anomaly
+    detection Laxhammar and Falkman 2011). With :math:`n` calibration scores and
+    :math:`m = \lfloor (n + 1) \alpha \rfloor` the threshold is the :math:`(n + 1 - m)`-th
+    smallest, which is the :math:`\lceil (n + 1)(1 - \alpha) \rceil`-th. When a new normal clip
+    and the calibration clips are exchangeable, for any detector and any distribution,
+
+    .. math:: P(\mathrm{false\ alarm}) \le m / (n + 1) \le \alpha ,
+
+    and ``promised_rate`` is that :math:`m / (n + 1)`. The probability is over calibration and new
+    clip together. Below :math:`1 / (n + 1)` nothing can be promised: then the greatest score is
+    the threshold, ``promised_rate`` is :math:`1 / (n + 1)`, and ``note`` says so.
+
+    ``gamma`` is the rule of the DCASE Task 2 baselines: maximum likelihood fit of a gamma
+    distribution with free location, and its quantile. ``mean_std`` uses the population standard
+    deviation. ``best_f1`` takes the highest of the thresholds with the best F1.
+    """
+    scores = _finite(normal_scores)
+    if config.method == "fixed":
+        assert config.value is not None  # the config has checked it
+        return Threshold(float(config.value), "fixed", None, None, len(scores))
+    if len(scores) == 0:
+        raise NotEnoughClipsError(
+            f"threshold.method={config.method}: no held-out normal clip to calibrate on; give the "
+            "valid side of the split more clips, or use threshold.method=fixed"
+        )
+    if config.method == "conformal":
+        return _conformal(scores, config.false_alarm_rate)
+    asked = None
+    if config.method == "mean_std":
+        value = float(scores.mean() + config.k * scores.std())
+    elif config.method == "quantile":
+        value, asked = float(np.quantile(scores, config.quantile)), 1 - config.quantile
+    elif config.method == "gamma":
+        value, asked = _gamma(scores, config.quantile), 1 - config.quantile
+    else:
+        value = _best_f1(scores, _finite([] if anomaly_scores is None else anomaly_scores))
+    return Threshold(value, config.method, None, asked, len(scores))
+
+
+def p_values(calibration: ArrayLike, scores: ArrayLike) -> Values:
+    r"""Conformal p-value of each score: how usual it is among normal clips.
+
+    :math:`p = (1 + \#\{i : c_i \ge s\}) / (n + 1)` (Vovk et al. 2005). For a normal clip that is
+    exchangeable with the calibration clips, :math:`P(p \le \alpha) \le \alpha` for every
+    :math:`\alpha`. A score is above the conformal threshold exactly when its p-value is at most
+    the rate asked for.
+
+    Parameters
+    ----------
+    calibration : array_like, shape (n,)
+        Scores of normal clips that the detector was not trained on.
+    scores : array_like, shape (m,)
+        Scores to judge.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        In [1 / (n + 1), 1]; small is anomalous.
+
+    Raises
+    ------
+    DetectorError
+        A score is NaN or infinite.
+    """
+    above = _at_least(_finite(calibration), _finite(scores))
+    return np.asarray((1 + above) / (1 + np.size(calibration)), dtype=np.float64)
+
+
+def cross_p_values(calibration: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> Values:
+    r"""Cross-conformal p-values, for when there are too few clips to hold some out.
+
+    The normal clips are cut into :math:`K` folds and a detector is fitted without each. With
+    :math:`c_{ki}` the scores of fold :math:`k` under the detector that has not seen it, and
+    :math:`s_k` the new clip's score under that same detector,
+
+    .. math:: p = \frac{1 + \sum_k \#\{i : c_{ki} \ge s_k\}}{n + 1} .
+
+    For exchangeable normal clips in folds of equal size, :math:`P(p \le \alpha) \le 2\alpha +
+    \min\{2(1 - 1/K)/(n/K + 1),\ (1 - K/n)/(K + 1)\}` (Vovk 2015 for the method; Barber, Candes,
+    Ramdas and Tibshirani 2021, theorem 4, for the bound); for stable detectors it is close to
+    :math:`\alpha`. The guarantee is that of the `K` detectors together: calibrating a detector
+    fitted on all clips with scores of the `K` has none.
+
+    Parameters
+    ----------
+    calibration : sequence of K array_like, shape (n_k,)
+        Out-of-fold scores.
+    scores : sequence of K array_like, shape (m,)
+        The new clips' scores under each of the detectors, in the same order.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        In [1 / (n + 1), 1]; small is anomalous.
+
+    Raises
+    ------
+    DetectorError
+        A score is NaN or infinite.
+    """
+    pairs = zip(calibration, scores, strict=True)
+    above = [_at_least(_finite(fold), _finite(new)) for fold, new in pairs]
+    n = sum(np.size(fold) for fold in calibration)
+    return np.asarray((1 + np.sum(above, axis=0)) / (1 + n), dtype=np.float64)
+
+
+def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson interval of a rate of which `k` out of `n` were seen.
+
+    Exact for independent clips; clips of one recording are not quite independent, so the truth
+    is somewhat wider.
+
+    Parameters
+    ----------
+    k, n : int
+        Events seen and trials, ``0 <= k <= n``, ``n > 0``.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> low, high = binomial_interval(0, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.0, 0.308)
+    """
+    interval = stats.binomtest(k, n).proportion_ci(confidence, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def alarms_per_day(rate: float, clip_seconds: float) -> float:
+    """Alarms in 24 h of listening without pause, one decision a clip.
+
+    Parameters
+    ----------
+    rate : float
+        Share of clips that raise an alarm, in [0, 1].
+    clip_seconds : float
+        Length of a clip in seconds.
+
+    Examples
+    --------
+    >>> alarms_per_day(0.05, 10)
+    432.0
+    """
+    return rate * SECONDS_PER_DAY / clip_seconds
+
+
+def _conformal(scores: Values, rate: float) -> Threshold:
+    n = len(scores)
+    # The tolerance undoes rounding: 0.07 * 100 is 7.000000000000001, 0.29 * 100 is below 29.
+    allowed = math.floor((n + 1) * rate + 1e-9)
+    note = ""
+    if allowed < 1:
+        allowed = 1
+        needed = math.ceil(1 / rate - 1e-9) - 1
+        note = (
+            f"{n} calibration clips cannot promise the false-alarm rate of {rate:.3g} that was "
+            f"asked for; the lowest they can promise is {1 / (n + 1):.3g}, which is used instead; "
+            f"{needed} clips are needed"
+        )
+    value = float(np.sort(scores)[n - allowed])
+    return Threshold(value, "conformal", allowed / (n + 1), rate, n, note)
+
+
+def _gamma(scores: Values, quantile: float) -> float:
+    if np.ptp(scores) == 0:
+        return float(scores[0])
+    with np.errstate(all="ignore"):
+        try:
+            shape, location, scale = stats.gamma.fit(scores)
+            value = float(stats.gamma.ppf(quantile, shape, loc=location, scale=scale))
+        except stats.FitError:
+            value = math.nan
+    if not math.isfinite(value):
+        raise DetectorError(
+            f"threshold.method=gamma: no gamma distribution fits the {len(scores)} calibration "
+            "scores; use threshold.method=conformal"
+        )
+    return value
+
+
+def _best_f1(normal: Values, anomaly: Values) -> float:
+    if len(anomaly) == 0:
+        raise ConfigError(
+            "threshold.method=best_f1 needs labelled anomalies among the validation clips and "
+            "there are none; use threshold.method=conformal"
+        )
+    levels = np.unique(np.concatenate([normal, anomaly]))
+    # Between two levels every threshold decides alike; the middle is as far from both as can be.
+    # Below the lowest, all clips are alarms: that too is a candidate.
+    candidates = np.concatenate(
+        [[np.nextafter(levels[0], -np.inf)], (levels[1:] + levels[:-1]) / 2]
+    )
+    tp = len(anomaly) - np.searchsorted(np.sort(anomaly), candidates, side="right")
+    fp = len(normal) - np.searchsorted(np.sort(normal), candidates, side="right")
+    f1 = 2 * tp / (tp + fp + len(anomaly))
+    return float(candidates[np.flatnonzero(f1 == f1.max())[-1]])
+
+
+def _at_least(calibration: Values, scores: Values) -> NDArray[np.int64]:
+    """How many calibration scores are at least as great as each score."""
+    below = np.searchsorted(np.sort(calibration), scores, side="left")
+    return np.asarray(len(calibration) - below, dtype=np.int64)
+
+
+def _finite(scores: ArrayLike) -> Values:
+    values = np.asarray(scores, dtype=np.float64).ravel()
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        raise DetectorError(
+            f"{bad} of {len(values)} scores are NaN or infinite; train the detector again with "
+            "other parameters"
+        )
+    return values

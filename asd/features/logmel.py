@@ -1,0 +1,157 @@
+"""The log-mel front end: one implementation for training, evaluation and serving."""
+
+import warnings
+
+import librosa
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from asd.config import LogMelConfig
+from asd.features.sets import FloatArray
+
+VERSION = 1
+"""Raised whenever the same samples and config would give other values; part of cache keys."""
+
+_FLOOR = 1e-10
+"""Power below which decibels are not told apart, `amin` in librosa: -100 dB."""
+_RANGE_DB = 80.0
+"""Range that `clip_max` scaling keeps below the maximum of a clip."""
+_BLOCK_SAMPLES = 1 << 16
+"""Samples transformed at once: a block of frames and its spectrum stay in the processor's cache."""
+_BLOCK_BANDS = 16
+"""Mel bands multiplied at once: neighbours share their few non-zero bins."""
+
+_TARGET_RMS = 0.1
+"""Level to which ``level="rms"`` brings a clip: -20 dB re full scale."""
+_LEAST_RMS = 1e-4
+"""Clips quieter than this, -80 dB re full scale, are amplified no further: silence stays silent."""
+
+
+class LogMel:
+    """Log-mel spectrograms of clips.
+
+    With ``scaling="db"`` the values are ``librosa.power_to_db(librosa.feature.melspectrogram(...),
+    top_db=None)`` within 1e-3 dB: Hann window, centred frames padded with zeros, Slaney's mel scale
+    and area normalisation. The transform runs in double precision, as librosa's does: in single
+    precision the quiet bands of a band-limited sound are off by tenths of a decibel.
+
+    Where the bands are narrower than the bins of the transform, some bands cover no bin and stay
+    at the floor of -100 dB; with the default `n_fft` and `n_mels` there are none.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        What to compute.
+    """
+
+    def __init__(self, config: LogMelConfig) -> None:
+        self.config = config
+        window = librosa.filters.get_window("hann", config.n_fft, fftbins=True)
+        self._window = torch.from_numpy(np.asarray(window, dtype=np.float64))
+        self._bands = _bands(config)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Number of frames of a clip of `n_samples` samples (at least 1)."""
+        odd = self.config.n_fft % 2
+        return 1 + (n_samples - odd) // self.config.hop_length
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """Log-mel spectrogram of one clip.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_samples,)
+            Finite samples at the configured rate, full scale ±1, at least one; clips shorter
+            than the window are padded like the edges of any other.
+
+        Returns
+        -------
+        ndarray of shape (n_mels, n_frames), float32
+            Decibels re 1 in [-100, ∞) (``scaling="db"``) or [0, 1] (``scaling="clip_max"``).
+        """
+        if self.config.level == "rms":
+            samples = samples * level_gain(samples, self.config.hop_length)
+        power = self._power(samples)
+        mel = torch.cat([power[:, lo:hi] @ weights for lo, hi, weights in self._bands], dim=1)
+        decibels = mel.T.contiguous().clamp_(min=_FLOOR).log10_().mul_(10.0)
+        if self.config.scaling == "clip_max":
+            decibels.sub_(decibels.max()).clamp_(min=-_RANGE_DB).add_(_RANGE_DB).div_(_RANGE_DB)
+        return np.asarray(decibels.numpy(), dtype=np.float32)
+
+    def batch(self, samples: FloatArray) -> FloatArray:
+        """Log-mel spectrograms of clips of equal length, each just as if it came alone.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_clips, n_samples)
+            At least one clip.
+
+        Returns
+        -------
+        ndarray of shape (n_clips, n_mels, n_frames), float32
+        """
+        return np.stack([self(clip) for clip in samples])
+
+    def _power(self, samples: FloatArray) -> torch.Tensor:
+        """Magnitude or energy spectrogram, ``(n_frames, n_fft // 2 + 1)`` float32."""
+        n_fft = self.config.n_fft
+        margin = n_fft // 2
+        padded = np.zeros(len(samples) + 2 * margin)
+        padded[margin : margin + len(samples)] = samples
+        frames = torch.from_numpy(padded).unfold(0, n_fft, self.config.hop_length)
+        power = torch.empty(len(frames), margin + 1)
+        size = max(1, _BLOCK_SAMPLES // n_fft)
+        for start in range(0, len(frames), size):
+            windowed = frames[start : start + size] * self._window
+            squares = torch.view_as_real(torch.fft.rfft(windowed)).square_()
+            torch.add(squares[..., 0], squares[..., 1], out=power[start : start + size])
+        return power.sqrt_() if self.config.power == 1 else power
+
+
+def level_gain(samples: FloatArray, frame_length: int) -> np.float32:
+    """Factor that brings a clip to a level of -20 dB re full scale.
+
+    The level is the median over frames of the root mean square, so that clicks, and foreign
+    sounds in less than half of the clip, do not turn the machine itself down.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,)
+        At least one sample; full scale ±1.
+    frame_length : int
+        Samples a frame; frames do not overlap, and a last part frame is left out.
+
+    Returns
+    -------
+    float32
+        In (0, 1000]; clips quieter than -80 dB re full scale are raised by 60 dB and no more.
+    """
+    length = min(frame_length, len(samples))
+    frames = samples[: len(samples) // length * length].reshape(-1, length)
+    rms = np.median(np.sqrt(np.square(frames, dtype=np.float64).mean(axis=1)))
+    return np.float32(_TARGET_RMS / max(float(rms), _LEAST_RMS))
+
+
+def _bands(config: LogMelConfig) -> list[tuple[int, int, torch.Tensor]]:
+    """The mel filter bank in groups of bands: first bin, end bin, ``(n_bins, n_bands)`` weights.
+
+    Most weights are zero; multiplying each group with the bins it covers alone is three times as
+    fast as with all.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Empty filters")
+        bank: NDArray[np.float32] = librosa.filters.mel(
+            sr=config.sample_rate,
+            n_fft=config.n_fft,
+            n_mels=config.n_mels,
+            fmin=config.f_min,
+            fmax=config.f_max,
+        )
+    groups = []
+    for first in range(0, config.n_mels, _BLOCK_BANDS):
+        weights = bank[first : first + _BLOCK_BANDS].T
+        used = np.flatnonzero(weights.any(axis=1))
+        lo, hi = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+        groups.append((lo, hi, torch.from_numpy(weights[lo:hi].copy())))
+    return groups

@@ -1,0 +1,1 @@
+"""The verbs: each module is one step, with a `run` that takes its config."""

@@ -1,0 +1,45 @@
+"""Shift clips in pitch and lay other sounds over them."""
+
+import logging
+from pathlib import Path
+
+from asd.config.steps import AugmentConfig
+from asd.data.augment import augment
+from asd.data.manifest import Dataset
+from asd.steps.datasets import open_dataset
+from asd.tracking.runs import data_params, step_run
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: AugmentConfig) -> Dataset:
+    """Make the data set `output` from `data` with pitched and overlaid clips.
+
+    Raises
+    ------
+    AsdError
+        The data set, the sounds or the output cannot be used.
+    """
+    output = Path(config.output or f"{config.data.rstrip('/')}-augmented")
+    with step_run("augment", config.flat(), f"augment {output.name}") as tracked:
+        source = open_dataset(config.data)
+        tracked.log_input(source, "source")
+        report = augment(
+            source,
+            output,
+            pitch=config.pitch,
+            pitch_method=config.pitch_method,
+            noise=Path(config.noise) if config.noise else None,
+            noise_count=config.noise_count,
+            noise_gain_db=config.noise_gain_db,
+            noise_snr_db=config.noise_snr_db,
+            noise_label=config.noise_label,
+            split=config.split,
+            seed=config.seed,
+            overwrite=config.overwrite,
+        )
+        tracked.log_params(data_params(report.dataset))
+        tracked.log_input(report.dataset, "augmented")
+        tracked.report(*report.lines())
+    logger.info("next: mlflow run . -e evaluate -P data=%s", output)
+    return report.dataset

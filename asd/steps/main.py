@@ -1,0 +1,155 @@
+"""From recordings to a champion: every step as a run below one parent."""
+
+import logging
+from pathlib import Path
+
+from asd import detectors
+from asd.config.steps import (
+    DEMO,
+    AugmentConfig,
+    EvaluateConfig,
+    ExtractConfig,
+    MainConfig,
+    PromoteConfig,
+)
+from asd.data.audio import VIDEO_SUFFIXES, find_audio
+from asd.data.manifest import Dataset
+from asd.errors import ConfigError
+from asd.steps import augment, evaluate, extract, preprocess, promote, train
+from asd.steps.datasets import demo_source
+from asd.steps.evaluate import Evaluation
+from asd.tracking import registry
+from asd.tracking.runs import TrackedRun, data_params, step_run
+
+WORK = Path("data/main")
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: MainConfig) -> list[Evaluation]:
+    """Extract, preprocess, augment, train and evaluate each model, and promote the best.
+
+    The data sets in between are made anew below ``data/main/<name of the source>``.
+
+    Raises
+    ------
+    AsdError
+        What the steps raise, or a model is unknown.
+    """
+    _check(config)
+    with step_run("main", config.flat(), f"main {_name(config)}") as tracked:
+        dataset = _prepare(config)
+        tracked.log_params(data_params(dataset))
+        evaluations = [_try(name, config, dataset) for name in config.models]
+        best = max(evaluations, key=lambda found: found.metrics.get(config.metric, float("-inf")))
+        wish = PromoteConfig(
+            model_uri=best.model.uri,
+            data=str(dataset.root),
+            metric=config.metric,
+            min_gain=config.min_gain,
+        )
+        promote.run(wish)
+        _log_table(evaluations, tracked)
+        champion = registry.champion()
+        tracked.report(
+            *_table(evaluations),
+            f"champion: {champion.name if champion else 'none'} ({registry.CHAMPION_URI})",
+            "see the runs:  mlflow ui --port 5000",
+            f"serve it:      {promote.SERVE}",
+            "score a file:  mlflow run . -e score -P source=<file or folder>",
+        )
+    return evaluations
+
+
+def _check(config: MainConfig) -> None:
+    """Find a wrong model or field before any work is done."""
+    unknown = sorted(set(config.detector) - set(config.models))
+    if unknown:
+        raise ConfigError(
+            f"detector.{unknown[0]}: not among models={','.join(config.models)}; write "
+            "detector.<model>.<field>"
+        )
+    for name in config.models:
+        fields = config.detector.get(name, {})
+        detectors.detector_class(name).Config.parse(fields, f"detector.{name}.")
+
+
+def _name(config: MainConfig) -> str:
+    return Path(config.source).resolve().stem
+
+
+def _prepare(config: MainConfig) -> Dataset:
+    work = WORK / _name(config)
+    demo = config.source == DEMO
+    source = demo_source() / "recordings" if demo else Path(config.source)
+    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
+        audio = work / "audio"
+        extract.run(
+            ExtractConfig(
+                source=str(source),
+                output=str(audio),
+                format="flac",
+                overwrite=True,
+                skip_bad=config.skip_bad,
+            )
+        )
+        source = audio
+    clips = preprocess.cut(source, work / "clips", config, overwrite=True)
+    noise = config.noise or (_foreign_sounds(clips) if not demo else str(demo_source() / "noise"))
+    if not (noise or config.pitch):
+        return clips
+    return augment.run(
+        AugmentConfig(
+            data=str(clips.root),
+            output=str(work / "augmented"),
+            pitch=config.pitch,
+            noise=noise,
+            noise_count=_noise_count(clips, config),
+            seed=config.seed,
+            overwrite=True,
+        )
+    )
+
+
+def _foreign_sounds(clips: Dataset) -> str:
+    """The demo's sounds where the test side has no anomaly of its own to be found."""
+    if clips.split("test", "anomaly").clips:
+        return ""
+    logger.info("no labelled anomalies: foreign sounds laid over test clips stand in for them")
+    return str(demo_source() / "noise")
+
+
+def _noise_count(clips: Dataset, config: MainConfig) -> int:
+    """At most half of the normal test clips, counting their pitched copies."""
+    normal = len(clips.split("test", "normal").clips) * (1 + len(config.pitch))
+    return max(1, min(config.noise_count, normal // 2))
+
+
+def _try(name: str, config: MainConfig, dataset: Dataset) -> Evaluation:
+    model = train.fit(name, config.detector.get(name, {}), config, str(dataset.root))
+    return evaluate.run(
+        EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=config.seed)
+    )
+
+
+_COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")
+
+
+def _table(evaluations: list[Evaluation]) -> list[str]:
+    lines = ["model         " + "".join(f"{column:>18}" for column in _COLUMNS)]
+    for found in evaluations:
+        cells = (_cell(found.metrics.get(column)) for column in _COLUMNS)
+        name = found.pipeline.detector.name
+        lines.append(f"{name:<14}" + "".join(f"{cell:>18}" for cell in cells))
+    return lines
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _log_table(evaluations: list[Evaluation], tracked: TrackedRun) -> None:
+    for found in evaluations:
+        name = found.pipeline.detector.name
+        shown = (column for column in _COLUMNS if column in found.metrics)
+        tracked.log_metrics({f"{column}.{name}": found.metrics[column] for column in shown})

@@ -1,0 +1,42 @@
+"""Cut recordings into a data set of clips."""
+
+import logging
+from pathlib import Path
+
+from asd.config.steps import CutConfig, PreprocessConfig
+from asd.data.manifest import Dataset
+from asd.data.preprocess import preprocess
+from asd.tracking.runs import data_params, step_run
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: PreprocessConfig) -> Dataset:
+    """Cut the recordings of `source` into the data set `output`.
+
+    Raises
+    ------
+    AsdError
+        A recording or its labels cannot be used, or the output exists.
+    """
+    output = Path(config.output or Path("data") / Path(config.source).resolve().stem)
+    dataset = cut(Path(config.source), output, config, config.overwrite)
+    logger.info("next: mlflow run . -e train -P data=%s", output)
+    return dataset
+
+
+def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Dataset:
+    """Do the step, as a run of its own, with the fields that several entry points share."""
+    options = {name: getattr(config, name) for name in CutConfig.model_fields}
+    params = {"source": source, "output": output, "overwrite": overwrite, **options}
+    with step_run("preprocess", params, f"preprocess {output.name}") as tracked:
+        report = preprocess(source, output, overwrite=overwrite, **options)
+        tracked.log_params(data_params(report.dataset))
+        for split in ("train", "valid", "test"):
+            part = report.dataset.split(split)
+            tracked.log_metrics(
+                {f"clips_{split}": len(part.clips), f"seconds_{split}": part.seconds()}
+            )
+        tracked.log_input(report.dataset, "preprocessed")
+        tracked.report(*report.lines())
+    return report.dataset

@@ -1,0 +1,163 @@
+"""Pipelines as MLflow models: logged without pickle, found by any address, loaded again."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import LoggedModel
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+import asd
+from asd.errors import DetectorError, TrackingError
+from asd.pipeline import Pipeline
+from asd.tracking.store import client
+
+MODEL_TAG = "asd.model"
+DATA_TAG = "asd.data"
+_MODEL_NAME = "model"
+_RUN_ID = re.compile(r"^[0-9a-f]{32}$")
+_SERVED = Path(__file__).with_name("serving_model.py")
+_INFERENCE = (
+    "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
+    "safetensors", "scikit-learn", "scipy", "soundfile", "torch", "tqdm",
+)  # fmt: skip
+
+_INPUTS = Schema([ColSpec("string", "audio")])
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A logged model, however it was addressed."""
+
+    model_id: str
+    run_id: str
+    name: str
+    """The detector's name and the data it was fitted on, for people."""
+    location: str
+
+    @property
+    def uri(self) -> str:
+        """Address that stays the same whatever is promoted later."""
+        return f"models:/{self.model_id}"
+
+
+def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
+    """Log a pipeline to the active run as a pyfunc model made from code.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What to log.
+    params : dict
+        Shown with the model in the UI.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline.save(Path(folder) / "pipeline")
+        info = mlflow.pyfunc.log_model(
+            name=_MODEL_NAME,
+            python_model=str(_SERVED),
+            artifacts={"pipeline": str(Path(folder) / "pipeline")},
+            code_paths=[str(Path(asd.__file__).parent)],
+            pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
+            signature=ModelSignature(inputs=_INPUTS),
+            params=params,
+            tags={MODEL_TAG: pipeline.detector.name, DATA_TAG: pipeline.trained_on.name},
+        )
+    return _reference(client().get_logged_model(info.model_id))
+
+
+def resolve(model_uri: str) -> ModelRef:
+    """Find a logged model by its address.
+
+    Parameters
+    ----------
+    model_uri : str
+        Run id, ``runs:/<run id>/model``, ``models:/<name>/<version>``,
+        ``models:/<name>@<alias>`` or ``models:/<model id>``; empty for the newest trained one.
+
+    Raises
+    ------
+    TrackingError
+        There is no such model.
+    """
+    if not model_uri:
+        return _newest()
+    try:
+        return _reference(client().get_logged_model(_model_id(model_uri)))
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise TrackingError(
+            f"model_uri={model_uri}: no such model ({reason}); give a run id of `train`, "
+            "models:/<name>@<alias> or models:/<name>/<version>"
+        ) from error
+
+
+def load(model: ModelRef) -> Pipeline:
+    """Load the pipeline of a logged model.
+
+    Raises
+    ------
+    TrackingError
+        Its files are gone or are not a pipeline.
+    """
+    try:
+        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{model.location}/artifacts")
+        return Pipeline.load(Path(folder) / "pipeline")
+    except (MlflowException, OSError, DetectorError) as error:
+        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+
+
+def _model_id(model_uri: str) -> str:
+    store = client()
+    if _RUN_ID.match(model_uri):
+        return _model_of_run(model_uri)
+    if model_uri.startswith("runs:/"):
+        return _model_of_run(model_uri.removeprefix("runs:/").partition("/")[0])
+    address = model_uri.removeprefix("models:/")
+    if "@" in address:
+        name, _, alias = address.partition("@")
+        return str(store.get_model_version_by_alias(name, alias).model_id)
+    if "/" in address:
+        name, _, number = address.partition("/")
+        return str(store.get_model_version(name, number).model_id)
+    return address
+
+
+def _model_of_run(run_id: str) -> str:
+    outputs = client().get_run(run_id).outputs
+    models = outputs.model_outputs if outputs else []
+    if not models:
+        raise TrackingError(
+            f"model_uri={run_id}: that run has logged no model; give one of `train`"
+        )
+    return str(models[-1].model_id)
+
+
+def _newest() -> ModelRef:
+    store = client()
+    found = store.search_logged_models(
+        experiment_ids=[experiment.experiment_id for experiment in store.search_experiments()],
+        order_by=[{"field_name": "creation_timestamp", "ascending": False}],
+    )
+    for model in found:
+        if MODEL_TAG in model.tags:
+            return _reference(model)
+    raise TrackingError("no trained model yet; make one with `mlflow run . -e train -P model=knn`")
+
+
+def _reference(model: LoggedModel) -> ModelRef:
+    name = (
+        f"{model.tags.get(MODEL_TAG, model.name)} on {model.tags.get('asd.data', 'unknown data')}"
+    )
+    return ModelRef(model.model_id, model.source_run_id or "", name, model.artifact_location)
+
+
+def _release(package: str) -> str:
+    """The installed version without a local part such as ``+cpu``, which no index knows."""
+    return version(package).partition("+")[0]

@@ -1,0 +1,158 @@
+"""One MLflow run a step: params, metrics, data set inputs, and the reason when it fails."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.data.pandas_dataset import PandasDataset, from_pandas
+from mlflow.entities import RunStatus
+
+import asd
+from asd.data.manifest import Dataset
+from asd.errors import AsdError
+from asd.tracking.store import check_artifacts, client
+
+ERROR_TAG = "asd.error"
+STEP_TAG = "asd.step"
+_NAME_TAG = "mlflow.runName"
+_MAX_PARAM = 6000
+_MAX_TAG = 5000
+
+logger = logging.getLogger(__name__)
+
+
+class TrackedRun:
+    """The active MLflow run of a step."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+
+    def rename(self, name: str) -> None:
+        """Give the run another name in the UI."""
+        mlflow.set_tag(_NAME_TAG, name)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Tag the run."""
+        mlflow.set_tags(dict(tags))
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log params, but for those that the run has already.
+
+        MLflow logs what stood on its command line itself, quoted as for a shell, and fails a
+        run that spells a param in two ways.
+        """
+        known = client().get_run(self.run_id).data.params
+        mlflow.log_params({key: _text(params[key]) for key in params if key not in known})
+
+    def log_metrics(
+        self,
+        metrics: Mapping[str, float],
+        step: int | None = None,
+        model_id: str | None = None,
+        dataset: Dataset | None = None,
+    ) -> None:
+        """Log metrics to the run and, where `model_id` is given, to that model."""
+        logged = None if dataset is None else _as_mlflow(dataset)
+        mlflow.log_metrics(dict(metrics), step=step, model_id=model_id, dataset=logged)
+
+    def log_input(self, dataset: Dataset, context: str) -> None:
+        """Log a data set, or a side of one, as an input; `context` says what it is for."""
+        mlflow.log_input(_as_mlflow(dataset), context=context)
+
+    def log_figures(self, figures: Mapping[str, Figure], folder: str = "plots") -> None:
+        """Log figures as ``<folder>/<name>.png``."""
+        for name, figure in figures.items():
+            mlflow.log_figure(figure, f"{folder}/{name}.png")
+
+    def log_json(self, values: Mapping[str, Any], path: str) -> None:
+        """Log values as a JSON file."""
+        mlflow.log_dict(dict(values), path)
+
+    def log_text(self, text: str, path: str) -> None:
+        """Log a text file."""
+        mlflow.log_text(text, path)
+
+    def log_files(self, path: Path, folder: str | None = None) -> None:
+        """Log a file, or all files of a folder."""
+        if path.is_dir():
+            mlflow.log_artifacts(str(path), folder)
+        else:
+            mlflow.log_artifact(str(path), folder)
+
+    def report(self, *lines: str) -> None:
+        """Say to the user what was made, and keep it as ``report.txt``."""
+        for line in lines:
+            logger.info("%s", line)
+        mlflow.log_text("\n".join(lines) + "\n", "report.txt")
+
+
+@contextmanager
+def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[TrackedRun]:
+    """A run for one step: MLflow's own under ``mlflow run``, nested below an active one.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step, kept as the tag ``asd.step``.
+    params : mapping
+        The flat config.
+    name : str
+        Name of the run in the UI; the step's where not given.
+
+    Raises
+    ------
+    AsdError
+        What the step raised; the run is then FAILED, with the reason in the tag ``asd.error``.
+    """
+    client()
+    run = mlflow.start_run(nested=mlflow.active_run() is not None)
+    try:
+        check_artifacts(run.info.artifact_uri)
+        tags = {STEP_TAG: step, "asd.version": asd.__version__, _NAME_TAG: name or step}
+        mlflow.set_tags(tags)
+        tracked = TrackedRun(run.info.run_id)
+        tracked.log_params(params)
+        yield tracked
+    except BaseException as error:
+        if isinstance(error, AsdError):
+            tag_failure(str(error))
+        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        raise
+    mlflow.end_run()
+
+
+def tag_failure(reason: str) -> None:
+    """Say in the active run, or in the one that ``mlflow run`` made, why it failed."""
+    run = mlflow.active_run()
+    run_id = run.info.run_id if run else os.environ.get("MLFLOW_RUN_ID")
+    if run_id:
+        client().set_tag(run_id, ERROR_TAG, reason[:_MAX_TAG])
+
+
+def data_params(dataset: Dataset) -> dict[str, Any]:
+    """What identifies a data set, under the same names in all runs."""
+    return {
+        "data.name": dataset.name,
+        "data.digest": dataset.digest,
+        "data.clips": len(dataset.clips),
+        "data.seconds": round(dataset.seconds(), 1),
+    }
+
+
+def _as_mlflow(dataset: Dataset) -> PandasDataset:
+    frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips])
+    frame = frame.astype({"noise_gain_db": "float64"})
+    source = str(dataset.root.resolve())
+    return from_pandas(frame, source=source, name=dataset.name, digest=dataset.digest)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        value = ",".join(map(str, value))
+    return str(value)[:_MAX_PARAM]

@@ -1,0 +1,66 @@
+"""What ``mlflow models serve`` runs: base64 audio in, a judgement a row out."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from asd.errors import AsdError, AudioError
+from asd.pipeline import Pipeline
+
+_FIELDS = ("anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "error")
+
+
+class AsdModel(mlflow.pyfunc.PythonModel):
+    """A pipeline behind MLflow's pyfunc interface."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the pipeline that was logged with the model."""
+        self.pipeline = Pipeline.load(Path(context.artifacts["pipeline"]))
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Judge each row's recording.
+
+        Parameters
+        ----------
+        context : object
+            MLflow's; not used.
+        model_input : DataFrame
+            Column ``audio``: base64 of a file in any audio or video container.
+        params : dict, optional
+            MLflow's; not used.
+
+        Returns
+        -------
+        list of dict
+            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, error``. A
+            row that cannot be judged has its reason in ``error`` and null elsewhere; the others
+            are judged all the same.
+        """
+        del context, params
+        return [self._judge(text) for text in model_input["audio"]]
+
+    def _judge(self, text: str) -> dict[str, Any]:
+        try:
+            verdict = self.pipeline.judge(_decode(text))
+        except AsdError as error:
+            return dict.fromkeys(_FIELDS) | {"error": str(error)}
+        worst = verdict.worst
+        values = (worst.anomaly_score, verdict.threshold, worst.is_anomaly)
+        row = (*values, verdict.p_value, verdict.duration_s, None)
+        return dict(zip(_FIELDS, row, strict=True))
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise AudioError(f"audio: not base64 ({error}); send the file's bytes as base64") from error
+
+
+mlflow.models.set_model(AsdModel())

@@ -1,0 +1,291 @@
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from asd.data import manifest
+from asd.data.encode import write_wav
+from asd.data.preprocess import PreprocessReport, preprocess
+from asd.data.verify import verify
+from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError
+
+RATE = 4000
+
+
+def hum(seconds: float, seed: int = 0, rate: int = RATE) -> NDArray[np.float64]:
+    noise = np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))
+    return np.clip(noise, -1, 1)
+
+
+def write(path: Path, seconds: float = 10.0, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(path, hum(seconds, seed), RATE)
+    return path
+
+
+def fleet(root: Path, count: int = 5, seconds: float = 10.0) -> Path:
+    for number in range(count):
+        write(root / f"r{number}.wav", seconds, number)
+    return root
+
+
+def run(source: Path, output: Path, **options: Any) -> PreprocessReport:
+    given: dict[str, Any] = {
+        "clip_seconds": 1.0,
+        "sample_rate": RATE,
+        "split": (0.72, 0.18, 0.10),
+        "seed": 42,
+        "remainder": "drop",
+        "channel": None,
+        "skip_bad": False,
+        "overwrite": False,
+    }
+    return preprocess(source, output, **{**given, **options})
+
+
+def counts(report: PreprocessReport) -> dict[tuple[str, str], int]:
+    return dict(Counter((clip.split, clip.label) for clip in report.dataset.clips))
+
+
+def test_clips_are_the_recording_sample_by_sample(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in", seconds=10.7)
+    report = run(source, tmp_path / "out")
+    assert manifest.load(tmp_path / "out") == report.dataset
+    verify(report.dataset)
+    for recording in ("r0", "r4"):
+        clips = [clip for clip in report.dataset.clips if clip.recording == recording]
+        assert [clip.start_s for clip in clips] == list(range(10))
+        parts = [soundfile.read(report.dataset.file(clip), dtype="int16") for clip in clips]
+        whole, _ = soundfile.read(source / f"{recording}.wav", dtype="int16")
+        assert all(rate == RATE for _, rate in parts)
+        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), whole[:40000])
+    assert report.dropped_s == pytest.approx(5 * 0.7)
+    assert not list((tmp_path / "out").glob("pieces"))
+
+
+def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    for name in ("a", "b", "c"):
+        write(source / f"{name}.wav", 4)
+    (source / "labels.csv").write_text(
+        "file,label,split,machine,condition,domain,recording\n"
+        "a.wav,normal,train,M1,idle,source,day 1\n"
+        "b.wav,normal,train,M1,idle,source,day 2\n"
+        "c.wav,anomaly,test,M2,knock,target,\n"
+    )
+    report = run(source, tmp_path / "out")
+    assert counts(report) == {
+        ("train", "normal"): 4,
+        ("valid", "normal"): 4,
+        ("test", "anomaly"): 4,
+    }
+    clip = report.dataset.split("test").clips[0]
+    assert (clip.machine, clip.condition, clip.domain) == ("M2", "knock", "target")
+    assert {clip.recording for clip in report.dataset.clips} == {"day 1", "day 2", "c"}
+    text = "\n".join(report.lines())
+    assert "layout: labels.csv with 3 recordings" in text
+    assert "train normal: 4.0 s in 4 clips of 1 recording" in text
+    assert "warning: test has no normal clip" in text
+    assert "validation has 4 normal clips and can promise a false-alarm rate of 20%" in text
+
+
+def test_the_same_input_gives_the_same_digest(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in")
+    first, again = run(source, tmp_path / "a"), run(source, tmp_path / "b")
+    other = run(source, tmp_path / "c", seed=43)
+    assert first.dataset.digest == again.dataset.digest != other.dataset.digest
+
+
+def test_names_are_readable_unique_and_japanese(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    names = ["給湯器/一号.wav", "給湯器_一号.wav", "Pump.wav", "pump.flac", "長" * 80 + ".wav"]
+    for name in names:
+        write(source / name, 2)
+    clips = run(source, tmp_path / "out", clip_seconds=0.25).dataset.clips
+    stems = {clip.recording: Path(clip.path).name for clip in clips if clip.start_s == 0.25}
+    assert stems == {
+        "給湯器/一号": "給湯器_一号_0000.250s.wav",
+        "給湯器_一号": "給湯器_一号~2_0000.250s.wav",
+        "Pump": "Pump_0000.250s.wav",
+        "pump": "pump~2_0000.250s.wav",
+        "長" * 80: "長" * 50 + "_0000.250s.wav",
+    }
+    assert all(clip.path.startswith(f"{clip.split}/") for clip in clips)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "remainder", "lengths", "dropped"),
+    [
+        (2.5, "drop", [1, 1], 0.5),
+        (2.5, "keep", [1, 1, 0.5], 0),
+        (2.4, "keep", [1, 1], 0.4),
+        (3.0, "keep", [1, 1, 1], 0),
+        (0.3, "drop", [0.3], 0),
+        (0.3, "keep", [0.3], 0),
+    ],
+)
+def test_remainder(
+    tmp_path: Path, seconds: float, remainder: str, lengths: list[float], dropped: float
+) -> None:
+    write(fleet(tmp_path / "in") / "last.wav", seconds)
+    report = run(tmp_path / "in", tmp_path / "out", remainder=remainder)
+    clips = [clip for clip in report.dataset.clips if clip.recording == "last"]
+    assert [clip.duration_s for clip in clips] == lengths
+    assert report.dropped_s == pytest.approx(dropped)
+    assert report.short == (("last",) if seconds < 1 else ())
+
+
+def test_channel_and_resampling(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in")
+    time = np.arange(4 * 16000) / 16000
+    left, right = 0.5 * np.sin(2 * np.pi * 500 * time), 0.25 * np.sin(2 * np.pi * 500 * time)
+    soundfile.write(source / "stereo.wav", np.stack([left, right], axis=1), 16000)
+    for number in range(5):
+        (source / f"r{number}.wav").unlink()
+    for channel, amplitude in ((None, 0.375), (0, 0.5), (1, 0.25)):
+        report = run(
+            source, tmp_path / f"out {channel}", clip_seconds=0.5, channel=channel, sample_rate=8000
+        )
+        samples, rate = soundfile.read(report.dataset.file(report.dataset.clips[1]))
+        assert (rate, len(samples)) == (8000, 4000)
+        assert np.sqrt(2 * np.mean(samples**2)) == pytest.approx(amplitude, rel=1e-3)
+
+
+def test_one_recording_is_split_in_time(tmp_path: Path) -> None:
+    report = run(write(tmp_path / "day.wav", 30), tmp_path / "out")
+    clips = report.dataset.clips
+    assert counts(report) == {
+        ("train", "normal"): 20,
+        ("valid", "normal"): 5,
+        ("test", "normal"): 3,
+    }
+    ends = {split: max(c.start_s for c in clips if c.split == split) for split in ("train", "test")}
+    assert ends == {"train": 19, "test": 29}
+    assert any("day is the only recording" in line for line in report.lines())
+    with pytest.raises(NotEnoughClipsError, match=r"day: .*lower clip_seconds"):
+        run(tmp_path / "day.wav", tmp_path / "short", clip_seconds=10.0)
+    assert {path.name for path in tmp_path.iterdir()} == {"day.wav", "out"}
+
+
+def test_a_long_recording_is_never_in_memory_whole(tmp_path: Path) -> None:
+    seconds = 600
+    path = write(tmp_path / "long.wav", seconds)
+    tracemalloc.start()
+    report = run(path, tmp_path / "out", clip_seconds=10.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(report.dataset.clips) == seconds / 10 - 2
+    assert peak < seconds * RATE * 4 / 4
+
+
+class TestBadInput:
+    def test_all_bad_recordings_are_listed_and_nothing_is_left(self, tmp_path: Path) -> None:
+        source = fleet(tmp_path / "in")
+        (source / "text.wav").write_text("not a sound")
+        (source / "empty.wav").touch()
+        write_wav(source / "silent.wav", np.zeros(RATE * 2), RATE)
+        write(source / "blink.wav", 0.05)
+        soundfile.write(source / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+        with pytest.raises(DataError) as caught:
+            run(source, tmp_path / "out")
+        bad = ("text", "empty", "silent", "blink", "nan")
+        assert all(f"{name}.wav" in str(caught.value) for name in bad)
+        assert "\n" not in str(caught.value)
+        assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+        report = run(source, tmp_path / "out", skip_bad=True)
+        assert len(report.skipped) == len(bad)
+        assert {clip.recording for clip in report.dataset.clips} == {f"r{n}" for n in range(5)}
+        assert sum(line.startswith("skipped: ") for line in report.lines()) == len(bad)
+
+    def test_one_bad_recording_alone(self, tmp_path: Path) -> None:
+        with pytest.raises(AudioError, match=r"blink\.wav: holds 0\.050 s"):
+            run(write(tmp_path / "blink.wav", 0.05), tmp_path / "out", skip_bad=True)
+
+    def test_nothing_to_train_on(self, tmp_path: Path) -> None:
+        write(tmp_path / "in" / "abnormal" / "a.wav")
+        with pytest.raises(DataError, match="nothing to train on"):
+            run(tmp_path / "in", tmp_path / "out")
+
+    def test_clip_length(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"clip_seconds=0\.05: must be at least 0\.1"):
+            run(fleet(tmp_path / "in"), tmp_path / "out", clip_seconds=0.05)
+
+
+class TestOutput:
+    def test_existing_data_set_is_replaced_only_on_demand(self, tmp_path: Path) -> None:
+        source, output = fleet(tmp_path / "in"), tmp_path / "out"
+        before = run(source, output).dataset
+        with pytest.raises(DataError, match="overwrite=true"):
+            run(source, output)
+        after = run(source, output, seed=43, overwrite=True).dataset
+        assert manifest.load(output).digest == after.digest != before.digest
+        assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+    def test_data_set_stays_when_its_replacement_fails(self, tmp_path: Path) -> None:
+        source, output = fleet(tmp_path / "in"), tmp_path / "out"
+        before = run(source, output).dataset
+        (source / "r0.wav").write_text("not a sound")
+        with pytest.raises(DataError, match=r"r0\.wav"):
+            run(source, output, overwrite=True)
+        verify(manifest.load(output))
+        assert manifest.load(output).digest == before.digest
+
+    def test_a_folder_of_other_things_is_never_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.txt").touch()
+        with pytest.raises(DataError, match="no data set"):
+            run(fleet(tmp_path / "in"), tmp_path / "out", overwrite=True)
+
+    def test_output_and_source_do_not_overlap(self, tmp_path: Path) -> None:
+        for output in (tmp_path / "in" / "out", tmp_path / "in", tmp_path):
+            with pytest.raises(DataError, match="overlaps"):
+                run(fleet(tmp_path / "in"), output)
+
+
+def test_verify_names_changed_audio(tmp_path: Path) -> None:
+    dataset = run(fleet(tmp_path / "in"), tmp_path / "out").dataset
+    changed = dataset.clips[3]
+    write(dataset.file(changed), 1, seed=99)
+    with pytest.raises(DataError, match=changed.path) as caught:
+        verify(dataset)
+    assert dataset.clips[4].path not in str(caught.value)
+    verify(dataset.select(lambda clip: clip != changed))
+
+
+@pytest.mark.real
+def test_motor(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
+    report = run(real_data("motor"), tmp_path / "motor", clip_seconds=2.0, sample_rate=16000)
+    assert counts(report) == {
+        ("train", "normal"): 40,
+        ("valid", "normal"): 10,
+        ("test", "normal"): 30,
+        ("test", "anomaly"): 70,
+    }
+    sides: dict[str, set[str]] = {}
+    for clip in report.dataset.clips:
+        sides.setdefault(clip.recording, set()).add(clip.split)
+    assert all(len(side) == 1 for side in sides.values())
+    assert {clip.machine for clip in report.dataset.clips} == {"M1", "M2"}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("sample_rate", [2000, 16000])
+def test_heart(tmp_path: Path, real_data: Callable[[str], Path], sample_rate: int) -> None:
+    source = tmp_path / "heart"
+    source.mkdir()
+    rows = (real_data("heart") / "labels.csv").read_text().splitlines()
+    (source / "labels.csv").write_text("\n".join(rows[:61]))
+    for row in rows[1:61]:
+        name = row.split(",")[0]
+        (source / name).symlink_to(real_data("heart") / name)
+    report = run(source, tmp_path / "out", clip_seconds=2.0, sample_rate=sample_rate)
+    assert len({clip.recording for clip in report.dataset.clips}) == 60
+    files = [report.dataset.file(clip) for clip in report.dataset.clips]
+    assert {soundfile.info(file).frames for file in files} == {2 * sample_rate}

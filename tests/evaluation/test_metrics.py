@@ -1,0 +1,175 @@
+"""Metrics against scikit-learn and by hand."""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow.utils.validation import _validate_metric_name
+from sklearn import metrics as golden
+
+from asd.errors import ConfigError, DataError
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.metrics import flat_groups, grouped, metric_key, metrics
+from asd.evaluation.table import ScoreTable
+
+MakeTable = Callable[..., ScoreTable]
+Row = tuple[str, float, dict[str, Any]]
+
+
+def test_metrics_equal_scikit_learn(random_table: MakeTable) -> None:
+    table = random_table(150)
+    found = metrics(table)
+    truth, judged = table.anomalous, table.is_anomaly
+    tn, fp, fn, tp = golden.confusion_matrix(truth, judged).ravel()
+    expected = {
+        "auc": golden.roc_auc_score(truth, table.scores),
+        "pauc": golden.roc_auc_score(truth, table.scores, max_fpr=0.1),
+        "average_precision": golden.average_precision_score(truth, table.scores),
+        "precision": golden.precision_score(truth, judged),
+        "recall": golden.recall_score(truth, judged),
+        "f1": golden.f1_score(truth, judged),
+        "false_alarm_rate": fp / (fp + tn),
+        **{"tp": tp, "fp": fp, "tn": tn, "fn": fn},
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert found["false_alarm_rate_low"] < fp / (fp + tn) < found["false_alarm_rate_high"]
+
+
+def test_metrics_by_hand(make_table: MakeTable) -> None:
+    rows: list[Row] = [("normal", s, {}) for s in (0.1, 0.2, 0.3, 0.9)]
+    rows += [("anomaly", s, {}) for s in (0.25, 0.95)] + [("unknown", 5.0, {})]
+    found = metrics(make_table(rows, 0.5))
+    # Of the 8 pairs, 0.25 wins against 2 and 0.95 against 4.
+    assert found["auc"] == pytest.approx(6 / 8)
+    assert [found[key] for key in ("tp", "fp", "tn", "fn")] == [1, 1, 3, 1]
+    assert (found["n_normal"], found["n_anomaly"], found["threshold"]) == (4, 2, 0.5)
+    assert found["alarms_per_day"] == pytest.approx(0.25 * 8640)
+
+
+def test_a_score_equal_to_the_threshold_raises_no_alarm(make_table: MakeTable) -> None:
+    assert metrics(make_table([("normal", 0.5, {}), ("anomaly", 0.6, {})]))["fp"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "absent", "words"),
+    [
+        ([("normal", 0.1, {})], {"auc", "pauc", "precision", "recall", "f1"}, "no labelled"),
+        ([("anomaly", 0.9, {})], {"auc", "pauc", "false_alarm_rate"}, "no normal clips"),
+        ([("anomaly", 0.1, {}), ("normal", 0.2, {})], {"precision"}, "precision is not defined"),
+    ],
+)
+def test_undefined_metrics_are_absent_with_a_warning(
+    make_table: MakeTable,
+    caplog: pytest.LogCaptureFixture,
+    rows: list[tuple[str, float, dict[str, str]]],
+    absent: set[str],
+    words: str,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert not absent & metrics(make_table(rows)).keys()
+    assert words in caplog.text
+
+
+def test_conditions_by_hand(make_table: MakeTable) -> None:
+    rows: list[Row] = [
+        ("normal", 0.0, {}),
+        ("normal", 0.6, {}),
+        ("normal", 0.4, {"condition": "idle"}),
+    ]
+    rows += [("anomaly", 0.5, {"condition": "hiss"}), ("anomaly", 0.7, {"condition": "hiss"})]
+    found = grouped(make_table(rows))
+    assert found["hiss"] == pytest.approx({"auc": 5 / 6, "recall": 0.5})
+    assert found["plain"]["false_alarm_rate"] == 0.5
+    assert found["idle"]["false_alarm_rate"] == 0.0
+    assert "auc" not in found["idle"]
+
+
+def test_domain_auc_sets_its_normals_against_all_anomalies(make_table: MakeTable) -> None:
+    source, target = {"domain": "source"}, {"domain": "target"}
+    rows: list[Row] = [("normal", 0.1, source), ("normal", 0.6, target)]
+    rows += [("anomaly", 0.5, source), ("anomaly", 0.7, target)]
+    found = grouped(make_table(rows), "domain")
+    assert (found["source"]["auc"], found["target"]["auc"]) == (1.0, 0.5)
+
+
+def test_machine_and_pitch_auc_stay_within_the_group(make_table: MakeTable) -> None:
+    for by, low, high in (
+        ("machine", {"machine": "fan"}, {"machine": "pump"}),
+        ("pitch", {"pitch_semitones": -3}, {"pitch_semitones": 3}),
+    ):
+        rows = [("normal", 0.1, low), ("anomaly", 0.2, low)]
+        rows += [("normal", 0.8, high), ("anomaly", 0.9, high)]
+        found = grouped(make_table(rows), by)  # type: ignore[arg-type]
+        assert [group["auc"] for group in found.values()] == [1.0, 1.0]
+        assert list(found) == (["fan", "pump"] if by == "machine" else ["pitch_-3", "pitch_3"])
+
+
+def test_one_group_is_no_grouping(make_table: MakeTable) -> None:
+    assert grouped(make_table([("normal", 0.1, {}), ("anomaly", 0.9, {})])) == {}
+
+
+def test_names_of_groups_are_valid_in_mlflow_and_stay_apart() -> None:
+    found = flat_groups({"炎の音": {"auc": 0.7}, "a:b": {"auc": 0.8}, "a*b": {"auc": 0.9}})
+    assert found == {"auc.炎の音": 0.7, "auc.a_b": 0.8, "auc.a_b_2": 0.9}
+    for name in ("../x", "fan/section_00", "机を叩く音 +3.2dB", "x" * 999, "50 %", "a\\b\n"):
+        key = f"false_alarm_rate.{metric_key(name)}"
+        _validate_metric_name(key)  # type: ignore[no-untyped-call]
+        assert not re.search(r"[:/\\]", key)
+        assert len(key) <= 250
+
+
+def test_auc_interval_holds_the_auc_and_repeats(random_table: MakeTable) -> None:
+    table = random_table(120)
+    low, high = auc_interval(table, seed=1, n=200)
+    assert low < metrics(table)["auc"] < high
+    assert auc_interval(table, seed=1, n=200) == (low, high)
+
+
+def test_auc_interval_draws_recordings_not_clips(make_table: MakeTable) -> None:
+    """Ten copies of a clip in one recording carry no more information than one."""
+    rng = np.random.default_rng(0)
+    single = [
+        (label, float(rng.normal(shift)), {"recording": f"{label}{i}"})
+        for label, shift in (("normal", 0.0), ("anomaly", 1.0))
+        for i in range(12)
+    ]
+    copies = [row for row in single for _ in range(10)]
+    widths = []
+    for rows in (single, copies):
+        unique = [(a, b, c | {"path": f"{i}.wav"}) for i, (a, b, c) in enumerate(rows)]
+        low, high = auc_interval(make_table(unique), seed=0, n=300)
+        widths.append(high - low)
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_auc_interval_says_when_there_is_one_recording_only(
+    make_table: MakeTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows: list[Row] = [("normal", i / 10, {"recording": "one"}) for i in range(8)]
+    rows += [("anomaly", 0.5, {}), ("anomaly", 0.9, {})]
+    low, high = auc_interval(make_table(rows), seed=0, n=100)
+    assert low < high
+    assert "all normal clips are of one recording" in caplog.text
+
+
+def test_paired_bootstrap_tells_a_better_detector(random_table: MakeTable) -> None:
+    good = random_table(150)
+    noise = 3 * np.random.default_rng(5).normal(size=150)
+    bad = ScoreTable(good.clips, good.scores + noise, None, 1.0)
+    difference, low, high = paired_bootstrap(good, bad, "auc", seed=2, n=200)
+    assert difference == pytest.approx(metrics(good)["auc"] - metrics(bad)["auc"])
+    assert 0 < low < difference < high
+    assert paired_bootstrap(good, good, "pauc", n=20) == (0.0, 0.0, 0.0)
+
+
+def test_paired_bootstrap_refuses_other_clips_and_metrics(random_table: MakeTable) -> None:
+    table = random_table(30)
+    with pytest.raises(DataError, match="same clips"):
+        paired_bootstrap(table, table.select(table.normal))
+    with pytest.raises(ConfigError, match="known are auc, pauc, average_precision"):
+        paired_bootstrap(table, table, "speed")
+    with pytest.raises(DataError, match="no anomalous clips"):
+        auc_interval(table.select(table.normal), seed=0)

@@ -1,0 +1,73 @@
+"""A folder of its own for each test, with an MLflow store and small recordings."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import soundfile
+
+from asd.tracking.store import client
+
+RATE = 8000
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database: migrating one takes seconds, copying it does not."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        client()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with an MLflow store of its own."""
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    mlflow.create_experiment("test", artifact_location=(tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "test")
+    return tmp_path
+
+
+def hum(rng: np.random.Generator, seconds: float, knock: bool = False) -> np.ndarray:
+    """A humming machine, and the same with something knocking in it."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    signal = 0.2 * np.sin(2 * np.pi * 200 * t) + 0.05 * rng.standard_normal(len(t))
+    if knock:
+        signal += 0.5 * np.sin(2 * np.pi * 1500 * t) * (np.sin(2 * np.pi * 4 * t) > 0.9)
+    return np.asarray(signal, np.float32)
+
+
+@pytest.fixture
+def recordings(workspace: Path) -> Path:
+    """``recordings/normal`` and ``recordings/abnormal``, six and two files of 6 s."""
+    rng = np.random.default_rng(0)
+    for label, count in (("normal", 6), ("abnormal", 2)):
+        folder = workspace / "recordings" / label
+        folder.mkdir(parents=True)
+        for index in range(count):
+            samples = hum(rng, 6, knock=label == "abnormal")
+            soundfile.write(folder / f"{label}-{index}.wav", samples, RATE)
+    return workspace / "recordings"
+
+
+@pytest.fixture
+def last_run(workspace: Path) -> Callable[[], mlflow.entities.Run]:
+    """Give the newest run of the store."""
+
+    def newest() -> mlflow.entities.Run:
+        experiment = mlflow.get_experiment_by_name("test")
+        runs = mlflow.MlflowClient().search_runs(
+            [experiment.experiment_id], order_by=["attributes.start_time DESC"]
+        )
+        return runs[0]
+
+    return newest
