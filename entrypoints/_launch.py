@@ -41,6 +41,7 @@ def _speak_plainly() -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module="mlflow")
 
 

@@ -4,6 +4,7 @@ It goes through joblib, so a cluster can be put under it without touching a step
 ``with joblib.parallel_config(backend="dask")`` the same calls run there.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -47,9 +48,17 @@ def parallel_map(
     hide = True if len(items) <= _QUIET_UP_TO else None
     if n_jobs <= 1:
         return [function(item) for item in tqdm(items, desc=desc, disable=hide, delay=0.5)]
-    calls = (joblib.delayed(function)(item) for item in items)
+    here = Path.cwd()
+    calls = (joblib.delayed(_call)(here, function, item) for item in items)
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
     return list(tqdm(results, total=len(items), desc=desc, disable=hide, delay=0.5))
+
+
+def _call(folder: Path, function: Callable[[T], R], item: T) -> R:
+    """Call in the caller's folder: worker processes outlive a change of it."""
+    if Path.cwd() != folder:
+        os.chdir(folder)
+    return function(item)
 
 
 def map_recordings(

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -46,6 +46,9 @@ class TorchAutoencoder(Detector[T]):
         Input values that become 0 and 1.
     """
 
+    threads: ClassVar[int | None] = None
+    """Threads that train the network; torch's own number where not given."""
+
     def __init__(self, config: T, seed: int = 0) -> None:
         super().__init__(config, seed)
         self.checkpoint_dir: Path | None = None
@@ -59,7 +62,9 @@ class TorchAutoencoder(Detector[T]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network_ = self._build(len(train_clips[0])).to(device())
-        task = Task(f"model={self.name}", self.network_, self._losses, train_clips, valid)
+        task = Task(
+            f"model={self.name}", self.network_, self._losses, train_clips, valid, self.threads
+        )
         self.history_ = train(task, self.config, self.seed, on_epoch, self.checkpoint_dir)
         self.network_.eval()
 
@@ -87,11 +92,12 @@ class TorchAutoencoder(Detector[T]):
         """Raise DetectorError where the network cannot take `n_mels` bands."""
 
     def _losses(self, clips: torch.Tensor) -> torch.Tensor:
-        return self._squared_errors(clips).flatten(1).mean(1)
+        return torch.mean(self._squared_errors(clips), dim=(1, 2))
 
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
         scaled = (clips - self.low_) / (self.high_ - self.low_)
-        return (self.network_(scaled).float() - scaled) ** 2
+        rebuilt: torch.Tensor = self.network_(scaled)
+        return (rebuilt.float() - scaled).square()
 
     def _state(self) -> dict[str, NDArray[Any]]:
         weights = {key: value.cpu().numpy() for key, value in self.network_.state_dict().items()}
@@ -101,13 +107,24 @@ class TorchAutoencoder(Detector[T]):
     def _restore(self, state: dict[str, NDArray[Any]]) -> None:
         self.low_, self.high_ = (float(state[key]) for key in _RANGE_KEYS)
         weights = {k: torch.from_numpy(v) for k, v in state.items() if k not in _RANGE_KEYS}
-        self._take_weights(weights)
+        self._set_weights(weights)
+
+    def adopt(self, weights: dict[str, torch.Tensor]) -> None:
+        """Become fitted with weights trained elsewhere, on spectrograms in [0, 1].
+
+        Raises
+        ------
+        RuntimeError
+            They are not of the network that the config describes.
+        """
+        self.low_, self.high_ = 0.0, 1.0
+        self._set_weights(weights)
 
     @abstractmethod
     def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
         """Number of mel bands of the network that has these weights."""
 
-    def _take_weights(self, weights: dict[str, torch.Tensor]) -> None:
+    def _set_weights(self, weights: dict[str, torch.Tensor]) -> None:
         self.network_ = self._build(self._n_mels(weights)).to(device())
         self.network_.load_state_dict(weights)
         self.network_.eval()

@@ -18,11 +18,13 @@ from asd.detectors import _checkpoint
 from asd.detectors._checkpoint import Progress
 from asd.detectors.base import DetectorConfig, EpochCallback
 from asd.errors import DetectorError
-from asd.features.sets import Features
+from asd.features.sets import Features, FloatArray
 
 CHUNK_FRAMES = 10_000
 """Frames that pass through a network at once, about 32 clips of ten seconds: larger chunks leave
 the processor's cache, and memory must not grow with the batch size or the length of clips."""
+_HELD_FRAMES = 8 * CHUNK_FRAMES
+"""Frames that may wait for clips of the same length, about 40 MB at 128 mel bands."""
 
 
 class TrainingConfig(DetectorConfig):
@@ -30,16 +32,16 @@ class TrainingConfig(DetectorConfig):
 
     epochs: int = Field(100, ge=1)
     """Most epochs to train."""
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(16, ge=1)
     """Clips an update of the weights."""
     learning_rate: float = Field(
         1e-3, gt=0, le=1, json_schema_extra={"search": {"low": 1e-4, "high": 1e-2, "log": True}}
     )
     """Step size of Adam."""
-    patience: int | None = Field(20, ge=1)
-    """Epochs without a better validation loss after which training stops; null for never."""
-    gradient_clip: float | None = Field(1.0, gt=0)
-    """Longest gradient (Euclidean norm over all weights); null for any length."""
+    patience: int = Field(20, ge=0)
+    """Epochs without a better validation loss after which training stops; 0 for never."""
+    gradient_clip: float = Field(1.0, ge=0)
+    """Longest gradient (Euclidean norm over all weights); 0 for any length."""
     precision: Literal["auto", "float32"] = "auto"
     """`auto` trains with bfloat16 products where the processor multiplies them in hardware (AMX);
     `float32` gives the same weights on more machines. Scores are always computed in float32."""
@@ -57,6 +59,8 @@ class Task:
     train: Features
     valid: Features
     """May be empty: then the best epoch is that of the lowest training loss."""
+    threads: int | None = None
+    """Threads that compute an epoch; torch's own number where not given."""
 
 
 def device() -> torch.device:
@@ -65,22 +69,30 @@ def device() -> torch.device:
 
 
 def chunks(features: Features, order: Iterable[int]) -> Iterator[torch.Tensor]:
-    """The clips of `order` as tensors ``(n, n_mels, n_frames)`` of clips of one length.
+    """The clips of `order` as tensors ``(n, n_mels, n_frames)``, clips of one length together.
 
-    Only one chunk is in memory at a time; clips keep their order among those of their length.
+    Each clip is read once; what waits for others of its length is bounded, so that memory does
+    not grow with the data set.
     """
-    for indices in _same_shape(features, order):
-        stacked = np.stack([features[index] for index in indices])
-        yield torch.from_numpy(np.asarray(stacked, dtype=np.float32)).to(device())
-
-
-def _same_shape(features: Features, order: Iterable[int]) -> Iterator[list[int]]:
-    groups: dict[tuple[int, ...], list[int]] = {}
+    waiting: dict[tuple[int, ...], list[FloatArray]] = {}
+    held = 0
     for index in order:
-        groups.setdefault(features[index].shape, []).append(index)
-    for shape, indices in groups.items():
-        size = max(1, CHUNK_FRAMES // max(1, shape[-1]))
-        yield from (indices[start : start + size] for start in range(0, len(indices), size))
+        clip = features[index]
+        alike = waiting.setdefault(clip.shape, [])
+        alike.append(clip)
+        held += clip.shape[1]
+        if (len(alike) + 1) * clip.shape[1] > CHUNK_FRAMES:
+            held -= len(alike) * clip.shape[1]
+            yield _stack(waiting.pop(clip.shape))
+        elif held > _HELD_FRAMES:
+            fullest = max(waiting, key=lambda shape: len(waiting[shape]) * shape[1])
+            held -= len(waiting[fullest]) * fullest[1]
+            yield _stack(waiting.pop(fullest))
+    yield from map(_stack, waiting.values())
+
+
+def _stack(clips: list[FloatArray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(clips).astype(np.float32, copy=False)).to(device())
 
 
 def train(
@@ -93,8 +105,8 @@ def train(
     """Train a network with Adam and leave it with the weights of its best epoch.
 
     An update's gradient is that of the mean loss over the clips of a batch, gathered chunk by
-    chunk. All randomness comes from `seed` and the number of the epoch, so that a training that
-    goes on from a checkpoint takes the same path as one that was never stopped.
+    chunk. The order of the clips comes from `seed` and the number of the epoch alone, so that a
+    training that goes on from a checkpoint takes the same path as one that was never stopped.
 
     Parameters
     ----------
@@ -103,7 +115,7 @@ def train(
     config : TrainingConfig
         How to train it.
     seed : int
-        Seed of the order of clips and of any random layers.
+        Seed of the order of clips.
     on_epoch : callable
         Told ``train_loss``, ``valid_loss`` (where there are validation clips),
         ``learning_rate`` and ``clips_per_s`` once an epoch. Epochs of a resumed training that
@@ -151,7 +163,7 @@ def _epoch(
     started = time.perf_counter()
     order = np.random.default_rng([seed, number]).permutation(len(task.train))
     total = 0.0
-    with _repeatable(seed, number):
+    with _settings(task.threads):
         task.network.train()
         for start in range(0, len(order), config.batch_size):
             batch = [int(index) for index in order[start : start + config.batch_size]]
@@ -180,7 +192,7 @@ def _update(
             loss = task.losses(clips).sum()
         (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
-    if config.gradient_clip is not None:
+    if config.gradient_clip:
         torch.nn.utils.clip_grad_norm_(task.network.parameters(), config.gradient_clip)
     optimiser.step()
     return total
@@ -208,7 +220,7 @@ def _note(progress: Progress, metrics: dict[str, float], network: torch.nn.Modul
 
 def _out_of_patience(progress: Progress, config: TrainingConfig) -> bool:
     waited = progress.epoch - progress.best_epoch
-    return config.patience is not None and waited >= config.patience
+    return 0 < config.patience <= waited
 
 
 def _identity(task: Task, config: TrainingConfig, seed: int) -> dict[str, Any]:
@@ -230,20 +242,18 @@ def _fast_products(where: torch.device, precision: str) -> AbstractContextManage
 
 
 @contextmanager
-def _repeatable(seed: int, epoch: int) -> Iterator[None]:
-    """Fix torch's random state within the block, and flush denormal numbers to zero.
+def _settings(threads: int | None) -> Iterator[None]:
+    """Set up torch for a training within the block.
 
-    Gradients that fade over hundreds of LSTM steps become denormal, which slows their products
-    down up to tenfold and changes nothing.
+    Denormal numbers are flushed to zero: gradients that fade over hundreds of LSTM steps become
+    denormal, which slows their products down up to tenfold and changes nothing.
     """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with (
-        torch.random.fork_rng(devices),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
-        torch.set_flush_denormal(True)
-        try:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    torch.set_flush_denormal(True)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield
-        finally:
-            torch.set_flush_denormal(False)
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)

@@ -14,8 +14,6 @@ from asd.errors import DetectorError
 class LstmConfig(TrainingConfig):
     """Size of the network and how it is trained."""
 
-    batch_size: int = Field(16, ge=1)
-    """Clips an update of the weights."""
     hidden: int = Field(64, ge=1, le=1024, json_schema_extra={"search": {"choices": [32, 64, 128]}})
     """Size of the state of both LSTMs."""
     latent: int = Field(32, ge=1, le=1024, json_schema_extra={"search": {"choices": [8, 16, 32]}})
@@ -62,6 +60,7 @@ class Lstm(TorchAutoencoder[LstmConfig]):
 
     name = "lstm"
     Config: ClassVar[type[LstmConfig]] = LstmConfig
+    threads = 1  # one step's products are too small to share: two threads take longer
 
     def _build(self, n_mels: int) -> LstmAutoencoder:
         config = self.config
@@ -71,7 +70,7 @@ class Lstm(TorchAutoencoder[LstmConfig]):
         return len(weights["dec_output.weight"])
 
     def _check_bands(self, n_mels: int) -> None:
-        expected = self.network_.dec_output.out_features
+        expected = self._n_mels(self.network_.state_dict())
         if n_mels != expected:
             raise DetectorError(
                 f"model=lstm: trained on {expected} mel bands, got {n_mels}; set "

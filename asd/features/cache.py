@@ -140,7 +140,7 @@ class FeatureCache:
                 for name in ("index", "pack"):
                     (self.folder / name).unlink(missing_ok=True)
             missing = [item for item in wanted.items() if item[0] not in known]
-            logger.info("computing the features of %d clips", len(missing))
+            logger.debug("computing the features of %d clips", len(missing))
             starts = range(0, len(missing), _CLIPS_AT_ONCE)
             tasks = [missing[start : start + _CLIPS_AT_ONCE] for start in starts]
             threads = torch.get_num_threads()

@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
@@ -113,6 +114,14 @@ def load(model: ModelRef) -> Pipeline:
         raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
 
 
+def version_model_id(version: ModelVersion) -> str:
+    """Id of the logged model behind a registered version.
+
+    The SQL store keeps it in the version's source only, as ``models:/<id>``.
+    """
+    return str(version.source).removeprefix("models:/")
+
+
 def _model_id(model_uri: str) -> str:
     store = client()
     if _RUN_ID.match(model_uri):
@@ -122,10 +131,10 @@ def _model_id(model_uri: str) -> str:
     address = model_uri.removeprefix("models:/")
     if "@" in address:
         name, _, alias = address.partition("@")
-        return str(store.get_model_version_by_alias(name, alias).model_id)
+        return version_model_id(store.get_model_version_by_alias(name, alias))
     if "/" in address:
         name, _, number = address.partition("/")
-        return str(store.get_model_version(name, number).model_id)
+        return version_model_id(store.get_model_version(name, number))
     return address
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from asd.errors import TrackingError
-from asd.tracking.models import ModelRef, resolve
+from asd.tracking.models import ModelRef, resolve, version_model_id
 from asd.tracking.store import client
 
 REGISTERED_NAME = "asd-detector"
@@ -47,6 +48,6 @@ def promote(model: ModelRef, tags: Mapping[str, str]) -> str:
     return str(version.version)
 
 
-def _registered_version(model: ModelRef) -> mlflow.entities.model_registry.ModelVersion | None:
+def _registered_version(model: ModelRef) -> ModelVersion | None:
     found = client().search_model_versions(f"name = '{REGISTERED_NAME}'")
-    return next((version for version in found if version.model_id == model.model_id), None)
+    return next((version for version in found if version_model_id(version) == model.model_id), None)

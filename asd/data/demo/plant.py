@@ -165,7 +165,7 @@ def microphone(sound: Samples, room: Room, rng: np.random.Generator) -> Samples:
     tone = rng.normal(0, 1.2, 6)
     corners = [(f, float(db)) for f, db in zip((0, 150, 600, 2000, 6000, 16000), tone, strict=True)]
     heard = signal.oaconvolve(sound, (room.response + 0.5 * place).astype(np.float32))[: len(sound)]
-    heard = band(heard, corners) * (0.55 * level(rng, 2.5))
+    heard = band(heard, corners) * (0.55 * level(rng, 1.5))
     hiss = noise(len(sound), rng) * np.float32(6e-4 * level(rng, 2.0))
     return np.asarray(heard + hiss, np.float32)
 

@@ -1,0 +1,118 @@
+"""Checkpoints of the original scripts, taken over without unpickling anything."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+
+from asd.config import LogMelConfig
+from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
+from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
+from asd.errors import DetectorError
+
+Weights = dict[str, torch.Tensor]
+
+_PICKLES = (".pkl", ".pickle", ".joblib")
+
+
+def import_checkpoint(path: Path) -> tuple[Cnn | Lstm, LogMelConfig]:
+    """Make a fitted detector of a ``.pth`` file of the original CNN or LSTM.
+
+    The file is recognised by the names and shapes of its weights and loaded with
+    ``weights_only``: nothing in it is run.
+
+    Parameters
+    ----------
+    path : Path
+        A state dict written by ``torch.save``.
+
+    Returns
+    -------
+    detector : Cnn or Lstm
+        Scores as the original did; its configuration is read off the weights.
+    features : LogMelConfig
+        The front end of the original scripts, with as many mel bands as the weights need.
+
+    Raises
+    ------
+    DetectorError
+        The file cannot be read safely, or is not a state dict of either network.
+    """
+    weights = _read(path)
+    lstm = any(key.split(".")[0] in ("encoder_lstm", "decoder_lstm") for key in weights)
+    return _lstm(path, weights) if lstm else _cnn(path, weights)
+
+
+def _read(path: Path) -> Weights:
+    if path.suffix.lower() in _PICKLES:
+        raise DetectorError(
+            f"{path}: pickled models are not imported, because opening a pickle runs whatever "
+            "code is in it; train the detector again (-e train -P model=gmm takes seconds)"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DetectorError(f"{path}: no such file; give checkpoint=<.pth file>") from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+        raise DetectorError(
+            f"{path}: not a file of weights alone; write one with "
+            "torch.save(model.state_dict(), path)"
+        ) from error
+    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+        raise DetectorError(
+            f"{path}: not a state dict; write one with torch.save(model.state_dict(), path)"
+        )
+    bad = [key for key, value in content.items() if not torch.isfinite(value).all()]
+    if bad:
+        raise DetectorError(f"{path}: {_list(bad)} hold values that are not finite; train again")
+    return content
+
+
+def _cnn(path: Path, weights: Weights) -> tuple[Cnn, LogMelConfig]:
+    _check_layout(path, ConvAutoencoder(1), weights)
+    detector = Cnn(CnnConfig.parse({"channels": len(weights["encoder.0.weight"])}))
+    _adopt(path, detector, weights)
+    return detector, LogMelConfig(scaling="clip_max")
+
+
+def _lstm(path: Path, weights: Weights) -> tuple[Lstm, LogMelConfig]:
+    layers = max(1, sum(key.startswith("encoder_lstm.weight_ih_l") for key in weights))
+    _check_layout(path, LstmAutoencoder(1, 1, 1, layers), weights)
+    latent, hidden = weights["enc_linear.weight"].shape
+    config = LstmConfig.parse({"hidden": hidden, "latent": latent, "layers": layers})
+    detector = Lstm(config)
+    _adopt(path, detector, weights)
+    n_mels = len(weights["dec_output.weight"])
+    return detector, LogMelConfig.parse({"scaling": "clip_max", "n_mels": n_mels})
+
+
+def _check_layout(path: Path, smallest: torch.nn.Module, weights: Weights) -> None:
+    """The same names, and as many axes, as in the smallest network of the kind."""
+    expected = smallest.state_dict()
+    missing = expected.keys() - weights.keys()
+    extra = weights.keys() - expected.keys()
+    problems = [f"lacks {_list(missing)}"] if missing else []
+    problems += [f"has {_list(extra)} besides"] if extra else []
+    if not problems:
+        odd = [key for key, value in expected.items() if weights[key].ndim != value.ndim]
+        problems += [f"has another shape of {_list(odd)}"] if odd else []
+    if problems:
+        raise DetectorError(
+            f"{path}: {' and '.join(problems)}; only state dicts of the original CNN "
+            "(encoder.0.weight to decoder.4.bias) and LSTM can be imported"
+        )
+
+
+def _adopt(path: Path, detector: Cnn | Lstm, weights: Weights) -> None:
+    try:
+        detector.adopt(weights)
+    except RuntimeError as error:
+        mismatch = "; ".join(line.strip() for line in str(error).splitlines()[1:])
+        raise DetectorError(
+            f"{path}: not the original {detector.name.upper()}: {mismatch}"
+        ) from error
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

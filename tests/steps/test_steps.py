@@ -1,0 +1,225 @@
+"""Each step as a user would call it, in one process, on small synthetic recordings."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import soundfile
+from mlflow.entities import Run
+
+from asd.config.steps import (
+    EvaluateConfig,
+    MainConfig,
+    PreprocessConfig,
+    PromoteConfig,
+    ScoreConfig,
+    TrainConfig,
+)
+from asd.data import manifest
+from asd.errors import AsdError
+from asd.steps import evaluate, main, preprocess, promote, score, train
+from asd.tracking import registry
+
+Runs = Callable[[], Run]
+
+
+@pytest.fixture
+def data(recordings: Path) -> str:
+    """A data set of 1 s clips."""
+    config = {
+        "source": str(recordings),
+        "output": "data/hum",
+        "clip_seconds": 1,
+        "sample_rate": 8000,
+    }
+    preprocess.run(PreprocessConfig.parse(config))
+    return "data/hum"
+
+
+def artifacts(run: Run, folder: str = "") -> set[str]:
+    found = mlflow.MlflowClient().list_artifacts(run.info.run_id, folder)
+    return {item.path.removeprefix(f"{folder}/") for item in found}
+
+
+def test_train_logs_config_inputs_scores_and_a_model(data: str, last_run: Runs) -> None:
+    model = train.run(TrainConfig(model="knn", data=data))
+    run = last_run()
+    dataset = manifest.load(Path(data))
+    assert run.info.run_id == model.run_id
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["asd.step"] == "train"
+    assert run.data.params["detector"] == "knn"
+    assert run.data.params["data.digest"] == dataset.digest
+    assert run.data.params["features.sample_rate"] == "8000"
+    assert {"detector.k", "threshold.method", "features.n_fft", "seed"} <= set(run.data.params)
+    contexts = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+    assert set(contexts) == {"training", "validation"}
+    assert contexts["training"].digest == dataset.split("train", "normal").digest
+    assert {"features.json", "validation_scores.json", "report.txt", "plots"} <= artifacts(run)
+    assert {"threshold", "fit_seconds"} <= set(run.data.metrics)
+
+
+def test_a_model_holds_no_pickle_and_loads_as_pyfunc(data: str, recordings: Path) -> None:
+    model = train.run(TrainConfig(model="knn", data=data))
+    files = Path(mlflow.artifacts.download_artifacts(artifact_uri=model.location)).rglob("*")
+    suffixes = {file.suffix for file in files if file.is_file()}
+    assert not suffixes & {".pkl", ".pickle", ".pth", ".pt", ".joblib"}
+
+
+def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, workspace: Path) -> None:
+    model = train.run(TrainConfig(model="knn", data=data))
+    found = evaluate.run(EvaluateConfig(anomalies=str(workspace / "alarms")))
+    run = last_run()
+    assert found.model == model
+    assert found.metrics["auc"] > 0.95
+    assert run.data.metrics["auc"] == pytest.approx(found.metrics["auc"])
+    logged = mlflow.MlflowClient().get_logged_model(model.model_id)
+    assert {"auc", "pauc", "false_alarm_rate"} <= {metric.key for metric in logged.metrics}
+    assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
+    assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
+    judged = int(found.table.is_anomaly.sum())
+    assert len(list((workspace / "alarms").glob("*.wav"))) == judged > 0
+
+
+def test_test_clips_change_neither_detector_nor_threshold(data: str) -> None:
+    first = evaluate.run(EvaluateConfig(model_uri=train.run(TrainConfig(data=data)).uri, data=data))
+    root = Path(data)
+    clips = manifest.load(root).clips
+    manifest.save(root, [clip for clip in clips if clip.split != "test" or clip.label == "normal"])
+    second = train.run(TrainConfig(data=data))
+    threshold = mlflow.MlflowClient().get_run(second.run_id).data.metrics["threshold"]
+    assert threshold == first.table.threshold
+
+
+def test_promote_takes_the_better_model_and_leaves_the_worse(data: str) -> None:
+    good = train.run(TrainConfig(model="knn", data=data))
+    assert promote.run(PromoteConfig(model_uri=good.run_id))
+    assert not promote.run(PromoteConfig(model_uri=good.run_id)), "already the champion"
+    blind = {"features": {"f_max": 150.0, "n_mels": 2}, "model": "knn", "data": data}
+    worse = train.run(TrainConfig.parse(blind))
+    assert not promote.run(PromoteConfig(model_uri=worse.uri))
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.model_id == good.model_id
+    assert promote.run(PromoteConfig(model_uri=worse.uri, min_gain=0.0)) is False
+
+
+def test_score_covers_a_recording_of_any_length(data: str, workspace: Path) -> None:
+    model = train.run(TrainConfig(model="knn", data=data))
+    knocking = next((workspace / "recordings" / "abnormal").iterdir())
+    samples, rate = soundfile.read(knocking, dtype="float32")
+    soundfile.write(workspace / "異常 音.wav", samples[: round(3.4 * rate)], rate)
+    verdicts = score.run(ScoreConfig(source="異常 音.wav", model_uri=model.uri, output="out"))
+    [verdict] = verdicts.values()
+    assert [round(window.start_s, 3) for window in verdict.windows] == [0.0, 1.0, 2.0, 2.4]
+    assert verdict.duration_s == pytest.approx(3.4)
+    with Path("out/files.csv").open(encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert (row["file"], row["windows"], row["is_anomaly"]) == ("異常 音.wav", "4", "1")
+    with Path("out/windows.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 4
+
+
+def test_a_clip_is_judged_alike_by_evaluate_and_by_score(data: str) -> None:
+    found = evaluate.run(EvaluateConfig(model_uri=train.run(TrainConfig(data=data)).uri))
+    clip = found.table.clips[0]
+    verdict = found.pipeline.judge(found.dataset.file(clip))
+    assert verdict.worst.anomaly_score == pytest.approx(found.table.scores[0], abs=1e-4)
+
+
+def test_main_ends_with_a_champion_below_one_parent(recordings: Path, last_run: Runs) -> None:
+    wish = {"source": str(recordings), "clip_seconds": 1, "sample_rate": 8000, "models": "knn,gmm"}
+    evaluations = main.run(MainConfig.parse(wish))
+    assert [found.pipeline.detector.name for found in evaluations] == ["knn", "gmm"]
+    champion = registry.champion()
+    assert champion is not None
+    experiment = mlflow.get_experiment_by_name("test")
+    runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])
+    parents = {run.data.tags.get("mlflow.parentRunId") for run in runs}
+    steps = sorted(run.data.tags["asd.step"] for run in runs)
+    assert steps == ["evaluate", "evaluate", "main", "preprocess", "promote", "train", "train"]
+    assert len(parents) == 2, "all but the parent stand below it"
+
+
+def test_without_anomalies_foreign_sounds_take_their_place(recordings: Path) -> None:
+    sounds = recordings.parent / "sounds"
+    sounds.mkdir()
+    rng = np.random.default_rng(1)
+    soundfile.write(sounds / "机を叩く音.wav", 0.5 * rng.standard_normal(8000), 8000)
+    wish = {
+        "source": str(recordings / "normal"),
+        "clip_seconds": 1,
+        "sample_rate": 8000,
+        "models": "knn",
+        "noise": str(sounds),
+        "pitch": "1",
+    }
+    [found] = main.run(MainConfig.parse(wish))
+    anomalous = [clip for clip in found.table.clips if clip.label == "anomaly"]
+    assert anomalous
+    assert {clip.noise for clip in anomalous} == {"机を叩く音"}
+    assert "auc" in found.metrics
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"model": "magic"}, r"model='magic': unknown model; known models are .*gmm.*knn"),
+        ({"detector": {"neighbours": "3"}}, r"detector\.neighbours: unknown key; valid keys are"),
+        ({"detector": {"k": "many"}}, r"detector\.k='many': Input should be a valid integer"),
+        ({"data": "data/absent"}, r"data/absent: no data set here .*preprocess"),
+    ],
+)
+def test_bad_input_to_train_is_one_line(
+    data: str, config: dict[str, object], expected: str
+) -> None:
+    with pytest.raises(AsdError, match=expected) as caught:
+        train.run(TrainConfig.parse({"data": data, **config}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failed_step_says_why_in_its_run(data: str, last_run: Runs) -> None:
+    with pytest.raises(AsdError):
+        train.run(TrainConfig(data="data/absent"))
+    run = last_run()
+    assert run.info.status == "FAILED"
+    assert "data/absent: no data set here" in run.data.tags["asd.error"]
+
+
+def test_audio_changed_since_the_manifest_is_refused(data: str) -> None:
+    clip = manifest.load(Path(data)).clips[0]
+    soundfile.write(Path(data) / clip.path, np.full(8000, 0.1), 8000)
+    with pytest.raises(AsdError, match="changed") as caught:
+        train.run(TrainConfig(data=data))
+    assert clip.path in str(caught.value)
+
+
+def test_too_few_clips_says_how_many_are_needed(data: str) -> None:
+    root = Path(data)
+    clips = manifest.load(root).clips
+    first = next(clip for clip in clips if clip.split == "train")
+    manifest.save(root, [first, *(clip for clip in clips if clip.split != "train")])
+    with pytest.raises(AsdError, match=r"needs at least \d+ training clips, got 1"):
+        train.run(TrainConfig(data=data))
+
+
+@pytest.mark.parametrize("uri", ["0" * 32, "models:/asd-detector@champion", "models:/m-nothing"])
+def test_an_unknown_model_is_refused(data: str, uri: str) -> None:
+    with pytest.raises(AsdError, match="model_uri"):
+        evaluate.run(EvaluateConfig(model_uri=uri, data=data))
+
+
+def test_promised_rate_is_said_when_too_few_clips(data: str, last_run: Runs) -> None:
+    train.run(TrainConfig.parse({"data": data, "threshold": {"false_alarm_rate": 0.001}}))
+    report = mlflow.artifacts.load_text(f"{last_run().info.artifact_uri}/report.txt")
+    assert "cannot promise" in report
+
+
+def test_features_json_is_the_front_end_that_was_used(data: str, last_run: Runs) -> None:
+    train.run(TrainConfig.parse({"data": data, "features": {"n_mels": 32}}))
+    text = mlflow.artifacts.load_text(f"{last_run().info.artifact_uri}/features.json")
+    assert (json.loads(text)["n_mels"], json.loads(text)["sample_rate"]) == (32, 8000)
