@@ -8,6 +8,7 @@ from pathlib import Path
 
 from asd.data.audio import find_audio
 from asd.data.encode import AudioFormat, transcode
+from asd.data.labels import carry_labels
 from asd.data.parallel import map_recordings
 from asd.errors import DataError
 
@@ -46,7 +47,8 @@ def extract_all(
 
     Sub-folders stay. A file is called as its recording with the suffix of the format; where two
     recordings of a folder differ in their suffix only, that stays in the name (``pump.mp4`` and
-    ``pump.mov`` become ``pump.mp4.mp3`` and ``pump.mov.mp3``).
+    ``pump.mov`` become ``pump.mp4.mp3`` and ``pump.mov.mp3``). A ``labels.csv`` of the source is
+    written for the new files, so that the output is labelled as the source was.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def extract_all(
     todo = [path for path in recordings if path not in there]
     work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream)
     done, skipped = map_recordings(work, todo, "extract", skip_bad)
+    carry_labels(root, output, {path: file for path, file in targets.items() if file.exists()})
     return ExtractReport(
         written=tuple(target for target, _ in done),
         kept=tuple(targets[path] for path in recordings if path in there),

@@ -3,11 +3,12 @@
 import csv
 import io
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
 from asd.data.audio import find_audio
-from asd.data.manifest import Domain, Label, Split
+from asd.data.manifest import Domain, Label, Split, atomic_path
 from asd.data.recordings import Layout, Recording, count, unique_names, unused
 from asd.errors import DataError
 
@@ -59,6 +60,47 @@ def read_labels(source: Path) -> Layout:
     return Layout(
         "labels.csv", recordings, note + unused(others, source, f"that {LABELS_NAME} does not list")
     )
+
+
+def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> None:
+    """Write the ``labels.csv`` of a folder for a copy of its recordings in other files.
+
+    All columns stay; a recording that has no copy is left out. Does nothing where the source has
+    no ``labels.csv``.
+
+    Parameters
+    ----------
+    source : Path
+        Folder that may hold ``labels.csv``.
+    output : Path
+        Folder of the copies.
+    targets : mapping
+        Each recording and its copy.
+
+    Raises
+    ------
+    DataError
+        ``labels.csv`` cannot be read or names a file that is not there.
+    """
+    table = source / LABELS_NAME
+    if not table.is_file():
+        return
+    files = _Files(source)
+    copies = {path.resolve(): target for path, target in targets.items()}
+    rows = []
+    for line, row in _rows(table):
+        path = files.find(row["file"])
+        if path is None:
+            raise DataError(f"{table}, line {line}: file={row['file']!r} is not in {source}")
+        if path.resolve() in copies:
+            rows.append(row | {"file": copies[path.resolve()].relative_to(output).as_posix()})
+    with (
+        atomic_path(output / LABELS_NAME) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["file", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 class _Files:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from asd.detectors._training import Task, TrainingConfig, chunks, device, train
+from asd.detectors._training import Task, TrainingConfig, chunks, train
+from asd.detectors._workers import Workers, device
 from asd.detectors.base import Detector, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
 
@@ -46,9 +47,6 @@ class TorchAutoencoder(Detector[T]):
         Input values that become 0 and 1.
     """
 
-    threads: ClassVar[int | None] = None
-    """Threads that train the network; torch's own number where not given."""
-
     def __init__(self, config: T, seed: int = 0) -> None:
         super().__init__(config, seed)
         self.checkpoint_dir: Path | None = None
@@ -62,9 +60,7 @@ class TorchAutoencoder(Detector[T]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network_ = self._build(len(train_clips[0])).to(device())
-        task = Task(
-            f"model={self.name}", self.network_, self._losses, train_clips, valid, self.threads
-        )
+        task = Task(f"model={self.name}", self.network_, self._losses, train_clips, valid)
         self.history_ = train(task, self.config, self.seed, on_epoch, self.checkpoint_dir)
         self.network_.eval()
 
@@ -82,11 +78,17 @@ class TorchAutoencoder(Detector[T]):
 
     def _error_maps(self, features: Features) -> Iterator[FloatArray]:
         """One clip at a time: sums of floats depend on what else is in a batch."""
+        if len(features) == 1:
+            yield self._error_map(features[0])
+            return
+        with Workers() as workers:
+            yield from workers.map(self._error_map, features)
+
+    def _error_map(self, clip: FloatArray) -> FloatArray:
+        self._check_bands(len(clip))
         with torch.inference_mode():
-            for index in range(len(features)):
-                for clip in chunks(features, [index]):
-                    self._check_bands(clip.shape[1])
-                    yield self._squared_errors(clip)[0].cpu().numpy()
+            [clips] = chunks([clip], [0], 1)
+            return self._squared_errors(clips)[0].cpu().numpy()
 
     def _check_bands(self, n_mels: int) -> None:
         """Raise DetectorError where the network cannot take `n_mels` bands."""

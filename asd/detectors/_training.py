@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +16,15 @@ from tqdm import tqdm
 
 from asd.detectors import _checkpoint
 from asd.detectors._checkpoint import Progress
+from asd.detectors._workers import Workers, device
 from asd.detectors.base import DetectorConfig, EpochCallback
 from asd.errors import DetectorError
 from asd.features.sets import Features, FloatArray
 
-CHUNK_FRAMES = 10_000
-"""Frames that pass through a network at once, about 32 clips of ten seconds: larger chunks leave
-the processor's cache, and memory must not grow with the batch size or the length of clips."""
-_HELD_FRAMES = 8 * CHUNK_FRAMES
+_CHUNK_FRAMES = 5_000
+"""Frames that pass through a network at once, 16 clips of ten seconds: larger chunks leave the
+processor's cache, and memory must not grow with the batch size or the length of clips."""
+_HELD_FRAMES = 80_000
 """Frames that may wait for clips of the same length, about 40 MB at 128 mel bands."""
 
 
@@ -59,20 +60,13 @@ class Task:
     train: Features
     valid: Features
     """May be empty: then the best epoch is that of the lowest training loss."""
-    threads: int | None = None
-    """Threads that compute an epoch; torch's own number where not given."""
 
 
-def device() -> torch.device:
-    """Where networks run: the CUDA device where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def chunks(features: Features, order: Iterable[int]) -> Iterator[torch.Tensor]:
+def chunks(features: Features, order: Iterable[int], most: int) -> Iterator[torch.Tensor]:
     """The clips of `order` as tensors ``(n, n_mels, n_frames)``, clips of one length together.
 
-    Each clip is read once; what waits for others of its length is bounded, so that memory does
-    not grow with the data set.
+    There are `most` clips in a chunk, or fewer where they are long. Each clip is read once, and
+    what waits for others of its length is bounded, so that memory does not grow with the data set.
     """
     waiting: dict[tuple[int, ...], list[FloatArray]] = {}
     held = 0
@@ -81,7 +75,7 @@ def chunks(features: Features, order: Iterable[int]) -> Iterator[torch.Tensor]:
         alike = waiting.setdefault(clip.shape, [])
         alike.append(clip)
         held += clip.shape[1]
-        if (len(alike) + 1) * clip.shape[1] > CHUNK_FRAMES:
+        if len(alike) == most or (len(alike) + 1) * clip.shape[1] > _CHUNK_FRAMES:
             held -= len(alike) * clip.shape[1]
             yield _stack(waiting.pop(clip.shape))
         elif held > _HELD_FRAMES:
@@ -142,11 +136,15 @@ def train(
         progress = _checkpoint.resume(checkpoint_dir, identity, task.network, optimiser)
     for number, metrics in enumerate(progress.history, start=1):
         on_epoch(number, metrics)
-    with tqdm(
-        total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
-    ) as bar:
+    with (
+        Workers() as workers,
+        tqdm(
+            total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
+        ) as bar,
+    ):
         while progress.epoch < config.epochs and not _out_of_patience(progress, config):
-            metrics = _epoch(task, config, optimiser, seed, progress.epoch + 1)
+            step = _Step(task, config, optimiser, workers)
+            metrics = _epoch(step, seed, progress.epoch + 1)
             _note(progress, metrics, task.network)
             if checkpoint_dir is not None:
                 _checkpoint.write(checkpoint_dir, identity, progress, task.network, optimiser)
@@ -157,51 +155,69 @@ def train(
     return progress.history
 
 
-def _epoch(
-    task: Task, config: TrainingConfig, optimiser: torch.optim.Optimizer, seed: int, number: int
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Step:
+    """What each step of a training needs."""
+
+    task: Task
+    config: TrainingConfig
+    optimiser: torch.optim.Optimizer
+    workers: Workers
+
+
+def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
+    task, config = step.task, step.config
     started = time.perf_counter()
-    order = np.random.default_rng([seed, number]).permutation(len(task.train))
-    total = 0.0
-    with _settings(task.threads):
-        task.network.train()
-        for start in range(0, len(order), config.batch_size):
-            batch = [int(index) for index in order[start : start + config.batch_size]]
-            total += _update(task, config, optimiser, batch)
+    order = np.random.default_rng([seed, number]).permutation(len(task.train)).tolist()
+    size = config.batch_size
+    task.network.train()
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        total = sum(_update(step, order[at : at + size]) for at in range(0, len(order), size))
     seconds = time.perf_counter() - started
     metrics = {"train_loss": total / len(order)}
     if len(task.valid):
-        metrics["valid_loss"] = _mean_loss(task)
+        metrics["valid_loss"] = _mean_loss(task, step.workers)
     if not all(map(math.isfinite, metrics.values())):
         raise DetectorError(
             f"{task.name}: the loss in epoch {number} is not a finite number; lower "
             f"detector.learning_rate ({config.learning_rate:g}) or set detector.gradient_clip=1"
         )
-    rate = float(optimiser.param_groups[0]["lr"])
+    rate = float(step.optimiser.param_groups[0]["lr"])
     return metrics | {"learning_rate": rate, "clips_per_s": len(order) / seconds}
 
 
-def _update(
-    task: Task, config: TrainingConfig, optimiser: torch.optim.Optimizer, batch: list[int]
-) -> float:
+def _update(step: _Step, batch: list[int]) -> float:
     """One step of the optimiser; the sum of the losses of the batch's clips."""
-    optimiser.zero_grad()
+    parameters = list(step.task.network.parameters())
+
+    def descend(clips: torch.Tensor) -> tuple[float, tuple[torch.Tensor, ...]]:
+        with _fast_products(clips.device, step.config.precision):
+            loss = step.task.losses(clips).sum()
+        return float(loss.detach()), torch.autograd.grad(loss / len(batch), parameters)
+
+    step.optimiser.zero_grad()
     total = 0.0
-    for clips in chunks(task.train, batch):
-        with _fast_products(clips.device, config.precision):
-            loss = task.losses(clips).sum()
-        (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
-    if config.gradient_clip:
-        torch.nn.utils.clip_grad_norm_(task.network.parameters(), config.gradient_clip)
-    optimiser.step()
+    most = -(-len(batch) // step.workers.count)
+    for loss, gradients in step.workers.map(descend, chunks(step.task.train, batch, most)):
+        total += loss
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+    if step.config.gradient_clip:
+        torch.nn.utils.clip_grad_norm_(parameters, step.config.gradient_clip)
+    step.optimiser.step()
     return total
 
 
-def _mean_loss(task: Task) -> float:
+def _mean_loss(task: Task, workers: Workers) -> float:
+    """Mean loss of the validation clips, in float32."""
+
+    def judge(clips: torch.Tensor) -> float:
+        with torch.inference_mode():
+            return float(task.losses(clips).sum())
+
     task.network.eval()
-    with torch.inference_mode():
-        sums = [float(task.losses(c).sum()) for c in chunks(task.valid, range(len(task.valid)))]
+    most = -(-len(task.valid) // workers.count)
+    sums = workers.map(judge, chunks(task.valid, range(len(task.valid)), most))
     return math.fsum(sums) / len(task.valid)
 
 
@@ -239,21 +255,3 @@ def _fast_products(where: torch.device, precision: str) -> AbstractContextManage
     """Autocast to bfloat16 where that is faster; elsewhere it is many times slower."""
     fast = where.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
     return torch.autocast(where.type, torch.bfloat16, enabled=fast and precision == "auto")
-
-
-@contextmanager
-def _settings(threads: int | None) -> Iterator[None]:
-    """Set up torch for a training within the block.
-
-    Denormal numbers are flushed to zero: gradients that fade over hundreds of LSTM steps become
-    denormal, which slows their products down up to tenfold and changes nothing.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    torch.set_flush_denormal(True)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)

@@ -60,7 +60,6 @@ class Lstm(TorchAutoencoder[LstmConfig]):
 
     name = "lstm"
     Config: ClassVar[type[LstmConfig]] = LstmConfig
-    threads = 1  # one step's products are too small to share: two threads take longer
 
     def _build(self, n_mels: int) -> LstmAutoencoder:
         config = self.config

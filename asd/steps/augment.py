@@ -1,6 +1,5 @@
 """Shift clips in pitch and lay other sounds over them."""
 
-import logging
 from pathlib import Path
 
 from asd.config.steps import AugmentConfig
@@ -8,8 +7,6 @@ from asd.data.augment import augment
 from asd.data.manifest import Dataset
 from asd.steps.datasets import open_dataset
 from asd.tracking.runs import data_params, step_run
-
-logger = logging.getLogger(__name__)
 
 
 def run(config: AugmentConfig) -> Dataset:
@@ -40,6 +37,5 @@ def run(config: AugmentConfig) -> Dataset:
         )
         tracked.log_params(data_params(report.dataset))
         tracked.log_input(report.dataset, "augmented")
-        tracked.report(*report.lines())
-    logger.info("next: mlflow run . -e evaluate -P data=%s", output)
+        tracked.report(*report.lines(), after=f"mlflow run . -e evaluate -P data={output}")
     return report.dataset

@@ -62,7 +62,8 @@ def run(config: EvaluateConfig) -> Evaluation:
         )
         evaluation = judge(model, pipeline, dataset, tracked, config.max_fpr, config.seed)
         _log(evaluation, tracked, Path(config.anomalies) if config.anomalies else None)
-        tracked.report(*_summary(evaluation))
+        after = f"mlflow run . -e promote -P model_uri={model.uri}"
+        tracked.report(*_summary(evaluation), after=after)
     return evaluation
 
 

@@ -1,13 +1,10 @@
 """Take the sound out of videos."""
 
-import logging
 from pathlib import Path
 
 from asd.config.steps import ExtractConfig
 from asd.data.extract import ExtractReport, extract_all
 from asd.tracking.runs import step_run
-
-logger = logging.getLogger(__name__)
 
 
 def run(config: ExtractConfig) -> ExtractReport:
@@ -35,6 +32,6 @@ def run(config: ExtractConfig) -> ExtractReport:
                 "audio_seconds": report.seconds,
             }
         )
-        tracked.report(*report.lines())
-    logger.info("next: mlflow run . -e preprocess -P source=%s", config.output)
+        after = f"mlflow run . -e preprocess -P source={config.output}"
+        tracked.report(*report.lines(), after=after)
     return report

@@ -79,11 +79,11 @@ def _name(config: MainConfig) -> str:
 
 
 def _prepare(config: MainConfig) -> Dataset:
-    work = WORK / _name(config)
+    name = _name(config)
     demo = config.source == DEMO
     source = demo_source() / "recordings" if demo else Path(config.source)
     if any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
-        audio = work / "audio"
+        audio = WORK / f"{name}-audio"
         extract.run(
             ExtractConfig(
                 source=str(source),
@@ -94,14 +94,14 @@ def _prepare(config: MainConfig) -> Dataset:
             )
         )
         source = audio
-    clips = preprocess.cut(source, work / "clips", config, overwrite=True)
+    clips = preprocess.cut(source, WORK / name, config, overwrite=True)
     noise = config.noise or (_foreign_sounds(clips) if not demo else str(demo_source() / "noise"))
     if not (noise or config.pitch):
         return clips
     return augment.run(
         AugmentConfig(
             data=str(clips.root),
-            output=str(work / "augmented"),
+            output=str(WORK / f"{name}-augmented"),
             pitch=config.pitch,
             noise=noise,
             noise_count=_noise_count(clips, config),

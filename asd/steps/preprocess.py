@@ -1,14 +1,11 @@
 """Cut recordings into a data set of clips."""
 
-import logging
 from pathlib import Path
 
 from asd.config.steps import CutConfig, PreprocessConfig
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess
 from asd.tracking.runs import data_params, step_run
-
-logger = logging.getLogger(__name__)
 
 
 def run(config: PreprocessConfig) -> Dataset:
@@ -20,9 +17,7 @@ def run(config: PreprocessConfig) -> Dataset:
         A recording or its labels cannot be used, or the output exists.
     """
     output = Path(config.output or Path("data") / Path(config.source).resolve().stem)
-    dataset = cut(Path(config.source), output, config, config.overwrite)
-    logger.info("next: mlflow run . -e train -P data=%s", output)
-    return dataset
+    return cut(Path(config.source), output, config, config.overwrite)
 
 
 def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Dataset:
@@ -38,5 +33,5 @@ def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Datas
                 {f"clips_{split}": len(part.clips), f"seconds_{split}": part.seconds()}
             )
         tracked.log_input(report.dataset, "preprocessed")
-        tracked.report(*report.lines())
+        tracked.report(*report.lines(), after=f"mlflow run . -e train -P data={output}")
     return report.dataset

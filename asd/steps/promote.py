@@ -1,7 +1,5 @@
 """Make a model the champion when it beats the present one on the same data."""
 
-import logging
-
 from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError
@@ -10,8 +8,6 @@ from asd.steps.evaluate import Evaluation, judge
 from asd.tracking import registry
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.runs import TrackedRun, data_params, step_run
-
-logger = logging.getLogger(__name__)
 
 
 def run(config: PromoteConfig) -> bool:
@@ -29,11 +25,10 @@ def run(config: PromoteConfig) -> bool:
         tracked.rename(f"promote {pipeline.detector.name}")
         tracked.log_params({"model": candidate.uri, **data_params(dataset)})
         evaluation = judge(candidate, pipeline, dataset, tracked)
-        promoted, *lines = _decide(config, evaluation, dataset, tracked)
+        promoted, line = _decide(config, evaluation, dataset, tracked)
         tracked.set_tags({"asd.promoted": str(promoted).lower()})
-        tracked.report(*map(str, lines))
-    logger.info("next: %s", SERVE)
-    return bool(promoted)
+        tracked.report(line, after=SERVE)
+    return promoted
 
 
 SERVE = f"mlflow models serve -m {registry.CHAMPION_URI} --env-manager local -p 5001"

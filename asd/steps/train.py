@@ -1,6 +1,5 @@
 """Fit a detector and its threshold, and log them as a model."""
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,8 +20,6 @@ from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
-logger = logging.getLogger(__name__)
-
 
 def run(config: TrainConfig) -> ModelRef:
     """Fit `model` on the normal training clips of `data`.
@@ -32,9 +29,7 @@ def run(config: TrainConfig) -> ModelRef:
     AsdError
         The model, a field or the data set cannot be used, or there are too few clips.
     """
-    model = fit(config.model, config.detector, config, config.data)
-    logger.info("next: mlflow run . -e evaluate -P model_uri=%s", model.run_id)
-    return model
+    return fit(config.model, config.detector, config, config.data)
 
 
 def fit(name: str, fields: Mapping[str, Any], config: FitConfig, data: str) -> ModelRef:
@@ -52,7 +47,8 @@ def fit(name: str, fields: Mapping[str, Any], config: FitConfig, data: str) -> M
         pipeline = _calibrate(detector, cache, dataset, config.threshold, tracked)
         logged = log_pipeline(pipeline, detector_params)
         tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
-        tracked.report(*_summary(dataset, pipeline, logged))
+        after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
+        tracked.report(*_summary(dataset, pipeline, logged), after=after)
     return logged
 
 

@@ -30,8 +30,9 @@ logger = logging.getLogger(__name__)
 class TrackedRun:
     """The active MLflow run of a step."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, nested: bool) -> None:
         self.run_id = run_id
+        self._nested = nested
 
     def rename(self, name: str) -> None:
         """Give the run another name in the UI."""
@@ -85,10 +86,15 @@ class TrackedRun:
         else:
             mlflow.log_artifact(str(path), folder)
 
-    def report(self, *lines: str) -> None:
-        """Say to the user what was made, and keep it as ``report.txt``."""
+    def report(self, *lines: str, after: str = "") -> None:
+        """Say to the user what was made, and keep it as ``report.txt``.
+
+        `after` is what to do next; it is not said by a step that is part of another one.
+        """
         for line in lines:
             logger.info("%s", line)
+        if after and not self._nested:
+            logger.info("next: %s", after)
         mlflow.log_text("\n".join(lines) + "\n", "report.txt")
 
 
@@ -111,12 +117,13 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
         What the step raised; the run is then FAILED, with the reason in the tag ``asd.error``.
     """
     client()
-    run = mlflow.start_run(nested=mlflow.active_run() is not None)
+    nested = mlflow.active_run() is not None
+    run = mlflow.start_run(nested=nested)
     try:
         check_artifacts(run.info.artifact_uri)
         tags = {STEP_TAG: step, "asd.version": asd.__version__, _NAME_TAG: name or step}
         mlflow.set_tags(tags)
-        tracked = TrackedRun(run.info.run_id)
+        tracked = TrackedRun(run.info.run_id, nested)
         tracked.log_params(params)
         yield tracked
     except BaseException as error:

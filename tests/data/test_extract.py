@@ -210,3 +210,16 @@ def test_every_real_container_extracts_or_says_why(
                 samples, rate = read(target)
                 assert stated_s == pytest.approx(len(samples) / rate, abs=0.05), target.name
                 assert probe(target).duration_s == pytest.approx(stated_s, abs=0.05), target.name
+
+
+def test_labels_go_along_under_the_new_names(videos: Path, tmp_path: Path) -> None:
+    (videos / "labels.csv").write_text(
+        "file,label,rpm\nポンプ.mp4,normal,1400\nline 2/fan.mkv,anomaly,1500\n", encoding="utf-8"
+    )
+    extract_all(videos, tmp_path / "out", "wav")
+    text = (tmp_path / "out" / "labels.csv").read_text(encoding="utf-8")
+    assert text.splitlines() == [
+        "file,label,rpm",
+        "ポンプ.wav,normal,1400",
+        "line 2/fan.wav,anomaly,1500",
+    ]

@@ -87,13 +87,18 @@ def imbalance(running: Running, size: float, rng: np.random.Generator) -> Fault:
 
 FAULTS: dict[str, tuple[Callable[[Running, float, np.random.Generator], Fault], tuple[float, ...]]]
 FAULTS = {
-    "bearing_knock": (bearing_knock, (0.024, 0.04, 0.10)),
-    "gas_leak": (gas_leak, (0.013, 0.03, 0.09)),
-    "blade_rub": (blade_rub, (0.09, 0.14, 0.28)),
-    "misfire": (misfire, (0.5, 0.8, 1.6)),
-    "imbalance": (imbalance, (0.26, 0.4, 1.0)),
+    "bearing_knock": (bearing_knock, (0.031, 0.05, 0.10)),
+    "gas_leak": (gas_leak, (0.020, 0.035, 0.09)),
+    "blade_rub": (blade_rub, (0.085, 0.14, 0.28)),
+    "misfire": (misfire, (0.65, 1.0, 1.6)),
+    "imbalance": (imbalance, (0.24, 0.4, 1.0)),
 }
-"""Each fault with its size at each of the `SEVERITIES`."""
+"""Each fault with its size at each of the `SEVERITIES`.
+
+A mild fault hides in what differs between healthy recordings: a nearest neighbour on the mean and
+standard deviation of log-mel bands, of 10 s clips brought to one level, finds it with an AUC of
+0.65 to 0.85, a medium one with 0.95 to 1.
+"""
 
 
 def make_fault(name: str, severity: str, running: Running, rng: np.random.Generator) -> Fault:

@@ -1,0 +1,67 @@
+"""Threads that share the work on a network, clip by clip rather than product by product."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+import torch
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def device() -> torch.device:
+    """Where networks run: the CUDA device where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Workers:
+    """As many threads as torch would use, each of which computes alone.
+
+    The networks here are small: sharing each product among threads, as torch does, costs more
+    than it gains, and comes nearly to a stand where other processes want the processor too.
+
+    Within the block torch is told to use one thread; afterwards as many as before.
+
+    Attributes
+    ----------
+    count : int
+        Number of threads.
+    """
+
+    def __init__(self) -> None:
+        self._before = torch.get_num_threads()
+        self.count = 1 if device().type == "cuda" else self._before
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(1)
+        self._pool = ThreadPoolExecutor(self.count, initializer=_prepare)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._before)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The results of a function in the order of its arguments, few of which wait at a time."""
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(self._pool.submit(function, item))
+            if len(waiting) > self.count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _prepare() -> None:
+    torch.set_num_threads(1)
+    # Gradients that fade over hundreds of LSTM steps become denormal numbers, which slow their
+    # products down up to tenfold and change nothing.
+    torch.set_flush_denormal(True)
