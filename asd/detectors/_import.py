@@ -1,5 +1,6 @@
 """Checkpoints of the original scripts, taken over without unpickling anything."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -51,7 +52,9 @@ def _read(path: Path) -> Weights:
             "code is in it; train the detector again (-e train -P model=gmm takes seconds)"
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about how old or foreign the file is
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DetectorError(f"{path}: no such file; give checkpoint=<.pth file>") from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
@@ -65,7 +68,7 @@ def _read(path: Path) -> Weights:
         )
     bad = [key for key, value in content.items() if not torch.isfinite(value).all()]
     if bad:
-        raise DetectorError(f"{path}: {_list(bad)} hold values that are not finite; train again")
+        raise DetectorError(f"{path}: {_list(bad)} holds values that are not finite; train again")
     return content
 
 

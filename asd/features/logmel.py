@@ -109,6 +109,13 @@ class LogMel:
         return power.sqrt_() if self.config.power == 1 else power
 
 
+def band_centres(config: LogMelConfig) -> NDArray[np.float64]:
+    """Centre frequency of each mel band in Hz, ``(n_mels,)``, rising."""
+    top = config.f_max or config.sample_rate / 2
+    edges = librosa.mel_frequencies(config.n_mels + 2, fmin=config.f_min, fmax=top)
+    return np.asarray(edges[1:-1], np.float64)
+
+
 def level_gain(samples: FloatArray, frame_length: int) -> np.float32:
     """Factor that brings a clip to a level of -20 dB re full scale.
 

@@ -19,6 +19,7 @@ from asd.evaluation.metrics import flat_groups, grouped, metrics
 from asd.evaluation.table import ScoreTable
 from asd.pipeline import Pipeline
 from asd.steps.datasets import open_dataset
+from asd.steps.explain import explanations
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
@@ -107,6 +108,8 @@ def judge(
 def _log(evaluation: Evaluation, tracked: TrackedRun, anomalies: Path | None) -> None:
     table = evaluation.table
     tracked.log_figures(_figures(evaluation))
+    for name, figure in explanations(evaluation.pipeline, evaluation.dataset, table):
+        tracked.log_figures({name: figure}, "explanations")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")
