@@ -59,15 +59,24 @@ def recordings(workspace: Path) -> Path:
     return workspace / "recordings"
 
 
+def all_runs() -> list[mlflow.entities.Run]:
+    """All runs of the store, newest first."""
+    store = mlflow.MlflowClient()
+    ids = [experiment.experiment_id for experiment in store.search_experiments()]
+    return list(store.search_runs(ids, order_by=["attributes.start_time DESC"]))
+
+
+@pytest.fixture
+def runs(workspace: Path) -> Callable[[], list[mlflow.entities.Run]]:
+    """Give all runs of the store, newest first."""
+    return all_runs
+
+
 @pytest.fixture
 def last_run(workspace: Path) -> Callable[[], mlflow.entities.Run]:
     """Give the newest run of the store."""
 
     def newest() -> mlflow.entities.Run:
-        experiment = mlflow.get_experiment_by_name("test")
-        runs = mlflow.MlflowClient().search_runs(
-            [experiment.experiment_id], order_by=["attributes.start_time DESC"]
-        )
-        return runs[0]
+        return all_runs()[0]
 
     return newest

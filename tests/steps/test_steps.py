@@ -56,6 +56,7 @@ def test_train_logs_config_inputs_scores_and_a_model(data: str, last_run: Runs) 
     assert run.data.params["data.digest"] == dataset.digest
     assert run.data.params["features.sample_rate"] == "8000"
     assert {"detector.k", "threshold.method", "features.n_fft", "seed"} <= set(run.data.params)
+    assert run.inputs is not None
     contexts = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
     assert set(contexts) == {"training", "validation"}
     assert contexts["training"].digest == dataset.split("train", "normal").digest
@@ -78,7 +79,7 @@ def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, works
     assert found.metrics["auc"] > 0.95
     assert run.data.metrics["auc"] == pytest.approx(found.metrics["auc"])
     logged = mlflow.MlflowClient().get_logged_model(model.model_id)
-    assert {"auc", "pauc", "false_alarm_rate"} <= {metric.key for metric in logged.metrics}
+    assert {"auc", "pauc", "false_alarm_rate"} <= {metric.key for metric in logged.metrics or []}
     assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
     assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
     judged = int(found.table.is_anomaly.sum())
@@ -131,16 +132,16 @@ def test_a_clip_is_judged_alike_by_evaluate_and_by_score(data: str) -> None:
     assert verdict.worst.anomaly_score == pytest.approx(found.table.scores[0], abs=1e-4)
 
 
-def test_main_ends_with_a_champion_below_one_parent(recordings: Path, last_run: Runs) -> None:
+def test_main_ends_with_a_champion_below_one_parent(
+    recordings: Path, runs: Callable[[], list[Run]]
+) -> None:
     wish = {"source": str(recordings), "clip_seconds": 1, "sample_rate": 8000, "models": "knn,gmm"}
     evaluations = main.run(MainConfig.parse(wish))
     assert [found.pipeline.detector.name for found in evaluations] == ["knn", "gmm"]
     champion = registry.champion()
     assert champion is not None
-    experiment = mlflow.get_experiment_by_name("test")
-    runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])
-    parents = {run.data.tags.get("mlflow.parentRunId") for run in runs}
-    steps = sorted(run.data.tags["asd.step"] for run in runs)
+    parents = {run.data.tags.get("mlflow.parentRunId") for run in runs()}
+    steps = sorted(run.data.tags["asd.step"] for run in runs())
     assert steps == ["evaluate", "evaluate", "main", "preprocess", "promote", "train", "train"]
     assert len(parents) == 2, "all but the parent stand below it"
 
