@@ -4,8 +4,8 @@ It goes through joblib, so a cluster can be put under it without touching a step
 ``with joblib.parallel_config(backend="dask")`` the same calls run there.
 """
 
-import os
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -56,9 +56,8 @@ def parallel_map(
 
 def _call(folder: Path, function: Callable[[T], R], item: T) -> R:
     """Call in the caller's folder: worker processes outlive a change of it."""
-    if Path.cwd() != folder:
-        os.chdir(folder)
-    return function(item)
+    with chdir(folder):
+        return function(item)
 
 
 def map_recordings(
