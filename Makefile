@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench clean
+.PHONY: help setup demo test lint check format ui bench bench-quality clean
 
 help:
 	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   format, lint, types, import layers, docstrings, tests"
 	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
 	@echo "make bench   speed and memory, written to docs/benchmarks.md"
+	@echo "make bench-quality   every detector on the real recordings, written to docs/benchmarks.md"
 
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python"; exit 2; }
@@ -45,6 +46,9 @@ format: setup
 
 ui: setup
 	$(IN_VENV) mlflow ui --port 5000
+
+bench-quality: setup
+	$(BIN)/python -m benchmarks.bench_quality
 
 clean:
 	rm -rf .cache data/demo data/demo-source data/main

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd import detectors
 from asd.config import LogMelConfig
@@ -74,6 +75,8 @@ class Pipeline:
     threshold: Threshold
     calibration: Scores
     """Scores of the held-out normal clips on which the threshold was fitted, ``(n,)``."""
+    calibration_recordings: NDArray[np.int64]
+    """Number of the recording that each of those clips is of, ``(n,)``."""
     clip_seconds: float
     """Length of the clips that the detector was fitted on, in seconds."""
     trained_on: TrainedOn
@@ -84,7 +87,7 @@ class Pipeline:
 
     def p_values(self, scores: Scores) -> Scores:
         """Conformal p-values of scores, ``(n,)`` in (0, 1]: small is anomalous."""
-        return p_values(self.calibration, scores)
+        return p_values(self.calibration, scores, self.calibration_recordings)
 
     def judge(self, source: Path | bytes) -> Verdict:
         """Judge a recording of any length and container, window by window.
@@ -120,7 +123,12 @@ class Pipeline:
     def save(self, folder: Path) -> None:
         """Write the pipeline into `folder`: JSON, npz and safetensors, no pickle."""
         self.detector.save(folder / "detector")
-        np.savez(folder / "calibration.npz", allow_pickle=False, scores=self.calibration)
+        np.savez(
+            folder / "calibration.npz",
+            allow_pickle=False,
+            scores=self.calibration,
+            recordings=self.calibration_recordings,
+        )
         header = {
             "features": self.features.model_dump(),
             "threshold": self.threshold.to_dict(),
@@ -142,7 +150,7 @@ class Pipeline:
         try:
             header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
             with np.load(folder / "calibration.npz", allow_pickle=False) as arrays:
-                calibration = arrays["scores"]
+                calibration, recordings = arrays["scores"], arrays["recordings"]
         except (OSError, ValueError, KeyError) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
         return cls(
@@ -150,6 +158,7 @@ class Pipeline:
             detector=detectors.load(folder / "detector"),
             threshold=Threshold.from_dict(header["threshold"]),
             calibration=calibration,
+            calibration_recordings=recordings,
             clip_seconds=header["clip_seconds"],
             trained_on=TrainedOn(**header["trained_on"]),
         )

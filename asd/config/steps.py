@@ -139,6 +139,68 @@ class TrainConfig(FitConfig):
     """The detector's own fields, as detector.<field>; a wrong one lists them."""
 
 
+class ImportConfig(Config):
+    """Take over a checkpoint of the original CNN or LSTM as a model like any other."""
+
+    checkpoint: str = Field(min_length=1)
+    """The .pth file: a state dict, loaded without unpickling."""
+    data: str = DEMO_DATA
+    """Folder of the data set whose validation side the threshold is fitted on."""
+    threshold: ThresholdConfig = ThresholdConfig()
+    """The decision threshold; the detector is as it is, so `calibration` is always `split`."""
+
+
+SweepMetric = Literal["auc", "pauc", "f1", "fit_seconds", "score_seconds"]
+
+
+class SweepConfig(FitConfig):
+    """Search detectors, front ends and thresholds for the best, looking at validation clips only.
+
+    A field that is given a value, as in features.n_mels=64, is not searched.
+    """
+
+    model: Words = ("all",)
+    """Which detector, several as in knn,cnn, or `all`."""
+    data: str = DEMO_DATA
+    """Folder of the data set; data/demo is made on first use."""
+    trials: int = Field(50, ge=1)
+    """How many trials there are to be in the end, counting those of earlier runs."""
+    timeout_s: float | None = Field(None, gt=0)
+    """Seconds after which no further trial is begun."""
+    study: str = Field("", pattern=r"^[\w.-]*$")
+    """Name by which a sweep is gone on with; data, model and metric where not given."""
+    storage: str = ""
+    """Database URL where several machines share a study; .cache/studies/<study>.journal if not."""
+    jobs: int = Field(1, ge=1)
+    """Trials at a time on this machine."""
+    metric: Annotated[tuple[SweepMetric, ...], BeforeValidator(_split_commas)] = ("auc",)
+    """What is made best; two, as in auc,score_seconds, for a Pareto front. `f1` needs labelled
+    anomalies on the validation side, and searches the threshold too."""
+    max_fpr: float = Field(0.1, gt=0, le=1)
+    """Largest false-positive rate that the partial AUC looks at."""
+    sampler: Literal["tpe", "cmaes", "random", "grid"] = "tpe"
+    """How the next trial is chosen."""
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    """How trials of networks are given up early, by the validation loss of each epoch."""
+    space: dict[str, Any] = Field(default_factory=dict)
+    """Ranges to search instead of the declared ones, as space.<key>=low,high or a list."""
+    detector: dict[str, Any] = Field(default_factory=dict)
+    """The detector's own fields; with several detectors, detector.<model>.<field>."""
+
+    @model_validator(mode="after")
+    def _metrics(self) -> "SweepConfig":
+        first, *others = self.metric or ("fit_seconds",)
+        if first.endswith("_seconds") or len(others) > 1 or first in others:
+            raise ValueError(
+                "metric must be auc, pauc or f1, and at most one more, as in auc,score_seconds"
+            )
+        if others and self.sampler == "cmaes":
+            raise ValueError("sampler=cmaes: knows one metric only; use sampler=tpe")
+        if not self.model:
+            raise ValueError("model must name at least one detector, or all")
+        return self
+
+
 class EvaluateConfig(Config):
     """Score the test clips of a data set with a trained model."""
 
@@ -150,8 +212,20 @@ class EvaluateConfig(Config):
     """Folder that gets a copy of each clip judged anomalous."""
     max_fpr: float = Field(0.1, gt=0, le=1)
     """Largest false-positive rate that the partial AUC looks at."""
+    robustness: bool = False
+    """Score the test clips again under changes of gain, microphone, background and pitch."""
+    noise: str = ""
+    """Folder of background sounds for `robustness`; pink noise where not given."""
+    official: Literal["", "dcase2020", "dcase2023"] = ""
+    """Log the official scores of a DCASE Task 2, and write the files of a submission."""
     seed: int = Field(42, ge=0)
-    """Seed of the bootstrap intervals."""
+    """Seed of the bootstrap intervals, and of the changes for `robustness`."""
+
+    @model_validator(mode="after")
+    def _noise_is_used(self) -> "EvaluateConfig":
+        if self.noise and not self.robustness:
+            raise ValueError(f"noise={self.noise} is for robustness=true, which is not set")
+        return self
 
 
 class PromoteConfig(Config):
@@ -165,6 +239,14 @@ class PromoteConfig(Config):
     """The figure to compare by; higher is better."""
     min_gain: float = Field(0.0, ge=0)
     """By how much the candidate has to be better."""
+    max_latency_ms: float | None = Field(None, gt=0)
+    """Longest time to judge a clip, in ms; the clip's own length where not given."""
+    seed: int = Field(42, ge=0)
+    """Seed of the bootstrap intervals."""
+
+
+class RollbackConfig(Config):
+    """Make the previous champion the champion again."""
 
 
 class ScoreConfig(Config):
@@ -186,9 +268,11 @@ class MainConfig(CutConfig, FitConfig):
     source: str = DEMO
     """Recording, folder of recordings, or `demo` for the built-in plant."""
     models: Words = ("gmm", "knn")
-    """Detectors to compare."""
+    """Detectors to compare: names, or YAML files as for `train`."""
     pitch: Numbers = ()
-    """Semitones by which copies of the test clips are shifted."""
+    """Semitones by which copies of clips are shifted."""
+    pitch_split: Literal["test", "all"] = "test"
+    """Whether clips are shifted on the test side only, or for training as well."""
     noise: str = ""
     """Folder of foreign sounds laid over test clips, as anomalies."""
     noise_count: int = Field(20, ge=1)
@@ -205,6 +289,23 @@ class MainConfig(CutConfig, FitConfig):
         if not self.models:
             raise ValueError("models must name at least one detector, as in models=gmm,knn")
         return self
+
+
+class CompareConfig(Config):
+    """Fit many detectors on many data sets, several times each, and set them in one table."""
+
+    models: Words = Field(min_length=1)
+    """Detectors, or YAML files with the settings of one, as configs/original-cnn.yaml."""
+    data: Words = Field(min_length=1)
+    """Folders of data sets made by preprocess."""
+    seeds: int = Field(3, ge=1)
+    """How often each is fitted; a detector that the seed does not change, twice at most."""
+    seed: int = Field(42, ge=0)
+    """The first seed; the next ones follow it."""
+    features: LogMelConfig = LogMelConfig()
+    """The log-mel front end of detectors that bring no settings of their own."""
+    max_fpr: float = Field(0.1, gt=0, le=1)
+    """Largest false-positive rate that the partial AUC looks at."""
 
 
 def _commas(values: Iterable[float]) -> str:

@@ -36,9 +36,6 @@ class TorchAutoencoder(Detector[T]):
 
     Attributes
     ----------
-    checkpoint_dir : Path or None
-        Folder in which `fit` keeps its state after each epoch and from which it goes on after a
-        kill; set it before `fit`, and delete the folder when the fitted detector is safe.
     history_ : list of dict
         Metrics of each epoch of the last `fit`.
     network_ : torch.nn.Module
@@ -46,10 +43,6 @@ class TorchAutoencoder(Detector[T]):
     low_, high_ : float
         Input values that become 0 and 1.
     """
-
-    def __init__(self, config: T, seed: int = 0) -> None:
-        super().__init__(config, seed)
-        self.checkpoint_dir: Path | None = None
 
     @abstractmethod
     def _build(self, n_mels: int) -> torch.nn.Module:

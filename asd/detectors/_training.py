@@ -21,8 +21,8 @@ from asd.detectors.base import DetectorConfig, EpochCallback
 from asd.errors import DetectorError
 from asd.features.sets import Features, FloatArray
 
-_CHUNK_FRAMES = 5_000
-"""Frames that pass through a network at once, 16 clips of ten seconds: larger chunks leave the
+_CHUNK_FRAMES = 2_500
+"""Frames that pass through a network at once, 8 clips of ten seconds: larger chunks leave the
 processor's cache, and memory must not grow with the batch size or the length of clips."""
 _HELD_FRAMES = 80_000
 """Frames that may wait for clips of the same length, about 40 MB at 128 mel bands."""

@@ -45,6 +45,13 @@ class Detector(ABC, Generic[C]):
 
     A higher score is more anomalous, always. The constructor only stores; `fit` learns.
     Attributes that are learned end in an underscore.
+
+    Attributes
+    ----------
+    checkpoint_dir : Path or None
+        Folder in which detectors that train for many epochs keep their state after each, and
+        from which they go on after a kill. Set it before `fit`; delete the folder when the fitted
+        detector is safe.
     """
 
     name: ClassVar[str]
@@ -57,6 +64,7 @@ class Detector(ABC, Generic[C]):
     def __init__(self, config: C, seed: int = 0) -> None:
         self.config = config
         self.seed = seed
+        self.checkpoint_dir: Path | None = None
 
     def fit(self, train: Features, valid: Features, on_epoch: EpochCallback = ignore_epoch) -> Self:
         """Learn from normal clips.

@@ -58,7 +58,9 @@ class ConvAutoencoder(nn.Module):
         n_mels, n_frames = clips.shape[1:]
         margins = (0, (_STRIDE - 1 - n_frames) % _STRIDE, 0, -n_mels % _STRIDE)
         padded = nn.functional.pad(clips[:, None], margins, mode="replicate")
-        rebuilt: torch.Tensor = self.decoder(self.encoder(padded))
+        logits = self.decoder[:-1](self.encoder(padded))
+        # In float32 whatever came before: near 0 and 1 bfloat16 leaves the sigmoid no gradient.
+        rebuilt: torch.Tensor = self.decoder[-1](logits.float())
         return rebuilt[:, 0, :n_mels, :n_frames]
 
 

@@ -93,6 +93,38 @@ def dcase2023(table: ScoreTable) -> dict[str, float]:
     return found | {f"official.{group}": harmonic_mean(part) for group, part in groups.items()}
 
 
+def by_file(table: ScoreTable) -> ScoreTable:
+    """One row for each file of the challenge, under its own name.
+
+    A file that was cut into several clips has the score of its most anomalous one, so that it is
+    judged anomalous when one of them is.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        Scored clips as `preprocess` cut them.
+
+    Raises
+    ------
+    DataError
+        A clip was shifted in pitch or has another sound laid over it.
+    """
+    groups: dict[str, list[int]] = {}
+    for row, clip in enumerate(table.clips):
+        if clip.noise or clip.pitch_semitones:
+            raise DataError(
+                f"{clip.path}: official scores are those of the files as they came; evaluate the "
+                "data set that augment started from"
+            )
+        groups.setdefault(clip.recording, []).append(row)
+    worst = np.array([max(rows, key=lambda row: table.scores[row]) for rows in groups.values()])
+    clips = []
+    for recording, row in zip(groups, worst, strict=True):
+        name = PurePosixPath(recording).name.removesuffix(".wav")
+        clips.append(table.clips[row].model_copy(update={"path": f"{name}.wav"}))
+    return ScoreTable(tuple(clips), table.scores[worst], None, table.threshold)
+
+
 def write_files(table: ScoreTable, folder: Path) -> list[Path]:
     """Write the files of a submission, two a section, without header.
 
@@ -103,7 +135,7 @@ def write_files(table: ScoreTable, folder: Path) -> list[Path]:
     Parameters
     ----------
     table : ScoreTable
-        Scored clips, one a file; labels are not needed.
+        Scored clips, one a file (`by_file`); labels are not needed.
     folder : Path
         Made where it is missing.
 

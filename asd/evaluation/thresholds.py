@@ -5,7 +5,7 @@ of clips that the detector was trained on (they are too low) or of test clips (t
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -49,7 +49,10 @@ class Threshold:
 
 
 def fit_threshold(
-    config: ThresholdConfig, normal_scores: ArrayLike, anomaly_scores: ArrayLike | None = None
+    config: ThresholdConfig,
+    normal_scores: ArrayLike,
+    anomaly_scores: ArrayLike | None = None,
+    recordings: ArrayLike | None = None,
 ) -> Threshold:
     r"""Fit the threshold as `config` says.
 
@@ -61,6 +64,9 @@ def fit_threshold(
         Scores of normal clips that the detector was not trained on.
     anomaly_scores : array_like, shape (m,), optional
         Scores of labelled anomalies; used by ``best_f1`` alone.
+    recordings : array_like, shape (n,), optional
+        Which recording each normal clip is of; used by ``conformal`` alone. Where not given, each
+        clip counts as a recording of its own.
 
     Returns
     -------
@@ -79,16 +85,22 @@ def fit_threshold(
     Notes
     -----
     ``conformal`` is split-conformal (Vovk, Gammerman and Shafer 2005, chapter 4; for anomaly
-    detection Laxhammar and Falkman 2011). With :math:`n` calibration scores and
-    :math:`m = \lfloor (n + 1) \alpha \rfloor` the threshold is the :math:`(n + 1 - m)`-th
-    smallest, which is the :math:`\lceil (n + 1)(1 - \alpha) \rceil`-th. When a new normal clip
-    and the calibration clips are exchangeable, for any detector and any distribution,
+    detection Laxhammar and Falkman 2011), with recordings as the units that are exchangeable:
+    clips of one recording are alike, and ten of them say little more than one. Each of the
+    :math:`G` recordings weighs the same, and its :math:`N_g` clips share its weight (hierarchical
+    conformal prediction: Lee, Barber and Willett 2023; Dunn, Wasserman and Ramdas 2022). The
+    threshold is the smallest score :math:`t` with
 
-    .. math:: P(\mathrm{false\ alarm}) \le m / (n + 1) \le \alpha ,
+    .. math:: \frac{1}{G + 1} \Big(1 + \sum_g \frac{\#\{i : c_{gi} > t\}}{N_g}\Big) \le \alpha .
 
-    and ``promised_rate`` is that :math:`m / (n + 1)`. The probability is over calibration and new
-    clip together. Below :math:`1 / (n + 1)` nothing can be promised: then the greatest score is
-    the threshold, ``promised_rate`` is :math:`1 / (n + 1)`, and ``note`` says so.
+    When a new normal recording and those of the calibration are exchangeable, then for any
+    detector and any distribution a clip drawn from the new one raises an alarm with probability
+    :math:`\alpha` at most. With one clip a recording this is the
+    :math:`\lceil (n + 1)(1 - \alpha) \rceil`-th smallest score, and ``promised_rate`` is
+    :math:`\lfloor (n + 1) \alpha \rfloor / (n + 1)`; otherwise it is :math:`\alpha`. The
+    probability is over calibration and new clip together. Below :math:`1 / (G + 1)` nothing can be
+    promised: then the greatest score is the threshold, ``promised_rate`` is
+    :math:`1 / (G + 1)`, and ``note`` says so.
 
     ``gamma`` is the rule of the DCASE Task 2 baselines: maximum likelihood fit of a gamma
     distribution with free location, and its quantile. ``mean_std`` uses the population standard
@@ -104,7 +116,7 @@ def fit_threshold(
             "valid side of the split more clips, or use threshold.method=fixed"
         )
     if config.method == "conformal":
-        return _conformal(scores, config.false_alarm_rate)
+        return _conformal(scores, config.false_alarm_rate, recordings)
     asked = None
     if config.method == "mean_std":
         value = float(scores.mean() + config.k * scores.std())
@@ -117,13 +129,15 @@ def fit_threshold(
     return Threshold(value, config.method, None, asked, len(scores))
 
 
-def p_values(calibration: ArrayLike, scores: ArrayLike) -> Values:
+def p_values(
+    calibration: ArrayLike, scores: ArrayLike, recordings: ArrayLike | None = None
+) -> Values:
     r"""Conformal p-value of each score: how usual it is among normal clips.
 
-    :math:`p = (1 + \#\{i : c_i \ge s\}) / (n + 1)` (Vovk et al. 2005). For a normal clip that is
-    exchangeable with the calibration clips, :math:`P(p \le \alpha) \le \alpha` for every
-    :math:`\alpha`. A score is above the conformal threshold exactly when its p-value is at most
-    the rate asked for.
+    :math:`p = (1 + \sum_g \#\{i : c_{gi} \ge s\} / N_g) / (G + 1)`, in the words of
+    `fit_threshold`. For a clip of a normal recording that is exchangeable with those of the
+    calibration, :math:`P(p \le \alpha) \le \alpha` for every :math:`\alpha`. A score is above the
+    conformal threshold exactly when its p-value is at most the rate promised.
 
     Parameters
     ----------
@@ -131,57 +145,25 @@ def p_values(calibration: ArrayLike, scores: ArrayLike) -> Values:
         Scores of normal clips that the detector was not trained on.
     scores : array_like, shape (m,)
         Scores to judge.
+    recordings : array_like, shape (n,), optional
+        Which recording each calibration clip is of; each one of its own where not given.
 
     Returns
     -------
     ndarray, shape (m,)
-        In [1 / (n + 1), 1]; small is anomalous.
+        In [1 / (G + 1), 1]; small is anomalous.
 
     Raises
     ------
     DetectorError
         A score is NaN or infinite.
     """
-    above = _at_least(_finite(calibration), _finite(scores))
-    return np.asarray((1 + above) / (1 + np.size(calibration)), dtype=np.float64)
-
-
-def cross_p_values(calibration: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> Values:
-    r"""Cross-conformal p-values, for when there are too few clips to hold some out.
-
-    The normal clips are cut into :math:`K` folds and a detector is fitted without each. With
-    :math:`c_{ki}` the scores of fold :math:`k` under the detector that has not seen it, and
-    :math:`s_k` the new clip's score under that same detector,
-
-    .. math:: p = \frac{1 + \sum_k \#\{i : c_{ki} \ge s_k\}}{n + 1} .
-
-    For exchangeable normal clips in folds of equal size, :math:`P(p \le \alpha) \le 2\alpha +
-    \min\{2(1 - 1/K)/(n/K + 1),\ (1 - K/n)/(K + 1)\}` (Vovk 2015 for the method; Barber, Candes,
-    Ramdas and Tibshirani 2021, theorem 4, for the bound); for stable detectors it is close to
-    :math:`\alpha`. The guarantee is that of the `K` detectors together: calibrating a detector
-    fitted on all clips with scores of the `K` has none.
-
-    Parameters
-    ----------
-    calibration : sequence of K array_like, shape (n_k,)
-        Out-of-fold scores.
-    scores : sequence of K array_like, shape (m,)
-        The new clips' scores under each of the detectors, in the same order.
-
-    Returns
-    -------
-    ndarray, shape (m,)
-        In [1 / (n + 1), 1]; small is anomalous.
-
-    Raises
-    ------
-    DetectorError
-        A score is NaN or infinite.
-    """
-    pairs = zip(calibration, scores, strict=True)
-    above = [_at_least(_finite(fold), _finite(new)) for fold, new in pairs]
-    n = sum(np.size(fold) for fold in calibration)
-    return np.asarray((1 + np.sum(above, axis=0)) / (1 + n), dtype=np.float64)
+    known = _finite(calibration)
+    shares, n_recordings = _shares(len(known), recordings)
+    order = np.argsort(known, kind="stable")
+    above = _above(shares[order])
+    at_least = above[np.searchsorted(known[order], _finite(scores), side="left")]
+    return np.asarray((1 + at_least) / (1 + n_recordings), dtype=np.float64)
 
 
 def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -230,21 +212,41 @@ def alarms_per_day(rate: float, clip_seconds: float) -> float:
     return rate * SECONDS_PER_DAY / clip_seconds
 
 
-def _conformal(scores: Values, rate: float) -> Threshold:
+def _conformal(scores: Values, rate: float, recordings: ArrayLike | None) -> Threshold:
     n = len(scores)
+    shares, units = _shares(n, recordings)
     # The tolerance undoes rounding: 0.07 * 100 is 7.000000000000001, 0.29 * 100 is below 29.
-    allowed = math.floor((n + 1) * rate + 1e-9)
-    note = ""
+    allowed = (units + 1) * rate + 1e-9
+    if units == n:
+        allowed = math.floor(allowed)
+    promised, note = min(rate, allowed / (units + 1)), ""
     if allowed < 1:
-        allowed = 1
+        allowed, promised = 1.0, 1 / (units + 1)
+        word = "clips" if recordings is None else "recordings"
         needed = math.ceil(1 / rate - 1e-9) - 1
         note = (
-            f"{n} calibration clips cannot promise the false-alarm rate of {rate:.3g} that was "
-            f"asked for; the lowest they can promise is {1 / (n + 1):.3g}, which is used instead; "
-            f"{needed} clips are needed"
+            f"{units} calibration {word} cannot promise the false-alarm rate of {rate:.3g} that "
+            f"was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
+            f"{needed} {word} are needed"
         )
-    value = float(np.sort(scores)[n - allowed])
-    return Threshold(value, "conformal", allowed / (n + 1), rate, n, note)
+    levels, first = np.unique(np.sort(scores), return_index=True)
+    # Of equal scores all or none are above a threshold.
+    above = _above(shares[np.argsort(scores, kind="stable")])[np.append(first[1:], n)]
+    value = float(levels[np.flatnonzero(above <= allowed - 1 + 1e-9)[0]])
+    return Threshold(value, "conformal", promised, rate, n, note)
+
+
+def _shares(n: int, recordings: ArrayLike | None) -> tuple[Values, int]:
+    """The share that each clip has in its recording, ``(n,)``, and the number of recordings."""
+    if recordings is None:
+        return np.ones(n), n
+    _, index, sizes = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
+    return 1.0 / sizes[index], len(sizes)
+
+
+def _above(shares: Values) -> Values:
+    """Sum of `shares`, ``(n,)``, from each place on to the end, ``(n + 1,)``."""
+    return np.append(np.cumsum(shares[::-1])[::-1], 0.0)
 
 
 def _gamma(scores: Values, quantile: float) -> float:
@@ -280,12 +282,6 @@ def _best_f1(normal: Values, anomaly: Values) -> float:
     fp = len(normal) - np.searchsorted(np.sort(normal), candidates, side="right")
     f1 = 2 * tp / (tp + fp + len(anomaly))
     return float(candidates[np.flatnonzero(f1 == f1.max())[-1]])
-
-
-def _at_least(calibration: Values, scores: Values) -> NDArray[np.int64]:
-    """How many calibration scores are at least as great as each score."""
-    below = np.searchsorted(np.sort(calibration), scores, side="left")
-    return np.asarray(len(calibration) - below, dtype=np.int64)
 
 
 def _finite(scores: ArrayLike) -> Values:

@@ -20,6 +20,8 @@ from asd.evaluation.table import ScoreTable
 from asd.pipeline import Pipeline
 from asd.steps.datasets import open_dataset
 from asd.steps.explain import explanations
+from asd.steps.official import log_official
+from asd.steps.robustness import robustness
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
@@ -63,8 +65,14 @@ def run(config: EvaluateConfig) -> Evaluation:
         )
         evaluation = judge(model, pipeline, dataset, tracked, config.max_fpr, config.seed)
         _log(evaluation, tracked, Path(config.anomalies) if config.anomalies else None)
+        lines = _summary(evaluation)
+        if config.official:
+            lines += log_official(config.official, evaluation.table, tracked)
+        if config.robustness:
+            table = evaluation.table
+            lines += robustness(pipeline, dataset, table, config.noise, config.seed, tracked)
         after = f"mlflow run . -e promote -P model_uri={model.uri}"
-        tracked.report(*_summary(evaluation), after=after)
+        tracked.report(*lines, after=after)
     return evaluation
 
 
@@ -164,6 +172,7 @@ def _summary(evaluation: Evaluation) -> list[str]:
             f"false alarms {found['false_alarm_rate']:.1%} ({found['false_alarm_rate_low']:.1%} to "
             f"{found['false_alarm_rate_high']:.1%})"
             + (f", promised {promised:.1%}" if promised is not None else "")
+            + f": {found['alarms_per_day']:.0f} a day of listening to a healthy machine"
         )
     counts = [f"{key.upper()} {found[key]:.0f}" for key in ("tp", "fp", "tn", "fn") if key in found]
     if counts:

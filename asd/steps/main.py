@@ -2,8 +2,10 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from asd import detectors
+from asd.config.presets import Entrant, read_entrants
 from asd.config.steps import (
     DEMO,
     AugmentConfig,
@@ -14,7 +16,6 @@ from asd.config.steps import (
 )
 from asd.data.audio import VIDEO_SUFFIXES, find_audio
 from asd.data.manifest import Dataset
-from asd.errors import ConfigError
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
 from asd.steps.datasets import demo_source
 from asd.steps.evaluate import Evaluation
@@ -36,11 +37,11 @@ def run(config: MainConfig) -> list[Evaluation]:
     AsdError
         What the steps raise, or a model is unknown.
     """
-    _check(config)
+    entrants = _entrants(config)
     with step_run("main", config.flat(), f"main {_name(config)}") as tracked:
         dataset = _prepare(config)
         tracked.log_params(data_params(dataset))
-        evaluations = [_try(name, config, dataset) for name in config.models]
+        evaluations = [_try(entrant, dataset) for entrant in entrants]
         best = max(evaluations, key=lambda found: found.metrics.get(config.metric, float("-inf")))
         wish = PromoteConfig(
             model_uri=best.model.uri,
@@ -49,10 +50,10 @@ def run(config: MainConfig) -> list[Evaluation]:
             min_gain=config.min_gain,
         )
         promote.run(wish)
-        _log_table(evaluations, tracked)
+        _log_table(entrants, evaluations, tracked)
         champion = registry.champion()
         tracked.report(
-            *_table(evaluations),
+            *_table(entrants, evaluations),
             f"champion: {champion.name if champion else 'none'} ({registry.CHAMPION_URI})",
             "see the runs:  mlflow ui --port 5000",
             f"serve it:      {promote.SERVE}",
@@ -61,17 +62,13 @@ def run(config: MainConfig) -> list[Evaluation]:
     return evaluations
 
 
-def _check(config: MainConfig) -> None:
+def _entrants(config: MainConfig) -> list[Entrant]:
     """Find a wrong model or field before any work is done."""
-    unknown = sorted(set(config.detector) - set(config.models))
-    if unknown:
-        raise ConfigError(
-            f"detector.{unknown[0]}: not among models={','.join(config.models)}; write "
-            "detector.<model>.<field>"
-        )
-    for name in config.models:
-        fields = config.detector.get(name, {})
-        detectors.detector_class(name).Config.parse(fields, f"detector.{name}.")
+    entrants = read_entrants(config.models, config, config.detector)
+    for entrant in entrants:
+        kind = detectors.detector_class(entrant.train.model)
+        kind.Config.parse(entrant.train.detector, f"detector.{entrant.label}.")
+    return entrants
 
 
 def _name(config: MainConfig) -> str:
@@ -95,18 +92,25 @@ def _prepare(config: MainConfig) -> Dataset:
         )
         source = audio
     clips = preprocess.cut(source, WORK / name, config, overwrite=True)
-    noise = config.noise or (_foreign_sounds(clips) if not demo else str(demo_source() / "noise"))
-    if not (noise or config.pitch):
-        return clips
+    noise = config.noise or (str(demo_source() / "noise") if demo else _foreign_sounds(clips))
+    if config.pitch:
+        clips = _augment(
+            clips, f"{name}-pitched", config, pitch=config.pitch, split=config.pitch_split
+        )
+    if noise:
+        count = _noise_count(clips, config)
+        clips = _augment(clips, f"{name}-noised", config, noise=noise, noise_count=count)
+    return clips
+
+
+def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> Dataset:
     return augment.run(
         AugmentConfig(
             data=str(clips.root),
-            output=str(WORK / f"{name}-augmented"),
-            pitch=config.pitch,
-            noise=noise,
-            noise_count=_noise_count(clips, config),
+            output=str(WORK / name),
             seed=config.seed,
             overwrite=True,
+            **changes,
         )
     )
 
@@ -120,27 +124,26 @@ def _foreign_sounds(clips: Dataset) -> str:
 
 
 def _noise_count(clips: Dataset, config: MainConfig) -> int:
-    """At most half of the normal test clips, counting their pitched copies."""
-    normal = len(clips.split("test", "normal").clips) * (1 + len(config.pitch))
+    """At most half of the normal test clips."""
+    normal = len(clips.split("test", "normal").clips)
     return max(1, min(config.noise_count, normal // 2))
 
 
-def _try(name: str, config: MainConfig, dataset: Dataset) -> Evaluation:
-    model = train.fit(name, config.detector.get(name, {}), config, str(dataset.root))
-    return evaluate.run(
-        EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=config.seed)
-    )
+def _try(entrant: Entrant, dataset: Dataset) -> Evaluation:
+    settings = entrant.train
+    data = str(dataset.root)
+    model = train.fit(settings.model, settings.detector, settings, data, entrant.label)
+    return evaluate.run(EvaluateConfig(model_uri=model.uri, data=data, seed=settings.seed))
 
 
 _COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")
 
 
-def _table(evaluations: list[Evaluation]) -> list[str]:
-    lines = ["model         " + "".join(f"{column:>18}" for column in _COLUMNS)]
-    for found in evaluations:
+def _table(entrants: list[Entrant], evaluations: list[Evaluation]) -> list[str]:
+    lines = ["model             " + "".join(f"{column:>18}" for column in _COLUMNS)]
+    for entrant, found in zip(entrants, evaluations, strict=True):
         cells = (_cell(found.metrics.get(column)) for column in _COLUMNS)
-        name = found.pipeline.detector.name
-        lines.append(f"{name:<14}" + "".join(f"{cell:>18}" for cell in cells))
+        lines.append(f"{entrant.label:<18}" + "".join(f"{cell:>18}" for cell in cells))
     return lines
 
 
@@ -148,8 +151,9 @@ def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _log_table(evaluations: list[Evaluation], tracked: TrackedRun) -> None:
-    for found in evaluations:
-        name = found.pipeline.detector.name
+def _log_table(entrants: list[Entrant], evaluations: list[Evaluation], tracked: TrackedRun) -> None:
+    for entrant, found in zip(entrants, evaluations, strict=True):
         shown = (column for column in _COLUMNS if column in found.metrics)
-        tracked.log_metrics({f"{column}.{name}": found.metrics[column] for column in shown})
+        tracked.log_metrics(
+            {f"{column}.{entrant.label}": found.metrics[column] for column in shown}
+        )

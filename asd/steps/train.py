@@ -1,7 +1,12 @@
 """Fit a detector and its threshold, and log them as a model."""
 
+import hashlib
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from asd import detectors
@@ -15,10 +20,13 @@ from asd.evaluation import plots
 from asd.evaluation.thresholds import fit_threshold
 from asd.features.cache import FeatureCache
 from asd.pipeline import Pipeline, TrainedOn
+from asd.steps.calibrate import Calibration, calibrate, describe
 from asd.steps.datasets import clip_seconds, for_clips, open_dataset
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
+
+CHECKPOINTS = Path(".cache/checkpoints")
 
 
 def run(config: TrainConfig) -> ModelRef:
@@ -32,37 +40,70 @@ def run(config: TrainConfig) -> ModelRef:
     return fit(config.model, config.detector, config, config.data)
 
 
-def fit(name: str, fields: Mapping[str, Any], config: FitConfig, data: str) -> ModelRef:
-    """Do the step, as a run of its own, with the fields that several entry points share."""
+def fit(
+    name: str, fields: Mapping[str, Any], config: FitConfig, data: str, label: str = ""
+) -> ModelRef:
+    """Do the step, as a run of its own, with the fields that several entry points share.
+
+    `label` names the run in the UI; the detector's name where not given.
+    """
     kind = detectors.detector_class(name)
     own = kind.Config.parse(fields, "detector.")
-    detector_params = {"detector": name, **own.flat("detector.")}
-    with step_run("train", {**detector_params, "data": data}, f"train {name}") as tracked:
+    params = {"detector": name, **own.flat("detector."), "data": data}
+    with step_run("train", params, f"train {label or name}") as tracked:
         dataset = open_dataset(data)
         cache = FeatureCache(cache_root(), for_clips(config.features, dataset))
-        tracked.log_params({**data_params(dataset), **_fit_params(config, cache.config)})
-        tracked.log_json(cache.config.model_dump(), "features.json")
+        log_settings(config, cache.config, dataset, tracked)
         detector = kind(own, config.seed)
-        _fit_detector(detector, cache, dataset, tracked)
-        pipeline = _calibrate(detector, cache, dataset, config.threshold, tracked)
-        logged = log_pipeline(pipeline, detector_params)
-        tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
-        after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
-        tracked.report(*_summary(dataset, pipeline, logged), after=after)
+        with _resumable(detector, cache.config, dataset):
+            seconds = _fit_detector(detector, cache, dataset, tracked)
+        return finish(detector, cache, dataset, config.threshold, seconds, tracked)
+
+
+def log_settings(
+    config: FitConfig, features: LogMelConfig, dataset: Dataset, tracked: TrackedRun
+) -> None:
+    """Log what a detector is fitted with, apart from its own fields."""
+    shared = {**config.threshold.flat("threshold."), "seed": config.seed}
+    tracked.log_params({**data_params(dataset), **features.flat("features."), **shared})
+    tracked.log_json(features.model_dump(), "features.json")
+
+
+def finish(
+    detector: Detector[Any],
+    cache: FeatureCache,
+    dataset: Dataset,
+    threshold: ThresholdConfig,
+    fit_seconds: float,
+    tracked: TrackedRun,
+) -> ModelRef:
+    """Fit the threshold of a fitted detector, and log the whole as a model."""
+    calibration = calibrate(detector, cache, dataset, threshold, fit_seconds)
+    pipeline = _pipeline(detector, cache, dataset, threshold, calibration)
+    _log_calibration(calibration, pipeline, tracked)
+    params = {"detector": detector.name, **detector.config.flat("detector.")}
+    logged = log_pipeline(pipeline, params)
+    tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
+    after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
+    tracked.report(*_summary(dataset, pipeline, calibration, logged), after=after)
     return logged
 
 
-def _fit_params(config: FitConfig, features: LogMelConfig) -> dict[str, Any]:
-    return {
-        **features.flat("features."),
-        **config.threshold.flat("threshold."),
-        "seed": config.seed,
-    }
+@contextmanager
+def _resumable(detector: Detector[Any], features: LogMelConfig, dataset: Dataset) -> Iterator[None]:
+    """Keep a training's state while it lasts: the same command goes on where it was killed."""
+    settings = [detector.name, detector.config, detector.seed, features, dataset.digest]
+    key = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+    folder = CHECKPOINTS / key
+    detector.checkpoint_dir = folder
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fit_detector(
     detector: Detector[Any], cache: FeatureCache, dataset: Dataset, tracked: TrackedRun
-) -> None:
+) -> float:
+    """Fit on the train side; gives the seconds that it took."""
     train, valid = dataset.split("train", "normal"), dataset.split("valid", "normal")
     for part, split in ((train, "train"), (valid, "valid")):
         if not part.clips:
@@ -81,45 +122,68 @@ def _fit_detector(
     train_features, valid_features = cache.features(train), cache.features(valid)
     started = time.perf_counter()
     detector.fit(train_features, valid_features, on_epoch)
-    tracked.log_metrics({"fit_seconds": time.perf_counter() - started})
+    seconds = time.perf_counter() - started
+    tracked.log_metrics({"fit_seconds": seconds})
     if history:
         tracked.log_figures({"loss_curve": plots.loss_curve(history)})
+    return seconds
 
 
-def _calibrate(
+def _pipeline(
     detector: Detector[Any],
     cache: FeatureCache,
     dataset: Dataset,
     config: ThresholdConfig,
-    tracked: TrackedRun,
+    calibration: Calibration,
 ) -> Pipeline:
     """Fit the threshold on held-out clips; the test side is never looked at."""
-    normal, anomalous = dataset.split("valid", "normal"), dataset.split("valid", "anomaly")
-    calibration = detector.score(cache.features(normal))
+    anomalous = dataset.split("valid", "anomaly")
     known = detector.score(cache.features(anomalous)) if anomalous.clips else None
-    threshold = fit_threshold(config, calibration, known)
-    tracked.log_figures({"validation_scores": plots.validation_scores(calibration, threshold)})
-    tracked.log_json(
-        {clip.path: float(score) for clip, score in zip(normal.clips, calibration, strict=True)},
-        "validation_scores.json",
-    )
+    # Clips that are units of their own are spoken of as clips.
+    alone = calibration.n_recordings == len(calibration.clips)
+    recordings = None if alone else calibration.recordings
+    threshold = fit_threshold(config, calibration.scores, known, recordings)
+    notes = (threshold.note, calibration.note)
     return Pipeline(
         features=cache.config,
         detector=detector,
-        threshold=threshold,
-        calibration=calibration,
+        threshold=replace(threshold, note="; ".join(note for note in notes if note)),
+        calibration=calibration.scores,
+        calibration_recordings=calibration.recordings,
         clip_seconds=clip_seconds(dataset),
         trained_on=TrainedOn(dataset.name, str(dataset.root), dataset.digest),
     )
 
 
-def _summary(dataset: Dataset, pipeline: Pipeline, model: ModelRef) -> list[str]:
+def _log_calibration(calibration: Calibration, pipeline: Pipeline, tracked: TrackedRun) -> None:
+    scores = calibration.scores
+    figure = plots.validation_scores(scores, pipeline.threshold)
+    tracked.log_figures({"validation_scores": figure})
+    by_clip = zip(calibration.clips, scores, strict=True)
+    tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
+    found: dict[str, float] = {
+        "calibration_clips": len(calibration.clips),
+        "calibration_recordings": calibration.n_recordings,
+        "calibration_folds": calibration.folds,
+        "calibration_seconds": calibration.seconds,
+    }
+    if pipeline.threshold.promised_rate is not None:
+        found["promised_rate"] = pipeline.threshold.promised_rate
+    tracked.log_metrics(found)
+
+
+def _summary(
+    dataset: Dataset, pipeline: Pipeline, calibration: Calibration, model: ModelRef
+) -> list[str]:
     threshold = pipeline.threshold
+    promise = ""
+    if threshold.promised_rate is not None:
+        promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
     lines = [
         f"trained {pipeline.detector.name} on {len(dataset.split('train').clips)} clips of "
         f"{dataset.root} (digest {dataset.digest})",
-        f"threshold {threshold.value:.6g} by {threshold.method} from {threshold.n_calibration} "
-        "held-out normal clips",
+        f"threshold {threshold.value:.6g} by {threshold.method} from {describe(calibration)}"
+        f"{promise}",
         f"model {model.uri}, run {model.run_id}",
     ]
     if threshold.note:

@@ -1,5 +1,6 @@
 """Pipelines as MLflow models: logged without pickle, found by any address, loaded again."""
 
+import hashlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -15,15 +16,18 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 import asd
+from asd.data.manifest import file_digest
 from asd.errors import DetectorError, TrackingError
 from asd.pipeline import Pipeline
 from asd.tracking.store import client
 
 MODEL_TAG = "asd.model"
 DATA_TAG = "asd.data"
+DIGEST_TAG = "asd.model_digest"
 _MODEL_NAME = "model"
 _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
+_ADDED_BY_LOADING = {"registered_model_meta", "__pycache__"}
 _INFERENCE = (
     "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
     "safetensors", "scikit-learn", "scipy", "soundfile", "torch", "tqdm",
@@ -41,6 +45,8 @@ class ModelRef:
     name: str
     """The detector's name and the data it was fitted on, for people."""
     location: str
+    digest: str
+    """Of its files as they were logged; empty where none was recorded."""
 
     @property
     def uri(self) -> str:
@@ -50,6 +56,9 @@ class ModelRef:
 
 def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
     """Log a pipeline to the active run as a pyfunc model made from code.
+
+    The digest of all its files, the code included, is kept in the model's tags: `load` refuses
+    files that have been changed since.
 
     Parameters
     ----------
@@ -70,7 +79,10 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
             params=params,
             tags={MODEL_TAG: pipeline.detector.name, DATA_TAG: pipeline.trained_on.name},
         )
-    return _reference(client().get_logged_model(info.model_id))
+    store = client()
+    location = store.get_logged_model(info.model_id).artifact_location
+    store.set_logged_model_tags(info.model_id, {DIGEST_TAG: _digest(_fetch(location))})
+    return _reference(store.get_logged_model(info.model_id))
 
 
 def resolve(model_uri: str) -> ModelRef:
@@ -105,13 +117,24 @@ def load(model: ModelRef) -> Pipeline:
     Raises
     ------
     TrackingError
-        Its files are gone or are not a pipeline.
+        Its files are gone, are not those that were logged, or are not a pipeline.
     """
     try:
-        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{model.location}/artifacts")
-        return Pipeline.load(Path(folder) / "pipeline")
+        folder = _fetch(model.location)
+        found = _digest(folder)
+        if found != model.digest:
+            raise TrackingError(
+                f"{model.uri}: its files are not those that were logged (digest {found[:16]}, "
+                f"recorded {model.digest[:16] or 'none'}); restore {model.location} or train again"
+            )
+        return Pipeline.load(folder / "artifacts" / "pipeline")
     except (MlflowException, OSError, DetectorError) as error:
         raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+
+
+def training_params(model: ModelRef) -> dict[str, str]:
+    """Params of the run that trained a model, as they were logged."""
+    return dict(client().get_run(model.run_id).data.params)
 
 
 def version_model_id(version: ModelVersion) -> str:
@@ -164,7 +187,27 @@ def _reference(model: LoggedModel) -> ModelRef:
     name = (
         f"{model.tags.get(MODEL_TAG, model.name)} on {model.tags.get('asd.data', 'unknown data')}"
     )
-    return ModelRef(model.model_id, model.source_run_id or "", name, model.artifact_location)
+    return ModelRef(
+        model.model_id,
+        model.source_run_id or "",
+        name,
+        model.artifact_location,
+        model.tags.get(DIGEST_TAG, ""),
+    )
+
+
+def _fetch(location: str) -> Path:
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=location))
+
+
+def _digest(folder: Path) -> str:
+    """Digest over the names and bytes of all files, but for those that loading a model adds."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        parts = path.relative_to(folder).parts
+        if not _ADDED_BY_LOADING & set(parts):
+            total.update(f"{'/'.join(parts)}\x1f{file_digest(path)}\x1e".encode())
+    return total.hexdigest()
 
 
 def _release(package: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +12,21 @@ import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
-from mlflow.entities import RunStatus
+from mlflow.entities import Metric, RunStatus
+from mlflow.exceptions import MlflowException
 
 import asd
 from asd.data.manifest import Dataset
-from asd.errors import AsdError
+from asd.errors import AsdError, TrackingError
 from asd.tracking.store import check_artifacts, client
 
 ERROR_TAG = "asd.error"
 STEP_TAG = "asd.step"
+VERSION_TAG = "asd.version"
 _NAME_TAG = "mlflow.runName"
 _MAX_PARAM = 6000
 _MAX_TAG = 5000
+_MAX_BATCH = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +65,17 @@ class TrackedRun:
         """Log metrics to the run and, where `model_id` is given, to that model."""
         logged = None if dataset is None else _as_mlflow(dataset)
         mlflow.log_metrics(dict(metrics), step=step, model_id=model_id, dataset=logged)
+
+    def log_history(self, history: Mapping[int, Mapping[str, float]]) -> None:
+        """Log the metrics of all steps at once, step by step."""
+        now = int(1000 * time.time())
+        entries = [
+            Metric(key, value, now, step)
+            for step, metrics in history.items()
+            for key, value in metrics.items()
+        ]
+        for start in range(0, len(entries), _MAX_BATCH):
+            client().log_batch(self.run_id, metrics=entries[start : start + _MAX_BATCH])
 
     def log_input(self, dataset: Dataset, context: str) -> None:
         """Log a data set, or a side of one, as an input; `context` says what it is for."""
@@ -118,10 +133,10 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
     """
     client()
     nested = mlflow.active_run() is not None
-    run = mlflow.start_run(nested=nested)
+    run = _start(nested)
     try:
         check_artifacts(run.info.artifact_uri)
-        tags = {STEP_TAG: step, "asd.version": asd.__version__, _NAME_TAG: name or step}
+        tags = {STEP_TAG: step, VERSION_TAG: asd.__version__, _NAME_TAG: name or step}
         mlflow.set_tags(tags)
         tracked = TrackedRun(run.info.run_id, nested)
         tracked.log_params(params)
@@ -138,8 +153,25 @@ def tag_failure(reason: str) -> None:
     """Say in the active run, or in the one that ``mlflow run`` made, why it failed."""
     run = mlflow.active_run()
     run_id = run.info.run_id if run else os.environ.get("MLFLOW_RUN_ID")
-    if run_id:
+    if not run_id:
+        return
+    try:
         client().set_tag(run_id, ERROR_TAG, reason[:_MAX_TAG])
+    except (MlflowException, TrackingError) as error:
+        # The store may be what failed; the user is told the reason itself all the same.
+        logger.debug("run %s: its reason could not be kept (%s)", run_id, error)
+
+
+def _start(nested: bool) -> mlflow.ActiveRun:
+    try:
+        return mlflow.start_run(nested=nested)
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise TrackingError(
+            f"MLflow store {mlflow.get_tracking_uri()}: no run can be started there ({reason}); "
+            "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
+            "give an absolute one, as in sqlite:////folder/mlflow.db"
+        ) from error
 
 
 def data_params(dataset: Dataset) -> dict[str, Any]:

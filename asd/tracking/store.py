@@ -1,6 +1,8 @@
 """The MLflow store: made once, under a lock, and checked before it is used."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -61,6 +63,22 @@ def check_artifacts(artifact_uri: str) -> None:
             "first run and cannot be written directly; add --experiment-name asd to `mlflow run` "
             "(or set MLFLOW_EXPERIMENT_NAME=asd), and run `make setup` before `mlflow ui` next time"
         )
+
+
+@contextmanager
+def registry_lock() -> Iterator[None]:
+    """Let one process at a time change the registry, where its database is a local file.
+
+    Elsewhere there is no lock: who changes the registry looks again just before.
+    """
+    uri = mlflow.get_registry_uri()
+    if not uri.startswith("sqlite:"):
+        yield
+        return
+    folder = Path(uri.partition(":///")[2]).parent / ".cache"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "registry.lock"):
+        yield
 
 
 def cache_root() -> Path:

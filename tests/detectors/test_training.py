@@ -211,7 +211,7 @@ def test_chunks_hold_each_clip_once_and_little_at_a_time(lengths: list[int], mos
     seen: list[int] = []
     for chunk in chunks(clips, order, most):
         assert 1 <= len(chunk) <= most
-        assert len(chunk) == 1 or len(chunk) * chunk.shape[2] <= 5000
+        assert len(chunk) == 1 or len(chunk) * chunk.shape[2] <= 2500
         seen += [int(clip[0, 0]) for clip in chunk]
         assert all(lengths[int(clip[0, 0])] == chunk.shape[2] for clip in chunk)
     assert sorted(seen) == sorted(order)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from asd.errors import DataError
-from asd.evaluation.official import dcase2020, dcase2023, write_files
+from asd.evaluation.official import by_file, dcase2020, dcase2023, write_files
 from asd.evaluation.table import ScoreTable
 
 MakeTable = Callable[..., ScoreTable]
@@ -99,3 +99,19 @@ def test_files_of_2020_are_named_by_id(make_table: MakeTable, tmp_path: Path) ->
         "anomaly_score_fan_id_00.csv",
         "decision_result_fan_id_00.csv",
     ]
+
+
+def test_a_file_cut_into_clips_has_its_worst_score(make_table: MakeTable) -> None:
+    fields = {"machine": "fan/id_00"}
+    first = {**fields, "recording": "fan/test/normal_id_00_00000000"}
+    second = {**fields, "recording": "fan/test/anomaly_id_00_00000001"}
+    rows = [("normal", 0.1, first), ("normal", 0.4, first), ("anomaly", 0.9, second)]
+    files = by_file(make_table(rows))
+    assert [clip.path for clip in files.clips] == [
+        "normal_id_00_00000000.wav",
+        "anomaly_id_00_00000001.wav",
+    ]
+    assert files.scores.tolist() == [0.4, 0.9]
+    assert files.is_anomaly.tolist() == [False, True]
+    with pytest.raises(DataError, match="files as they came"):
+        by_file(make_table([("normal", 0.1, {**first, "noise": "knock"})]))

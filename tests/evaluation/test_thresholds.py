@@ -15,7 +15,6 @@ from asd.evaluation.thresholds import (
     Threshold,
     alarms_per_day,
     binomial_interval,
-    cross_p_values,
     fit_threshold,
     p_values,
 )
@@ -129,28 +128,6 @@ def test_threshold_and_p_value_decide_alike(
 
 def test_p_values_by_hand() -> None:
     assert p_values([1, 2, 2, 3], [0, 2, 2.5, 9]).tolist() == [1.0, 0.8, 0.4, 0.2]
-
-
-def test_cross_p_values_by_hand_and_with_one_fold() -> None:
-    # Fold 1: one of {1, 3} is at least 2; fold 2: both of {5, 6} are at least 4: (1 + 3) / 5.
-    assert cross_p_values([[1, 3], [5, 6]], [[2], [4]]).tolist() == [0.8]
-    assert (
-        cross_p_values([[1, 2, 2, 3]], [[2.5]]).tolist() == p_values([1, 2, 2, 3], [2.5]).tolist()
-    )
-
-
-@pytest.mark.parametrize("rate", [0.05, 0.10])
-def test_cross_conformal_with_few_clips_keeps_the_rate(rate: float) -> None:
-    rng = np.random.default_rng(3)
-    alarms = []
-    for _ in range(200):
-        folds, test = np.split(rng.normal(size=440), [40])
-        parts = np.split(folds, 4)
-        others = [np.concatenate(parts[:k] + parts[k + 1 :]) for k in range(4)]
-        calibration = [nearest(o, part) for o, part in zip(others, parts, strict=True)]
-        p = cross_p_values(calibration, [nearest(o, test) for o in others])
-        alarms.append(float((p <= rate).mean()))
-    assert 0 < np.mean(alarms) <= rate
 
 
 def test_mean_std_and_quantile_by_hand() -> None:

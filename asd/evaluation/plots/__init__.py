@@ -2,16 +2,35 @@
 
 from asd.evaluation.plots.curves import loss_curve, roc_curve, validation_scores
 from asd.evaluation.plots.explanation import explanation
+from asd.evaluation.plots.heatmap import heatmap
 from asd.evaluation.plots.rates import confusion_matrix, false_alarm_by_condition
+from asd.evaluation.plots.robustness import RobustnessRow, robustness
 from asd.evaluation.plots.scores import score_bars, score_histogram
+from asd.evaluation.plots.sweep import (
+    Tried,
+    sweep_front,
+    sweep_history,
+    sweep_importances,
+    sweep_parallel_coordinates,
+    sweep_slice,
+)
 
 __all__ = [
+    "Tried",
+    "RobustnessRow",
     "confusion_matrix",
     "explanation",
     "false_alarm_by_condition",
+    "heatmap",
     "loss_curve",
+    "robustness",
     "roc_curve",
     "score_bars",
     "score_histogram",
+    "sweep_front",
+    "sweep_history",
+    "sweep_importances",
+    "sweep_parallel_coordinates",
+    "sweep_slice",
     "validation_scores",
 ]

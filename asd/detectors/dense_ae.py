@@ -1,0 +1,45 @@
+"""The autoencoder that has been the baseline of DCASE Task 2 since 2020."""
+
+from typing import ClassVar
+
+import torch
+
+from asd.detectors._frames import FRAMES, FrameAutoencoder, FramesConfig, dense
+from asd.errors import DetectorError
+
+_WIDTH, _NARROW = 128, 8
+
+
+class DenseAeConfig(FramesConfig):
+    """What windows are scored by, and how the network is trained."""
+
+
+class DenseAe(FrameAutoencoder[DenseAeConfig]):
+    """Rebuilds five frames at a time through eight numbers.
+
+    The layers are those of the baseline (Y. Koizumi et al., DCASE 2020; N. Harada et al.,
+    EUSIPCO 2023): with 128 mel bands 640-128-128-128-128-8-128-128-128-128-640. Its selective
+    Mahalanobis score takes the lesser of the distances for two domains; here there is one.
+    """
+
+    name = "dense_ae"
+    Config: ClassVar[type[DenseAeConfig]] = DenseAeConfig
+
+    def _build(self, n_mels: int) -> torch.nn.Module:
+        wide = [_WIDTH] * 4
+        return dense(FRAMES * n_mels, *wide, _NARROW, *wide, FRAMES * n_mels)
+
+    def _errors(self, windows: torch.Tensor) -> torch.Tensor:
+        rebuilt: torch.Tensor = self.network_(windows.flatten(1))
+        return rebuilt.unflatten(1, windows.shape[1:]) - windows
+
+    def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
+        return weights["0.weight"].shape[1] // FRAMES
+
+    def _check_bands(self, n_mels: int) -> None:
+        expected = self._n_mels(self.network_.state_dict())
+        if n_mels != expected:
+            raise DetectorError(
+                f"model={self.name}: trained on {expected} mel bands, got {n_mels}; set "
+                f"features.n_mels={expected}"
+            )

@@ -1,0 +1,186 @@
+"""What a candidate has to show before it may become champion: one function a gate."""
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from asd.data.manifest import Dataset
+from asd.errors import ConfigError, TrackingError
+from asd.evaluation.bootstrap import METRICS, paired_bootstrap
+from asd.evaluation.table import ScoreTable
+from asd.pipeline import Pipeline
+from asd.steps.evaluate import Evaluation
+from asd.tracking.fresh import fresh_scores
+from asd.tracking.models import ModelRef
+
+TOLERANCE = 1e-6
+"""Largest difference of a score and its repetition in another process, relative above 1."""
+PROBED = 3
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The outcome of one gate."""
+
+    name: str
+    holds: bool
+    numbers: str
+    """What was found and what was asked for, for people."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """The same for the run's metrics."""
+    binding: bool = True
+    """Whether the candidate is refused where the gate does not hold."""
+
+    @property
+    def refuses(self) -> bool:
+        """The candidate must not be promoted."""
+        return self.binding and not self.holds
+
+    def __str__(self) -> str:
+        word = "held" if self.holds else "refused" if self.binding else "warning"
+        return f"{self.name}: {word}, {self.numbers}"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A few clips judged in this process."""
+
+    files: list[Path]
+    scores: list[float]
+    latency_ms: float
+    """Median time to judge a clip."""
+
+
+def gain(
+    candidate: Evaluation, champion: Evaluation | None, metric: str, min_gain: float, seed: int
+) -> Gate:
+    """The candidate is better on the same clips: by more than 0 and by at least `min_gain`.
+
+    The interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
+    does not decide. `f1` has none.
+
+    Raises
+    ------
+    ConfigError
+        The metric is not defined on this data set.
+    """
+    value = _value(candidate, metric)
+    if champion is None:
+        return Gate("gain", True, f"{metric} {value:.4f}; there was no champion")
+    rival = _value(champion, metric)
+    difference = value - rival
+    figures = {f"champion_{metric}": rival, "gain": difference}
+    interval = ""
+    if metric in METRICS:
+        difference, low, high = paired_bootstrap(candidate.table, champion.table, metric, seed)
+        figures |= {"gain": difference, "gain_low": low, "gain_high": high}
+        interval = f" (95 % interval {low:+.4f} to {high:+.4f})"
+    numbers = (
+        f"{metric} {value:.4f} against {rival:.4f} of {champion.model.name} (the champion): "
+        f"{difference:+.4f}{interval}; above 0 and at least {min_gain:g} is needed"
+    )
+    return Gate("gain", difference > 0 and difference >= min_gain, numbers, figures)
+
+
+def false_alarms(candidate: Evaluation, champion: Evaluation | None) -> Gate:
+    """The false-alarm rate on the normal test clips does not contradict the promised one.
+
+    It does where even the lower end of its 95 % interval, with recordings as the units, lies
+    above the promise. That is a mere warning where nothing better is in service: no champion, or
+    one that breaks its own promise.
+    """
+    holds, numbers = _promise(candidate)
+    if holds:
+        return Gate("false_alarms", True, numbers)
+    if champion is None:
+        return Gate("false_alarms", False, f"{numbers}; there was no champion", binding=False)
+    champion_holds, its_numbers = _promise(champion)
+    numbers += f"; the champion has {its_numbers}"
+    return Gate("false_alarms", False, numbers, binding=champion_holds)
+
+
+def latency(probe: Probe, pipeline: Pipeline, max_latency_ms: float | None) -> Gate:
+    """A clip is judged in at most `max_latency_ms`, or in the time it lasts where not given."""
+    limit = pipeline.clip_seconds * 1000 if max_latency_ms is None else max_latency_ms
+    numbers = f"{probe.latency_ms:.1f} ms a clip, at most {limit:g} ms is allowed"
+    figures = {"latency_ms": probe.latency_ms}
+    return Gate("latency", probe.latency_ms <= limit, numbers, figures)
+
+
+def reload(model: ModelRef, probe: Probe) -> Gate:
+    """A new process that loads the model from the store gives the same scores."""
+    try:
+        again = np.array(fresh_scores(model, probe.files))
+    except TrackingError as error:
+        return Gate("reload", False, str(error))
+    here = np.array(probe.scores)
+    difference = float(np.max(np.abs(again - here) / np.maximum(1, np.abs(here))))
+    numbers = (
+        f"{len(here)} clips scored in a new process differ by {difference:.1e}, at most "
+        f"{TOLERANCE:.0e} is allowed"
+    )
+    return Gate("reload", difference <= TOLERANCE, numbers, {"reload_difference": difference})
+
+
+def probe(pipeline: Pipeline, dataset: Dataset) -> Probe:
+    """Judge a few test clips, spread over the data set, and take the time."""
+    clips = dataset.split("test").clips
+    chosen = np.unique(np.linspace(0, len(clips) - 1, PROBED).round().astype(int))
+    files = [dataset.file(clips[index]) for index in chosen]
+    pipeline.judge(files[0])  # the first call loads filter banks and codecs
+    scores, times = [], []
+    for path in files:
+        started = time.perf_counter()
+        verdict = pipeline.judge(path)
+        times.append((time.perf_counter() - started) * 1000 / len(verdict.windows))
+        scores.append(verdict.worst.anomaly_score)
+    return Probe(files, scores, statistics.median(times))
+
+
+def _value(evaluation: Evaluation, metric: str) -> float:
+    if metric not in evaluation.metrics:
+        raise ConfigError(
+            f"metric={metric}: undefined on {evaluation.dataset.root}, whose test clips must hold "
+            "both normal and anomalous ones; give a data set with both, or make one with augment"
+        )
+    return evaluation.metrics[metric]
+
+
+def _promise(evaluation: Evaluation) -> tuple[bool, str]:
+    """Whether the promised false-alarm rate is still credible, and the numbers."""
+    promised = evaluation.pipeline.threshold.promised_rate
+    table = evaluation.table.select(evaluation.table.normal)
+    if promised is None:
+        return True, "its threshold promises no false-alarm rate"
+    if not len(table):
+        return True, f"{promised:.1%} promised, no normal test clips to check it on"
+    low = lowest_rate(table)
+    numbers = (
+        f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips, which means {low:.1%} at "
+        f"least (95 % interval over recordings), {promised:.1%} promised"
+    )
+    return low <= promised, numbers
+
+
+def lowest_rate(table: ScoreTable) -> float:
+    """Lower end of the 95 % interval of the share of alarms in new recordings.
+
+    The Clopper-Pearson bound of the sum of the recordings' own rates among their number: no rates
+    in [0, 1] with a given mean spread more than those that are 0 or 1, which are what the bound is
+    made for. Clips of one recording only count one by one.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        Normal clips, at least one.
+    """
+    names = [clip.recording for clip in table.clips]
+    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
+    _, unit = np.unique(units, return_inverse=True)
+    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
+    alarms, n = float(rates.sum()), len(rates)
+    return float(stats.beta.ppf(0.025, alarms, n - alarms + 1)) if alarms else 0.0

@@ -1,0 +1,124 @@
+"""Nearest neighbour over patches: hand-worked values and figures on real recordings."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asd.detectors._patches import levelled, patch_starts, patch_statistics, spread_patches
+from asd.detectors.patch import Patch, PatchConfig, _coreset
+from asd.features.sets import FloatArray
+
+
+def noise(n_clips: int, seed: int, n_frames: int = 40) -> list[FloatArray]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(-40, 3, (8, n_frames)).astype(np.float32) for _ in range(n_clips)]
+
+
+def test_statistics_of_known_patches() -> None:
+    clip = np.array([[0.0, 2, 4, 4], [1, 1, 1, 1]])
+    expected = np.array([[1, 1, 1, 0], [4, 1, 0, 0]])
+    np.testing.assert_allclose(patch_statistics(clip, length=2, hop=2), expected)
+
+
+def test_a_clip_shorter_than_a_patch_is_one_patch() -> None:
+    found = patch_statistics(np.array([[1.0, 3.0]]), length=8, hop=4)
+    np.testing.assert_allclose(found, [[2, 1]])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 16))
+def test_patches_lie_within_the_clip_and_reach_its_end(
+    n_frames: int, length: int, hop: int
+) -> None:
+    starts = patch_starts(n_frames, length, hop)
+    assert starts[0] == 0
+    assert starts[-1] == max(0, n_frames - length)
+    assert (np.diff(starts) > 0).all()
+    assert (np.diff(starts) <= hop).all()
+
+
+def test_overlapping_patches_are_averaged() -> None:
+    found = spread_patches(np.array([[2.0], [6.0]]), n_frames=6, length=4, hop=2)
+    np.testing.assert_allclose(found, [[2, 2, 4, 4, 6, 6]])
+
+
+def test_clicks_do_not_change_the_level() -> None:
+    clip = np.full((4, 9), -30, np.float32)
+    clip[:, 3] = 20
+    np.testing.assert_allclose(levelled(clip, "normalised")[:, 0], 0)
+    np.testing.assert_allclose(levelled(clip, "kept"), clip)
+
+
+def test_the_coreset_covers_what_is_rare() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(0, 1, (500, 3)), rng.normal(40, 1, (3, 3))])
+    chosen = _coreset(points, 20)
+    assert len(set(chosen.tolist())) == 20
+    assert (chosen >= 500).any()
+    np.testing.assert_array_equal(_coreset(points, 999), np.arange(503))
+    # Points that stand in the data many times are chosen once before any is chosen again.
+    assert set(_coreset(np.repeat(np.eye(3), 5, axis=0), 3) // 5) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("density", [0.0, 0.25, 1.0])
+def test_the_gain_of_the_recording_does_not_matter_by_default(density: float) -> None:
+    detector = Patch(PatchConfig(density=density)).fit(noise(12, 0), [])
+    clips = noise(3, 1)
+    louder = [clip + np.float32(6) for clip in clips]
+    np.testing.assert_allclose(detector.score(louder), detector.score(clips), rtol=1e-5)
+    kept = Patch(PatchConfig(level="kept", density=density)).fit(noise(12, 0), [])
+    assert (kept.score(louder) > kept.score(clips)).all()
+
+
+def test_what_was_heard_before_is_near() -> None:
+    train = noise(12, 0)
+    detector = Patch(PatchConfig()).fit(train, [])
+    unknown = detector.score(noise(12, 1))
+    assert np.median(detector.score(train)) < 0.6 * np.median(unknown)
+
+
+def test_the_bank_is_bounded_and_serves_as_well() -> None:
+    train, normal = noise(30, 0), noise(10, 1)
+    faulty = [clip + np.float32(9) * (np.arange(8)[:, None] == 2) for clip in noise(10, 2)]
+    detector = Patch(PatchConfig(bank=50)).fit(train, [])
+    assert detector.bank_.shape == (50, 16)
+    assert detector.score(faulty).min() > detector.score(normal).max()
+
+
+def test_a_rare_operating_state_is_forgiven_more_with_density() -> None:
+    """A state of the machine that varies more must not hide faults of the one that is steady."""
+    rng = np.random.default_rng(0)
+
+    def state(spread: float, shift: float) -> FloatArray:
+        pattern = shift * np.sin(np.arange(8))[:, None]
+        return (pattern + rng.normal(0, spread, (8, 40))).astype(np.float32)
+
+    train = [state(0.3, 0) if number % 2 else state(3, 40) for number in range(32)]
+    steady_fault, lively_normal = state(0.3, 0), state(3, 40)
+    steady_fault[2] += 1.5
+    ratios = []
+    for density in (0.0, 1.0):
+        detector = Patch(PatchConfig(density=density)).fit(train, [])
+        fault, normal = detector.score([steady_fault, lively_normal])
+        ratios.append(fault / normal)
+    assert ratios[1] > 2 * ratios[0]
+
+
+def test_the_map_adds_up_to_the_distances() -> None:
+    detector = Patch(PatchConfig(frames=4)).fit(noise(12, 0), [])
+    clip = noise(1, 3, n_frames=4)
+    found = detector.explain(clip)[0]
+    np.testing.assert_allclose(found.sum(axis=0), detector.score(clip)[0], rtol=1e-5)
+
+
+@pytest.mark.real
+def test_real_motors(
+    real_data: Callable[[str], Path], real_motor_auc: Callable[[Path, Patch], tuple[float, float]]
+) -> None:
+    auc, pauc = real_motor_auc(real_data("motor"), Patch(PatchConfig()))
+    assert auc > 0.98
+    assert pauc > 0.95

@@ -1,0 +1,192 @@
+"""What users type: ``mlflow run``, in a folder of their own, with good words and with bad ones."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Project, Ran
+
+pytestmark = pytest.mark.e2e
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+BAD = {
+    "unknown key": (
+        "train",
+        ("features.n_mel=64",),
+        "features.n_mel: unknown key; valid keys are features.sample_rate",
+    ),
+    "unknown model": ("train", ("model=magic",), "model='magic': unknown model; known models are"),
+    "text named .wav": ("preprocess", ("source=notes.wav", "output=data/notes"), "notes.wav: "),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aside(
+    tmp_path_factory: pytest.TempPathFactory, make_project: "Callable[[Path], Project]"
+) -> "Iterator[dict[str, Future[Ran]]]":
+    """What needs no champion runs beside the journey: one `mlflow run` leaves a core idle."""
+    project = make_project(tmp_path_factory.mktemp("aside") / "asd")
+    (project.root / "notes.wav").write_text("this is no sound\n" * 50, encoding="utf-8")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    cut = ("source=録音 1", "clip_seconds=1", "sample_rate=8000")
+    with ThreadPoolExecutor(1) as lane:
+        ran = {"main": lane.submit(project.run, "main", *cut, "models=gmm")}
+        for name, (entry, words, _) in BAD.items():
+            ran[name] = lane.submit(project.run, entry, *words)
+        words = (*cut, "output=data/away")
+        ran["elsewhere"] = lane.submit(project.run, "preprocess", *words, cwd=elsewhere)
+        uri = "sqlite:///mlflow.db"
+        ran["lost"] = lane.submit(project.run, "train", cwd=elsewhere, uri=uri)
+        yield ran
+        lane.shutdown(cancel_futures=True)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("step", ["preprocess", "train", "evaluate", "promote", "score"])
+def test_each_step_uses_the_run_that_mlflow_has_made(journey: "dict[str, Ran]", step: str) -> None:
+    run = journey[step].run
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["asd.step"] == step
+    assert run.data.tags["mlflow.project.entryPoint"] == step
+    assert (journey[step].artifacts / "report.txt").is_file()
+    assert not journey[step].errors
+
+
+def test_what_was_typed_and_what_was_used_are_both_params(journey: "dict[str, Ran]") -> None:
+    ran = journey["train"]
+    params = ran.run.data.params
+    assert (params["features.n_mels"], params["detector.k"]) == ("64", "2")
+    assert (params["model"], params["detector"]) == ("knn", "knn")
+    assert (params["features.n_fft"], params["features.sample_rate"]) == ("1024", "8000")
+    assert len(params["data.digest"]) == 16
+    front_end = json.loads((ran.artifacts / "features.json").read_text(encoding="utf-8"))
+    assert front_end["n_mels"] == 64
+
+
+def test_evaluate_takes_the_newest_model_and_measures_it(
+    journey: "dict[str, Ran]", project: "Project"
+) -> None:
+    ran = journey["evaluate"]
+    assert ran.run.data.params["train_run"] == journey["train"].run.info.run_id
+    metrics = ran.run.data.metrics
+    assert metrics["auc"] > 0.95
+    assert {"pauc", "false_alarm_rate", "score_seconds"} <= set(metrics)
+    plots = {path.name for path in (ran.artifacts / "plots").iterdir()}
+    assert {"roc_curve.png", "score_histogram.png", "score_bars.png"} <= plots
+    scores = rows(ran.artifacts / "scores.csv")
+    judged = sum(row["is_anomaly"] == "1" for row in scores)
+    assert len(list((project.root / "alarms").glob("*.wav"))) == judged > 0
+
+
+def test_promote_makes_the_champion_that_score_uses(
+    journey: "dict[str, Ran]", project: "Project"
+) -> None:
+    ran = journey["promote"]
+    version = ran.client.get_model_version_by_alias("asd-detector", "champion")
+    [output] = journey["train"].run.outputs.model_outputs
+    assert version.source == f"models:/{output.model_id}"
+    assert journey["score"].run.data.params["model"] == f"models:/{output.model_id}"
+    files = rows(project.root / "verdicts" / "files.csv")
+    assert [row["file"] for row in files] == [f"録音 1/abnormal/abnormal {n}.wav" for n in (0, 1)]
+    assert [(row["windows"], row["is_anomaly"]) for row in files] == [("6", "1")] * 2
+
+
+def test_main_leads_a_folder_to_a_champion(aside: "dict[str, Future[Ran]]") -> None:
+    ran = aside["main"].result()
+    assert ran.code == 0, ran.stdout + ran.stderr
+    assert ran.run.info.status == "FINISHED"
+    assert "mlflow ui" in ran.stdout
+    assert "mlflow models serve" in ran.stdout
+    assert "mlflow run . -e score" in ran.stdout
+    client = ran.client
+    assert client.get_model_version_by_alias("asd-detector", "champion")
+    below = client.search_runs(
+        [ran.run.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{ran.run.info.run_id}'",
+    )
+    steps = [run.data.tags["asd.step"] for run in below]
+    assert sorted(set(steps)) == ["evaluate", "preprocess", "promote", "train"]
+    assert {run.info.status for run in below} == {"FINISHED"}
+    evaluated = [run for run in below if run.data.tags["asd.step"] == "evaluate"]
+    assert all(run.data.params["detector"] == "gmm" and run.data.metrics["auc"] for run in evaluated)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_a_failed_run(
+    aside: "dict[str, Future[Ran]]", name: str
+) -> None:
+    ran = aside[name].result()
+    assert ran.code != 0
+    [line] = ran.errors
+    assert BAD[name][2] in line
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert ran.run.info.status == "FAILED"
+    assert ran.run.data.tags["asd.error"] == line.removeprefix("error: ")
+
+
+def test_from_another_folder_the_store_is_there_and_the_data_in_the_project(
+    aside: "dict[str, Future[Ran]]",
+) -> None:
+    ran = aside["elsewhere"].result()
+    assert ran.code == 0, ran.stdout + ran.stderr
+    assert ran.run.info.status == "FINISHED"
+    elsewhere = Path(ran.store.removeprefix("sqlite:///")).parent
+    assert ran.artifacts.is_relative_to(elsewhere / "mlruns")
+    assert {path.name for path in elsewhere.iterdir()} == {"mlflow.db", "mlruns"}
+
+
+def test_a_relative_store_given_from_another_folder_is_named_in_one_line(
+    aside: "dict[str, Future[Ran]]",
+) -> None:
+    ran = aside["lost"].result()
+    assert ran.code != 0
+    [line] = ran.errors
+    assert "sqlite:///mlflow.db" in line
+    assert "give an absolute one" in line
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def imported(*command: str) -> set[str]:
+    """The top-level names of all modules that a Python program imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+HEAVY = {"torch", "sklearn", "mlflow", "matplotlib", "librosa", "pandas", "scipy", "av", "optuna"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            ("-m", f"entrypoints.{path.stem}", "--help")
+            for path in sorted((PROJECT / "entrypoints").glob("[!_]*.py"))
+        ),
+        ("-c", "import asd.detectors; asd.detectors.names()"),
+    ],
+    ids=lambda command: command[1],
+)
+def test_help_and_the_list_of_detectors_load_no_large_library(command: tuple[str, ...]) -> None:
+    names = imported(*command)
+    assert "asd" in names
+    assert not names & HEAVY

@@ -1,0 +1,74 @@
+"""Many detectors on many data sets in one table."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from asd.config.steps import CompareConfig, PreprocessConfig
+from asd.errors import AsdError
+from asd.steps import compare, preprocess
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def two_sets(recordings: Path) -> str:
+    """Two data sets of the same recordings."""
+    for seconds in (1, 2):
+        wish = {"source": str(recordings), "output": f"data/hum{seconds}", "sample_rate": 8000}
+        preprocess.run(PreprocessConfig.parse({**wish, "clip_seconds": seconds}))
+    return "data/hum1,data/hum2"
+
+
+def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> None:
+    preset = workspace / "wide.yaml"
+    preset.write_text("model: knn\ndetector: {k: 3}\nfeatures: {n_mels: 32}\n", encoding="utf-8")
+    wish = {"models": f"knn,{preset}", "data": two_sets, "seeds": 3}
+    found = compare.run(CompareConfig.parse(wish))
+    assert set(found.models) == {"knn", "wide"}
+    assert found.data == ["hum1", "hum2"]
+    # Nearest neighbours do not depend on the seed: the third time is spared.
+    assert [outcome.seed for outcome in found.outcomes] == [42, 43] * 4
+    assert all(outcome.auc > 0.9 and outcome.megabytes > 0 for outcome in found.outcomes)
+
+    [experiment] = mlflow.search_experiments(filter_string="name = 'test'")
+    runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])
+    [parent] = [run for run in runs if run.data.tags["asd.step"] == "compare"]
+    nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(nested) == 8
+    assert {run.data.params["features.n_mels"] for run in nested} == {"32", "128"}
+    assert {"auc", "pauc", "fit_seconds", "score_seconds", "megabytes"} <= set(
+        nested[0].data.metrics
+    )
+    assert parent.data.metrics["auc.wide.hum2"] == found.spread("wide", "hum2", "auc").mean
+    table = mlflow.artifacts.load_text(f"{parent.info.artifact_uri}/comparison.md")
+    assert table.splitlines() == found.markdown()
+    files = mlflow.MlflowClient().list_artifacts(parent.info.run_id, "plots")
+    assert [item.path for item in files] == ["plots/comparison.png"]
+
+
+def test_presets_of_the_originals_can_be_compared() -> None:
+    names = ("cnn", "gmm", "lstm", "ocsvm")
+    words = [str(PROJECT / "configs" / f"original-{name}.yaml") for name in names]
+    config = CompareConfig.parse({"models": ",".join(words), "data": "any"})
+    found = [compare._contestant(word, config) for word in words]
+    assert [contestant.name for contestant in found] == [f"original-{name}" for name in names]
+    assert {contestant.features.scaling for contestant in found} == {"clip_max"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"models": "magic"}, "model='magic': unknown model"),
+        ({"models": "knn,knn"}, "models: knn stands twice"),
+        ({"models": "absent.yaml"}, "config=absent.yaml: cannot be read"),
+        ({"data": "data/absent"}, "data/absent: no data set here"),
+        ({"data": ""}, "data=.*at least 1 item"),
+    ],
+)
+def test_mistakes_are_found_before_any_work(
+    two_sets: str, fields: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(AsdError, match=expected):
+        compare.run(CompareConfig.parse({"models": "knn", "data": two_sets, **fields}))

@@ -1,0 +1,390 @@
+"""Promotion on evidence: the gates, the aliases, and the way back."""
+
+import functools
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import soundfile
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from asd.config.steps import PromoteConfig, RollbackConfig, TrainConfig
+from asd.data import manifest
+from asd.data.manifest import Clip
+from asd.errors import AsdError, TrackingError
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.metrics import metrics
+from asd.evaluation.table import ScoreTable
+from asd.evaluation.thresholds import Threshold, binomial_interval
+from asd.pipeline import Pipeline
+from asd.steps import evaluate, gates, promote, rollback, train
+from asd.steps.evaluate import Evaluation
+from asd.steps.gates import Probe
+from asd.tracking import registry
+from asd.tracking.fresh import fresh_scores
+from asd.tracking.models import ModelRef, load
+from asd.tracking.registry import Holders
+
+RATE = 8000
+DATA = "data/hum"
+CLIPS = (("train", "normal", 24), ("valid", "normal", 40), ("test", "normal", 24))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Two models of one data set: one that hears knocking, one that is nearly deaf."""
+
+    good: ModelRef
+    worse: ModelRef
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Trained]:
+    """Train them once, in a folder and a store of their own."""
+    folder = tmp_path_factory.mktemp("promote")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "promote")
+        patch.delenv("MLFLOW_RUN_ID", raising=False)
+        mlflow.create_experiment("promote", artifact_location=(folder / "mlruns").as_uri())
+        make_clips(folder / DATA)
+        deaf = {"features": {"f_max": 150.0, "n_mels": 2}, "data": DATA}
+        worse = train.run(TrainConfig.parse(deaf))
+        yield Trained(train.run(TrainConfig(data=DATA)), worse)
+
+
+@pytest.fixture
+def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    """The models with an empty registry; fewer draws, and no new process for every promotion."""
+    monkeypatch.setattr(evaluate, "auc_interval", functools.partial(auc_interval, n=50))
+    monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
+    monkeypatch.setattr(gates, "fresh_scores", scores_here)
+    yield models
+    if registry.holders() != Holders(None, None, None):
+        mlflow.MlflowClient().delete_registered_model(registry.REGISTERED_NAME)
+
+
+def scores_here(model: ModelRef, files: list[Path]) -> list[float]:
+    pipeline = load(model)
+    return [pipeline.judge(path).worst.anomaly_score for path in files]
+
+
+def make_clips(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    t = np.arange(RATE) / RATE
+    for split, label, count in (*CLIPS, ("test", "anomaly", 12)):
+        for index in range(count):
+            signal = 0.2 * np.sin(2 * np.pi * 200 * t) + 0.05 * rng.standard_normal(RATE)
+            if label == "anomaly":
+                signal += 0.5 * np.sin(2 * np.pi * 1500 * t) * (np.sin(2 * np.pi * 4 * t) > 0.9)
+            path = root / split / f"{label}-{index:02d}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, signal, RATE)
+            rows.append(
+                Clip.model_validate(
+                    {
+                        "path": f"{split}/{path.name}",
+                        "recording": f"{split}-{label}-{index // 4}",
+                        "start_s": index % 4,
+                        "duration_s": 1.0,
+                        "split": split,
+                        "label": label,
+                        "sha256": manifest.file_digest(path),
+                    }
+                )
+            )
+    manifest.save(root, rows)
+
+
+def newest(step: str) -> Run:
+    experiment = mlflow.get_experiment_by_name("promote")
+    assert experiment is not None
+    [run] = mlflow.MlflowClient().search_runs(
+        [experiment.experiment_id], f"tags.`asd.step` = '{step}'", max_results=1
+    )
+    return run
+
+
+def report(run: Run) -> str:
+    return mlflow.artifacts.load_text(f"{run.info.artifact_uri}/report.txt")
+
+
+def give(model: ModelRef, **fields: float) -> bool:
+    return promote.run(PromoteConfig.parse({"model_uri": model.uri, "data": DATA, **fields}))
+
+
+def test_a_better_model_is_promoted_and_the_former_champion_kept(trained: Trained) -> None:
+    assert give(trained.worse), "there is no champion to beat"
+    assert registry.holders() == Holders("1", None, None)
+    assert give(trained.good)
+    assert registry.holders() == Holders("2", "1", None)
+    run = newest("promote")
+    found = run.data.metrics
+    assert found["gain"] == pytest.approx(found["auc"] - found["champion_auc"])
+    assert 0 < found["gain_low"] <= found["gain"] <= found["gain_high"]
+    assert found["reload_difference"] == 0
+    assert run.data.tags["asd.promoted"] == "true"
+    assert "champion already" not in report(run)
+    assert not give(trained.good), "it is the champion already"
+    assert registry.holders() == Holders("2", "1", None)
+
+
+def test_a_version_carries_what_it_is_and_how_it_did(trained: Trained) -> None:
+    give(trained.good)
+    tags = mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "1").tags
+    dataset = manifest.load(Path(DATA))
+    pipeline = load(trained.good)
+    assert tags["data.digest"] == tags["data.trained_on"] == dataset.digest
+    assert (
+        float(tags["metric.auc_low"]) <= float(tags["metric.auc"]) <= float(tags["metric.auc_high"])
+    )
+    promised = pipeline.threshold.promised_rate
+    assert promised is not None
+    assert float(tags["threshold.promised_rate"]) == pytest.approx(promised, abs=1e-5)
+    settings = json.loads(tags["config"])
+    assert (settings["detector"], settings["features.sample_rate"]) == ("knn", RATE)
+    assert settings["threshold.method"] == "conformal"
+    assert len(tags["config.digest"]) == 16
+    assert tags["code.version"] == newest("train").data.tags["asd.version"]
+    assert tags["promotion"].startswith("promoted: knn on hum is champion, version 1")
+    assert tags["promotion.run_id"] == newest("promote").info.run_id
+
+
+def test_a_worse_model_is_refused_with_numbers_and_is_challenger(trained: Trained) -> None:
+    give(trained.good)
+    assert not give(trained.worse)
+    assert registry.holders() == Holders("1", None, "2")
+    run = newest("promote")
+    found = run.data.metrics
+    said = report(run)
+    assert "refused by gain" in said
+    assert f"auc {found['auc']:.4f} against {found['champion_auc']:.4f}" in said
+    assert f"{found['gain']:+.4f} (95 % interval {found['gain_low']:+.4f}" in said
+    assert run.data.tags["asd.gate.gain"].startswith("gain: refused")
+    assert "asd.gate.reload" not in run.data.tags, "it could not have changed the decision"
+    assert (
+        "refused by gain"
+        in (
+            mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "2").tags["promotion"]
+        )
+    )
+
+
+def test_a_challenger_that_wins_is_challenger_no_more(trained: Trained) -> None:
+    give(trained.worse)
+    assert not give(trained.good, min_gain=0.99)
+    assert registry.holders() == Holders("1", None, "2")
+    assert give(trained.good)
+    assert registry.holders() == Holders("2", "1", None)
+
+
+def test_a_slow_model_is_refused(trained: Trained) -> None:
+    assert not give(trained.good, max_latency_ms=1e-6)
+    assert registry.holders() == Holders(None, None, "1")
+    assert "latency: refused" in report(newest("promote"))
+
+
+def test_a_model_that_scores_otherwise_after_loading_is_refused(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "fresh_scores", lambda _, files: [0.0] * len(files))
+    assert not give(trained.good)
+    assert registry.holders() == Holders(None, None, "1")
+    assert "refused by reload" in report(newest("promote"))
+
+
+def test_a_new_process_scores_alike(models: Trained) -> None:
+    pipeline = load(models.good)
+    probe = gates.probe(pipeline, manifest.load(Path(DATA)))
+    assert len(probe.files) == gates.PROBED
+    assert fresh_scores(models.good, probe.files) == pytest.approx(probe.scores, abs=1e-6)
+    absent = replace(models.good, model_id="m-absent")
+    assert not gates.reload(absent, probe).holds
+
+
+@pytest.mark.parametrize("part", ["artifacts/pipeline/pipeline.json", "code/asd/pipeline.py"])
+def test_a_changed_file_is_refused(trained: Trained, part: str) -> None:
+    give(trained.worse)
+    before = registry.holders()
+    [path] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts/{part}")
+    original = path.read_bytes()
+    path.write_bytes(original + b"\n")
+    try:
+        with pytest.raises(TrackingError, match="not those that were logged") as caught:
+            give(trained.good)
+    finally:
+        path.write_bytes(original)
+    assert "\n" not in str(caught.value)
+    assert newest("promote").info.status == "FAILED"
+    assert registry.holders() == before
+
+
+def test_a_broken_champion_says_what_to_do(trained: Trained) -> None:
+    give(trained.worse)
+    [path] = Path("mlruns").rglob(f"{trained.worse.model_id}/artifacts/MLmodel")
+    original = path.read_bytes()
+    path.write_bytes(b"")
+    try:
+        with pytest.raises(TrackingError, match=r"champion, version 1, .* -e rollback"):
+            give(trained.good)
+    finally:
+        path.write_bytes(original)
+
+
+def test_serving_by_alias_does_not_look_like_tampering(trained: Trained) -> None:
+    give(trained.good)
+    [folder] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts")
+    mlflow.artifacts.download_artifacts(artifact_uri=registry.CHAMPION_URI)
+    assert (folder / "registered_model_meta").is_file(), "MLflow has added a file of its own"
+    assert load(trained.good).detector.name == "knn"
+
+
+def test_rollback_there_and_back(trained: Trained) -> None:
+    with pytest.raises(AsdError, match="no previous champion"):
+        rollback.run(RollbackConfig())
+    give(trained.worse)
+    with pytest.raises(AsdError, match="no previous champion"):
+        rollback.run(RollbackConfig())
+    give(trained.good)
+    assert rollback.run(RollbackConfig()) == "1"
+    assert registry.holders() == Holders("1", "2", None)
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.model_id == trained.worse.model_id
+    assert rollback.run(RollbackConfig()) == "2"
+    assert registry.holders() == Holders("2", "1", None)
+
+
+def test_of_two_promotions_at_once_the_later_is_told(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(model: ModelRef, files: list[Path]) -> list[float]:
+        monkeypatch.setattr(gates, "fresh_scores", scores_here)
+        assert give(trained.worse)
+        return scores_here(model, files)
+
+    monkeypatch.setattr(gates, "fresh_scores", overtaken)
+    assert not give(trained.good)
+    assert registry.holders() == Holders("1", None, "2")
+    tags = mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "2").tags
+    assert "another promotion made version 1 champion" in tags["promotion"]
+    assert give(trained.good), "given again, it is compared with the new champion"
+
+
+def test_one_of_many_moves_at_the_same_moment_wins(trained: Trained) -> None:
+    versions = [registry.register(model, {}) for model in (trained.good, trained.worse)]
+    start = threading.Barrier(len(versions))
+    won: dict[str, bool] = {}
+
+    def move(version: str) -> None:
+        start.wait()
+        won[version] = registry.promote(version, seen=None)
+
+    threads = [threading.Thread(target=move, args=(version,)) for version in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [winner] = [version for version in versions if won[version]]
+    assert registry.holders() == Holders(winner, None, None)
+
+
+def test_a_registry_that_cannot_be_read_is_not_an_empty_one(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MlflowException("database is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "get_registered_model", broken)
+        with pytest.raises(TrackingError, match="database is gone"):
+            give(trained.good)
+
+
+@pytest.fixture
+def pipeline(models: Trained) -> Pipeline:
+    return load(models.good)
+
+
+def evaluation(
+    models: Trained, pipeline: Pipeline, scores: list[float], promised: float | None
+) -> Evaluation:
+    """One whose clips, the last four anomalous, have the given scores, under the threshold 0."""
+    dataset = manifest.load(Path(DATA))
+    normal = dataset.split("test", "normal").clips[: len(scores) - 4]
+    clips = (*normal, *dataset.split("test", "anomaly").clips[:4])
+    table = ScoreTable(clips, np.array(scores), None, 0.0)
+    threshold = Threshold(0.0, "conformal", promised, promised, 40)
+    judged = replace(pipeline, threshold=threshold)
+    return Evaluation(models.good, judged, dataset, table, metrics(table))
+
+
+@pytest.mark.parametrize(
+    ("alarms", "promised", "champion_alarms", "holds", "refuses"),
+    [
+        (2, 0.05, 0, True, False),
+        (4, 0.05, 0, True, False),  # all of them in one of five recordings
+        (12, 0.05, None, False, False),  # nothing better is in service
+        (12, 0.05, 0, False, True),
+        (12, 0.05, 13, False, False),  # the champion breaks its promise too
+        (12, None, 0, True, False),  # a threshold without a promise has none to break
+    ],
+)
+def test_false_alarms_are_held_against_the_promise(
+    models: Trained,
+    pipeline: Pipeline,
+    alarms: int,
+    promised: float | None,
+    champion_alarms: int | None,
+    holds: bool,
+    refuses: bool,
+) -> None:
+    def with_alarms(count: int) -> Evaluation:
+        scores = [1.0] * count + [-1.0] * (20 - count) + [2.0] * 4
+        return evaluation(models, pipeline, scores, promised)
+
+    champion = None if champion_alarms is None else with_alarms(champion_alarms)
+    gate = gates.false_alarms(with_alarms(alarms), champion)
+    assert (gate.holds, gate.refuses) == (holds, refuses)
+
+
+@pytest.mark.parametrize(("min_gain", "holds"), [(0.0, True), (0.25, True), (0.26, False)])
+def test_gain_needs_the_least_difference(
+    trained: Trained, pipeline: Pipeline, min_gain: float, holds: bool
+) -> None:
+    best = evaluation(trained, pipeline, [-1.0] * 8 + [1.0] * 4, None)
+    lesser = evaluation(trained, pipeline, [-1.0] * 8 + [1.0] * 3 + [-2.0], None)
+    gate = gates.gain(best, lesser, "auc", min_gain, seed=0)
+    assert gate.figures["gain"] == pytest.approx(0.25)
+    assert gate.holds is holds
+    assert not gates.gain(best, best, "auc", 0.0, seed=0).holds, "a tie is no gain"
+    by_f1 = gates.gain(best, lesser, "f1", 0.0, seed=0)
+    assert by_f1.holds
+    assert "gain_low" not in by_f1.figures
+
+
+def test_the_lowest_credible_rate_is_that_of_recordings(
+    models: Trained, pipeline: Pipeline
+) -> None:
+    together = evaluation(models, pipeline, [1.0] * 4 + [-1.0] * 16 + [2.0] * 4, 0.05).table
+    low, _ = binomial_interval(1, 5)
+    assert gates.lowest_rate(together.select(together.normal)) == pytest.approx(low)
+    of_one = together.select(np.arange(len(together)) < 4)
+    low, _ = binomial_interval(4, 4)
+    assert gates.lowest_rate(of_one) == pytest.approx(low)
+
+
+def test_by_default_a_clip_may_take_as_long_as_it_lasts(pipeline: Pipeline) -> None:
+    assert gates.latency(Probe([], [], 1000.0), pipeline, None).holds
+    assert not gates.latency(Probe([], [], 1001.0), pipeline, None).holds
+    assert not gates.latency(Probe([], [], 1000.0), pipeline, 999.0).holds

@@ -1,0 +1,139 @@
+"""`evaluate` with robustness=true and official=..., as a user would call it."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import soundfile
+from mlflow.entities import Run
+
+from asd.config.steps import AugmentConfig, EvaluateConfig, PreprocessConfig, TrainConfig
+from asd.data.disturb import CHANGES
+from asd.errors import AsdError
+from asd.steps import augment, evaluate, preprocess, train
+
+RATE = 8000
+
+
+def artifact(run: Run, path: str) -> str:
+    return str(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{path}"))
+
+
+def report_of(run: Run) -> str:
+    return artifact(run, "report.txt")
+
+
+@pytest.fixture
+def trained(recordings: Path) -> str:
+    """A data set of 1 s clips, and a model of it."""
+    wish = {
+        "source": str(recordings),
+        "output": "data/hum",
+        "clip_seconds": 1,
+        "sample_rate": RATE,
+    }
+    preprocess.run(PreprocessConfig.parse(wish))
+    train.run(TrainConfig(model="knn", data="data/hum"))
+    return "data/hum"
+
+
+def test_every_change_is_scored_and_logged(
+    trained: str, workspace: Path, last_run: Callable[[], Run]
+) -> None:
+    (workspace / "beds").mkdir()
+    rain = 0.2 * np.random.default_rng(3).standard_normal(2 * RATE)
+    soundfile.write(workspace / "beds" / "雨.wav", rain, RATE)
+    wish = {"robustness": "true", "noise": "beds", "data": trained}
+    found = evaluate.run(EvaluateConfig.parse(wish))
+    run = last_run()
+    rows = list(csv.DictReader(artifact(run, "robustness.csv").splitlines()))
+    assert [row["change"] for row in rows] == ["unchanged", *(change.name for change in CHANGES)]
+    assert float(rows[0]["auc"]) == found.metrics["auc"]
+    for row in rows:
+        for metric in ("auc", "false_alarm_rate"):
+            assert run.data.metrics[f"robustness.{metric}.{row['change']}"] == float(row[metric])
+    by_change = {row["change"]: float(row["auc"]) for row in rows}
+    # Clips are 16-bit, and their statistics leave the level out.
+    assert by_change["gain_up_6db"] == pytest.approx(by_change["unchanged"], abs=1e-9)
+    assert "| noise_0db " in artifact(run, "robustness.md")
+    assert "| noise_0db " in report_of(run)
+    plots = mlflow.MlflowClient().list_artifacts(run.info.run_id, "plots")
+    assert "plots/robustness.png" in {item.path for item in plots}
+
+
+def test_changes_do_not_depend_on_anything_but_the_seed(
+    trained: str, last_run: Callable[[], Run]
+) -> None:
+    tables = []
+    for seed in (1, 1, 2):
+        evaluate.run(EvaluateConfig(robustness=True, data=trained, seed=seed))
+        tables.append(artifact(last_run(), "robustness.csv"))
+    assert tables[0] == tables[1]
+
+
+def test_the_report_says_the_rate_its_interval_and_alarms_a_day(
+    trained: str, last_run: Callable[[], Run]
+) -> None:
+    found = evaluate.run(EvaluateConfig(data=trained))
+    per_day = found.metrics["false_alarm_rate"] * 86400
+    [line] = [row for row in report_of(last_run()).splitlines() if row.startswith("false alarms")]
+    assert f": {per_day:.0f} a day of listening to a healthy machine" in line
+    assert f"to {found.metrics['false_alarm_rate_high']:.1%})" in line
+    assert "promised" in line
+
+
+def test_noise_without_robustness_is_a_mistake() -> None:
+    with pytest.raises(AsdError, match="noise=beds is for robustness=true"):
+        EvaluateConfig.parse({"noise": "beds"})
+
+
+@pytest.fixture
+def dcase_tree(workspace: Path) -> Path:
+    """A machine of two sections, as DCASE 2023 names its files; 2 s each."""
+    rng = np.random.default_rng(0)
+    t = np.arange(2 * RATE) / RATE
+    for section in ("00", "01"):
+        files = [("source", "train", "normal", i) for i in range(6)]
+        files += [(domain, "test", "normal", i) for domain in ("source", "target") for i in (0, 1)]
+        files += [(domain, "test", "anomaly", i) for domain in ("source", "target") for i in (0, 1)]
+        for domain, split, label, i in files:
+            sound = 0.1 * np.sin(2 * np.pi * 300 * t) + 0.03 * rng.standard_normal(len(t))
+            if label == "anomaly":
+                sound[:RATE] += 0.3 * np.sin(2 * np.pi * 1700 * t[:RATE])
+            path = workspace / "tree" / "fan" / split
+            path.mkdir(parents=True, exist_ok=True)
+            name = f"section_{section}_{domain}_{split}_{label}_{i:04d}_vel_1.wav"
+            soundfile.write(path / name, sound, RATE)
+    return workspace / "tree"
+
+
+@pytest.mark.parametrize("clip_seconds", [2, 1])
+def test_official_scores_and_files_of_a_dcase_tree(
+    dcase_tree: Path, clip_seconds: float, last_run: Callable[[], Run]
+) -> None:
+    wish = {"source": str(dcase_tree), "output": "data/fan", "sample_rate": RATE}
+    preprocess.run(PreprocessConfig.parse({**wish, "clip_seconds": clip_seconds}))
+    train.run(TrainConfig(model="knn", data="data/fan"))
+    evaluate.run(EvaluateConfig(official="dcase2023"))
+    run = last_run()
+    assert run.data.metrics["official.score"] == 1.0
+    assert {"official.auc_target.fan.section_01", "official.pauc.fan"} <= set(run.data.metrics)
+    assert "official.score 1.0000" in report_of(run)
+    for kind in ("anomaly_score", "decision_result"):
+        rows = artifact(run, f"official/{kind}_fan_section_01_test.csv").splitlines()
+        names = [row.split(",")[0] for row in rows]
+        assert len(names) == 8
+        # Names are those of the tree: the second half of an anomaly is normal, and not listed.
+        assert all((dcase_tree / "fan" / "test" / name).is_file() for name in names)
+
+
+def test_official_scores_of_augmented_clips_are_refused(dcase_tree: Path) -> None:
+    wish = {"source": str(dcase_tree), "output": "data/fan", "sample_rate": RATE, "clip_seconds": 2}
+    preprocess.run(PreprocessConfig.parse(wish))
+    train.run(TrainConfig(model="knn", data="data/fan"))
+    augment.run(AugmentConfig.parse({"data": "data/fan", "output": "data/fan+", "pitch": "1"}))
+    with pytest.raises(AsdError, match="data set that augment started from"):
+        evaluate.run(EvaluateConfig(official="dcase2023", data="data/fan+"))
