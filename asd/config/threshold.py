@@ -25,8 +25,8 @@ class ThresholdConfig(Config):
     """Share of normal clips that may raise an alarm (`conformal`)."""
     calibration: Literal["auto", "split", "cross"] = "auto"
     """Which held-out scores it is fitted on: `split`, of the validation side; `cross`, of all
-    normal clips, for which the detector is fitted several times; `auto`, cross where the
-    validation recordings are too few for the rate asked for and it takes a minute at most."""
+    normal clips, for which the detector is fitted several times; `auto`, cross where fewer than
+    ten validation recordings would raise a false alarm and it takes a minute at most."""
     k: float = Field(2.0, ge=0, json_schema_extra={"search": {"low": 1.0, "high": 4.0}})
     """Standard deviations above the mean (`mean_std`)."""
     quantile: float = Field(

@@ -1,6 +1,7 @@
 """What networks that judge a few frames at a time have in common."""
 
 from abc import abstractmethod
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -20,6 +21,9 @@ from asd.features.sets import Features, FloatArray
 FRAMES = 5
 """Frames of a window."""
 
+_RANGE = 6.0
+"""Values reach the network between -3 and 3, about one apart in the mean: from values between 0
+and 1 it learns half as fast."""
 _WHITENING_KEY = "whitening"
 _SAMPLED_CLIPS = 512
 _SAMPLED_WINDOWS = 20_000
@@ -35,7 +39,7 @@ class FramesConfig(TrainingConfig):
     )
     """`mse`: mean squared error. `mahalanobis`: errors in units of their spread in training, so
     that bands which are always hard to tell count less."""
-    level: Level = "kept"
+    level: Level = "normalised"
     """`normalised` ignores the gain of the recording; `kept` makes loudness count, as the
     published method does."""
 
@@ -75,15 +79,14 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         windows = self._windows(clips)
         errors = self._errors(windows.flatten(0, 1)).float()
         if self.whitening_ is not None:
-            errors = (errors.flatten(1) @ self.whitening_).unflatten(1, (-1, n_mels))
-        squares = errors.square().unflatten(0, (n_clips, -1))
-        if squares.shape[2] == 1:
-            return squares[:, :, 0].transpose(1, 2)[..., :n_frames]
-        return _overlaid(squares)[..., :n_frames]
+            errors = (errors.flatten(1) @ self.whitening_).reshape(errors.shape)
+        squares = errors.square().reshape(n_clips, windows.shape[1], -1, n_mels)
+        by_frame = squares[:, :, 0] if squares.shape[2] == 1 else _overlaid(squares)
+        return by_frame.transpose(1, 2)[..., :n_frames]
 
     def _windows(self, clips: torch.Tensor) -> torch.Tensor:
         """Windows of scaled clips, one a frame apart: ``(n_clips, n_windows, FRAMES, n_mels)``."""
-        scaled = (clips - self.low_) / (self.high_ - self.low_)
+        scaled = ((clips - self.low_) / (self.high_ - self.low_) - 0.5) * _RANGE
         before, after = self._margins(clips.shape[2])
         padded = torch.nn.functional.pad(scaled, (before, after), mode="replicate")
         return padded.unfold(2, FRAMES, 1).permute(0, 2, 3, 1)
@@ -129,17 +132,17 @@ def dense(*sizes: int) -> torch.nn.Sequential:
     depend on the others, in training or after.
     """
     layers: list[torch.nn.Module] = []
-    for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for before, after in pairwise(sizes[:-1]):
         layers += [torch.nn.Linear(before, after), torch.nn.LayerNorm(after), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers, torch.nn.Linear(sizes[-2], sizes[-1]))
 
 
 def _overlaid(squares: torch.Tensor) -> torch.Tensor:
-    """Mean over the windows that hold a frame: ``(n, n_windows, FRAMES, n_mels)`` to clips."""
+    """Mean over the windows that hold a frame, ``(n_clips, n_frames, n_mels)``."""
     n_clips, n_windows, _, n_mels = squares.shape
     total = squares.new_zeros(n_clips, n_windows + FRAMES - 1, n_mels)
     times = squares.new_zeros(n_windows + FRAMES - 1, 1)
     for offset in range(FRAMES):
         total[:, offset : offset + n_windows] += squares[:, :, offset]
         times[offset : offset + n_windows] += 1
-    return (total / times).transpose(1, 2)
+    return total / times

@@ -31,7 +31,7 @@ class DenseAe(FrameAutoencoder[DenseAeConfig]):
 
     def _errors(self, windows: torch.Tensor) -> torch.Tensor:
         rebuilt: torch.Tensor = self.network_(windows.flatten(1))
-        return rebuilt.unflatten(1, windows.shape[1:]) - windows
+        return rebuilt.reshape(windows.shape) - windows
 
     def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
         return weights["0.weight"].shape[1] // FRAMES

@@ -98,10 +98,30 @@ def paired_bootstrap(
     return difference(np.ones(len(truth))), *_percentiles(draws, confidence)
 
 
+def weighted_auc(truth: NDArray[np.bool_], scores: Values, weights: Values) -> float:
+    """Area under the ROC curve of weighted clips, as scikit-learn's, in a fraction of its time.
+
+    It is the chance that an anomalous clip scores higher than a normal one, ties counted half
+    (Hanley and McNeil 1982).
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n_clips,)
+        True for anomalous clips.
+    scores : ndarray, shape (n_clips,)
+        Higher = more anomalous.
+    weights : ndarray, shape (n_clips,)
+        How often each clip counts, >= 0; above 0 for a clip of either class.
+    """
+    _, place = np.unique(scores, return_inverse=True)
+    normal = np.bincount(place, weights * ~truth)
+    anomalous = np.bincount(place, weights * truth)
+    below = np.cumsum(normal) - normal
+    return float(anomalous @ (below + normal / 2) / (normal.sum() * anomalous.sum()))
+
+
 METRICS: dict[str, Callable[[NDArray[np.bool_], Values, Values], float]] = {
-    "auc": lambda truth, scores, weights: float(
-        roc_auc_score(truth, scores, sample_weight=weights)
-    ),
+    "auc": weighted_auc,
     "pauc": lambda truth, scores, weights: float(
         roc_auc_score(truth, scores, sample_weight=weights, max_fpr=MAX_FPR)
     ),

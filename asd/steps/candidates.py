@@ -172,7 +172,8 @@ class Candidates:
         return dict(given if len(self.models) == 1 else given.get(name, {}))
 
     def _check_given(self) -> None:
-        if len(self.models) > 1 and (unknown := sorted(set(self._config.detector) - set(self.models))):
+        unknown = sorted(set(self._config.detector) - set(self.models))
+        if len(self.models) > 1 and unknown:
             raise ConfigError(
                 f"detector.{unknown[0]}: not among model={','.join(self.models)}; write "
                 "detector.<model>.<field>"

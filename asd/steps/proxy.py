@@ -23,6 +23,7 @@ from scipy import signal
 from asd.data import manifest
 from asd.data.audio import read_clip
 from asd.data.demo import events
+from asd.data.demo.plant import SAMPLE_RATE
 from asd.data.manifest import Clip, Dataset, file_digest
 from asd.data.overlay import overlay, snr_gain_db, trim_silence, within_full_scale
 from asd.data.parallel import parallel_map
@@ -90,8 +91,8 @@ def _make(task: tuple[Path, Path, Clip, int, int]) -> Clip:
 def _foreign(clip: Samples, rate: int, rng: np.random.Generator) -> Samples:
     """A foreign sound: a knock, a voice, metal or fire."""
     name = list(events.EVENTS)[int(rng.integers(len(events.EVENTS)))]
-    event = trim_silence(events.make_event(name, rng), events.SAMPLE_RATE)
-    event = librosa.resample(event, orig_sr=events.SAMPLE_RATE, target_sr=rate)
+    event = trim_silence(events.make_event(name, rng), SAMPLE_RATE)
+    event = librosa.resample(event, orig_sr=SAMPLE_RATE, target_sr=rate)
     return _lay(clip, event, rng)
 
 

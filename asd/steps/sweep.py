@@ -4,6 +4,8 @@ import logging
 import math
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,10 +22,11 @@ from asd.steps.candidates import Candidates
 from asd.steps.datasets import open_dataset
 from asd.steps.evaluate import Evaluation
 from asd.steps.validation import Validation
+from asd.tracking.plan import Attempt, Plan, Trial
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.storage import STUDIES, shown
 from asd.tracking.store import cache_root
-from asd.tracking.study import Attempt, Plan, Study, Trial
+from asd.tracking.study import Study
 from asd.tracking.study_plots import study_figures
 
 logger = logging.getLogger(__name__)
@@ -182,9 +185,12 @@ def _summary(search: _Search, study: Study, best: Trial) -> list[str]:
     names = [*search.validation.named(dict.fromkeys(study.plan.metrics, 0.0))]
     results = ", ".join(f"{n} {v:.4f}" for n, v in zip(names, best.results, strict=True))
     values = ", ".join(f"{key}={value}" for key, value in sorted(best.values.items()))
+    states = ", ".join(
+        f"{figures[f'trials_{state}']:.0f} {word}"
+        for state, word in (("complete", "complete"), ("pruned", "pruned"), ("fail", "failed"))
+    )
     return [
-        f"study {study.plan.name}: {figures['trials']:.0f} trials, {figures['trials_complete']:.0f} "
-        f"complete, {figures['trials_pruned']:.0f} pruned, {figures['trials_fail']:.0f} failed",
+        f"study {study.plan.name}: {figures['trials']:.0f} trials, {states}",
         f"best: trial {best.number}, {results}",
         f"with {values}" if values else "with its defaults",
     ]
@@ -230,6 +236,8 @@ def _helpers(config: SweepConfig, study: str, deadline: float) -> Iterator[Any]:
 
 def _help(config: SweepConfig, seconds: float) -> None:
     """Run trials until there are enough, or until the process that asked for help is gone."""
+    _speak()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     asker = multiprocessing.parent_process()
     assert asker is not None
     search = _Search(config, manifest.load(Path(config.data)))
@@ -242,3 +250,13 @@ def _help(config: SweepConfig, seconds: float) -> None:
 
     with study.joined():
         study.work(trial, time.monotonic() + seconds)
+
+
+def _speak() -> None:
+    """Report to where the asker does."""
+    reports = logging.getLogger("asd")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    reports.addHandler(handler)
+    reports.setLevel(logging.INFO)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)

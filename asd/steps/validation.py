@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from asd import detectors
 from asd.config import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.detectors.base import Detector, EpochCallback, Scores
@@ -18,8 +19,6 @@ from asd.evaluation.thresholds import fit_threshold
 from asd.features.cache import FeatureCache
 from asd.steps.candidates import Candidate
 from asd.steps.proxy import stand_ins
-from asd.tracking.runs import TrackedRun
-from asd import detectors
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ class Validation:
     def named(self, figures: Mapping[str, float]) -> dict[str, float]:
         """The figures under names that say what they were measured on."""
         return {
-            name if name.endswith("_seconds") else f"{self.kind}_{name}": value
+            name if name.endswith("seconds") else f"{self.kind}_{name}": value
             for name, value in figures.items()
         }
 

@@ -88,7 +88,7 @@ class Presence:
 
 
 def _machine() -> str:
-    """This machine, or this container: process ids mean something within it only."""
+    """The machine, or the container: a process id means something within it only."""
     try:
         space = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - a link that leads nowhere
     except OSError:

@@ -10,7 +10,8 @@ from optuna.trial import FrozenTrial
 
 from asd.evaluation import plots
 from asd.evaluation.plots import Tried
-from asd.tracking.study import LOWER_IS_BETTER, Study
+from asd.tracking.plan import LOWER_IS_BETTER
+from asd.tracking.study import Study
 
 _MOST_BARS = 16
 _MOST_KEYS = 8

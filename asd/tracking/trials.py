@@ -83,7 +83,7 @@ def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> No
             continue
         below = f"tags.`{_PARENT_TAG}` = '{run.info.run_id}'"
         steps = [] if TRIAL_TAG in run.data.tags else _search(run.info.experiment_id, below)
-        # Below a dead sweep stand the trials, which have workers of their own, and what it did last.
+        # Below a dead sweep stand trials, which have workers of their own, and its last steps.
         for left in (run, *(step for step in steps if WORKER_TAG not in step.data.tags)):
             if left.info.status == RunStatus.to_string(RunStatus.RUNNING):
                 store.set_tag(left.info.run_id, STATE_TAG, "interrupted")

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 from sklearn import metrics as golden
 
 from asd.errors import ConfigError, DataError
-from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap, weighted_auc
 from asd.evaluation.metrics import flat_groups, grouped, metric_key, metrics
 from asd.evaluation.table import ScoreTable
 
@@ -173,3 +175,14 @@ def test_paired_bootstrap_refuses_other_clips_and_metrics(random_table: MakeTabl
         paired_bootstrap(table, table, "speed")
     with pytest.raises(DataError, match="no anomalous clips"):
         auc_interval(table.select(table.normal), seed=0)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+@settings(deadline=None, max_examples=50)
+def test_weighted_auc_is_that_of_scikit_learn(seed: int, clips: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.arange(clips) % 2 == 1
+    scores = rng.integers(0, 6, clips).astype(float)
+    weights = rng.integers(1, 4, clips).astype(float)
+    expected = golden.roc_auc_score(truth, scores, sample_weight=weights)
+    assert weighted_auc(truth, scores, weights) == pytest.approx(expected)

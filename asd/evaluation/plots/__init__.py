@@ -16,8 +16,8 @@ from asd.evaluation.plots.sweep import (
 )
 
 __all__ = [
-    "Tried",
     "RobustnessRow",
+    "Tried",
     "confusion_matrix",
     "explanation",
     "false_alarm_by_condition",

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from asd.evaluation.style import BLACK, BLUE, GREY, GROUPS, VERMILLION, new_figure, styled, tidy
@@ -66,7 +67,7 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
             zorder=3,
         )
     axes.set(xlabel="Trial", ylabel=metric, title="What each trial came to")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside right upper")
     return figure
 
@@ -188,9 +189,10 @@ def sweep_front(
     points = {trial.number: (y, trial.result) for trial, y in zip(trials, other, strict=True)}
     for detector, colour in _colours(trials).items():
         own = [points[trial.number] for trial in trials if trial.detector == detector]
-        axes.scatter(*zip(*own, strict=True), s=30, color=colour, label=detector, alpha=0.7)
+        x, y = np.array(own).T
+        axes.scatter(x, y, s=30, color=colour, label=detector, alpha=0.7)
     front = sorted(points[number] for number in best)
-    axes.plot(*zip(*front, strict=True), "o-", color=VERMILLION, mfc="none", ms=9, label="front")
+    axes.plot(*np.array(front).T, "o-", color=VERMILLION, mfc="none", ms=9, label="front")
     axes.set(xlabel=metrics[1], ylabel=metrics[0], title="What can be had for what")
     if min(other) > 0 and max(other) / min(other) > 20:
         axes.set_xscale("log")
@@ -243,7 +245,7 @@ def _order(value: Any) -> tuple[int, float, str]:
 
 
 def _continuous(values: Sequence[Any]) -> tuple[NDArray[np.float64], dict[float, str]]:
-    table = np.array([math.nan if value is _MISSING else value for value in values], dtype=np.float64)
+    table = np.array([math.nan if value is _MISSING else float(value) for value in values])
     low, high = np.nanmin(table), np.nanmax(table)
     log = low > 0 and high / low >= 20
     ends = np.log([low, high]) if log else np.array([low, high])

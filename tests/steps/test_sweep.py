@@ -1,0 +1,278 @@
+"""The sweep, in this process: what it searches, logs, looks at and leaves behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities import Run
+
+from asd.config import cli
+from asd.config.steps import PreprocessConfig, SweepConfig, TrainConfig
+from asd.data import manifest
+from asd.errors import AsdError
+from asd.steps import preprocess, proxy, sweep, train
+from asd.tracking import trials as tracked_trials
+
+Runs = Callable[[], list[Run]]
+
+QUICK = {
+    "model": "knn",
+    "trials": 4,
+    "study": "quick",
+    "space": {"features": {"n_fft": "512,1024", "n_mels": "16,32"}},
+    "features": {"hop_length": 512, "f_min": 0.0, "level": "none"},
+}
+
+
+@pytest.fixture
+def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A data set of 1 s clips, and few stand-ins."""
+    monkeypatch.setattr(proxy, "LEAST", 12)
+    config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
+    preprocess.run(PreprocessConfig.parse({**config, "sample_rate": 8000}))
+    return "data/hum"
+
+
+def swept(data: str, **more: Any) -> Any:
+    return sweep.run(SweepConfig.parse({**QUICK, "data": data, **more}))
+
+
+def trial_runs(runs: list[Run]) -> list[Run]:
+    found = [run for run in runs if tracked_trials.TRIAL_TAG in run.data.tags]
+    return sorted(found, key=lambda run: int(run.data.tags[tracked_trials.TRIAL_TAG]))
+
+
+def only(runs: list[Run], step: str) -> Run:
+    [found] = [run for run in runs if run.data.tags["asd.step"] == step]
+    return found
+
+
+def artifacts(run: Run, folder: str = "") -> set[str]:
+    items = mlflow.MlflowClient().list_artifacts(run.info.run_id, folder)
+    return {item.path.removeprefix(f"{folder}/") for item in items}
+
+
+def label_validation(data: str) -> None:
+    """Move the anomalies of the test side to the validation side."""
+    clips = manifest.load(Path(data)).clips
+    moved = [
+        clip.model_copy(update={"split": "valid"}) if clip.label == "anomaly" else clip
+        for clip in clips
+    ]
+    manifest.save(Path(data), moved)
+
+
+def test_each_trial_is_a_run_below_one_parent(data: str, runs: Runs) -> None:
+    found = swept(data)
+    parent = only(runs(), "sweep")
+    trials = trial_runs(runs())
+    assert [run.data.tags["asd.trial"] for run in trials] == ["0", "1", "2", "3"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {parent.info.run_id}
+    assert {run.info.status for run in runs()} - {"FINISHED"} == set()
+    assert {"proxy_auc", "proxy_pauc", "fit_seconds", "seconds"} <= set(trials[0].data.metrics)
+    assert {"detector", "detector.k", "features.n_mels", "seed"} <= set(trials[0].data.params)
+    assert only(runs(), "train").data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert only(runs(), "evaluate").data.metrics["auc"] == found.metrics["auc"]
+    best = max(run.data.metrics["proxy_auc"] for run in trials)
+    assert parent.data.metrics["best_proxy_auc"] == pytest.approx(best)
+    assert {"best.yaml", "plots", "report.txt"} <= artifacts(parent)
+    assert "history.png" in artifacts(parent, "plots")
+
+
+def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
+    data: str, runs: Runs
+) -> None:
+    found = swept(data, space={"features": {"n_fft": "512,1024", "n_mels": "32,128"}})
+    params = trial_runs(runs())[0].data.params
+    assert (params["detector.k"], params["features.n_fft"], params["features.n_mels"]) == (
+        "1",
+        "1024",
+        "128",
+    )
+    config = cli.load(TrainConfig, ["--config", ".cache/studies/quick/best.yaml"])
+    again = train.run(config)
+    assert only([r for r in runs() if r.info.run_id == again.run_id], "train").data.params[
+        "features.n_fft"
+    ] == str(found.pipeline.features.n_fft)
+
+
+def test_a_network_tells_its_losses_and_can_be_pruned(
+    data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asd.tracking import plan
+
+    class _Always(plan.optuna.pruners.BasePruner):
+        def prune(self, study: Any, trial: Any) -> bool:
+            return trial.number == 1 and trial.last_step == 2
+
+    monkeypatch.setitem(plan._PRUNERS, "median", _Always)
+    swept(data, model="cnn", trials=2, detector={"epochs": 3, "channels": 8})
+    full, pruned = trial_runs(runs())
+    assert full.data.tags["asd.state"] == "complete"
+    assert pruned.data.tags["asd.state"] == "pruned"
+    assert (pruned.info.status, "proxy_auc" in pruned.data.metrics) == ("FINISHED", False)
+    history = mlflow.MlflowClient().get_metric_history(pruned.info.run_id, "valid_loss")
+    assert [metric.step for metric in history] == [1, 2]
+    assert only(runs(), "sweep").data.metrics["trials_pruned"] == 1
+
+
+def test_several_detectors_are_a_choice_of_their_own(data: str, runs: Runs) -> None:
+    swept(data, model="knn,gmm", trials=4, detector={"gmm": {"mixture_components": 2}})
+    tried = [run.data.params for run in trial_runs(runs())]
+    assert [params["detector"] for params in tried[:2]] == ["knn", "gmm"], "defaults come first"
+    for params in tried:
+        own = {"knn": "detector.k", "gmm": "detector.pca_components"}
+        assert [key for key in own.values() if key in params] == [own[params["detector"]]]
+
+
+def test_the_test_side_is_evaluated_once(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[set[str]] = []
+    features = proxy.manifest.Dataset.split
+
+    def watched(self: manifest.Dataset, name: Any, label: Any = None) -> manifest.Dataset:
+        scored.append({name})
+        return features(self, name, label)
+
+    monkeypatch.setattr(manifest.Dataset, "split", watched)
+    swept(data)
+    assert scored.count({"test"}) == 1
+
+
+def test_labelled_validation_anomalies_take_the_place_of_stand_ins(data: str, runs: Runs) -> None:
+    label_validation(data)
+    swept(data, metric="f1", trials=3)
+    trial = trial_runs(runs())[0]
+    assert {"valid_auc", "valid_f1"} <= set(trial.data.metrics)
+    methods = {run.data.params["threshold.method"] for run in trial_runs(runs())}
+    assert methods <= {"conformal", "mean_std", "quantile", "gamma"}
+    assert not Path(".cache/features/stand-ins").exists()
+
+
+def test_two_metrics_give_a_front(data: str, runs: Runs) -> None:
+    swept(data, metric="auc,score_seconds")
+    parent = only(runs(), "sweep")
+    assert "pareto_front.png" in artifacts(parent, "plots")
+    assert {"best_proxy_auc", "best_score_seconds"} <= set(parent.data.metrics)
+
+
+def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> None:
+    swept(data)
+    before = len(runs())
+    assert swept(data) is None
+    assert len(runs()) == before + 1
+    more = swept(data, trials=6)
+    assert more is not None
+    assert len(trial_runs(runs())) == 6
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_an_interrupted_trial_is_run_again_with_the_same_values(
+    data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    calm = sweep._Search.trial
+
+    def interrupted(self: Any, attempt: Any) -> list[float]:
+        if attempt.number == 2:
+            raise stop
+        return calm(self, attempt)
+
+    monkeypatch.setattr(sweep._Search, "trial", interrupted)
+    with pytest.raises(stop):
+        swept(data, sampler="random")
+    assert "RUNNING" not in {run.info.status for run in runs()}
+    monkeypatch.setattr(sweep._Search, "trial", calm)
+    assert swept(data, sampler="random") is not None
+    assert [run.data.tags["asd.trial"] for run in trial_runs(runs())] == ["0", "1", "2", "3"]
+    assert {run.data.tags["asd.state"] for run in trial_runs(runs())} == {"complete"}
+    newest = next(run for run in runs() if run.data.tags["asd.step"] == "sweep")
+    parents = {run.data.tags["mlflow.parentRunId"] for run in trial_runs(runs())}
+    assert parents == {newest.info.run_id}
+
+
+def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
+    data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = sweep._Search.trial
+
+    def unlucky(self: Any, attempt: Any) -> list[float]:
+        if attempt.number == 1:
+            raise AsdError("no such luck")
+        return calm(self, attempt)
+
+    monkeypatch.setattr(sweep._Search, "trial", unlucky)
+    swept(data)
+    failed = trial_runs(runs())[1]
+    assert (failed.info.status, failed.data.tags["asd.error"]) == ("FAILED", "no such luck")
+    assert only(runs(), "sweep").data.metrics["trials_fail"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"model": "magic"}, r"model='magic': unknown model"),
+        ({"metric": "f1"}, r"metric=f1: data/hum has no labelled anomalies on its validation side"),
+        ({"metric": "fit_seconds"}, r"metric must be auc, pauc or f1"),
+        ({"space": {"detector": {"k": "8,1"}}}, r"space\.detector\.k=8,1: write the lower number"),
+        ({"space": {"detector": {"j": "1,8"}}}, r"space\.detector\.j: unknown key; valid keys are"),
+        (
+            {"space": {"threshold": {"k": "1,2"}}},
+            r"space\.threshold\.k: metric=auc does not depend",
+        ),
+        ({"space": {"features": {"level": "loud"}}}, r"space\.features\.level='loud'"),
+        ({"detector": {"k": 3}, "space": {"detector": {"k": "1,8"}}}, r"has a value already"),
+        ({"detector": {"gmm": {}}, "model": "knn,cnn"}, r"detector\.gmm: not among model=knn,cnn"),
+        ({"storage": "nowhere"}, r"storage: not a database URL"),
+    ],
+)
+def test_bad_input_is_one_line(data: str, more: dict[str, Any], expected: str) -> None:
+    with pytest.raises(AsdError, match=expected) as caught:
+        swept(data, **more)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_is_not_gone_on_with_for_something_else(data: str) -> None:
+    swept(data, trials=1)
+    with pytest.raises(AsdError, match="study=quick: was begun with seed=42, not 7"):
+        swept(data, trials=2, seed=7)
+
+
+def test_stand_ins_depend_on_clip_and_seed_alone(data: str, tmp_path: Path) -> None:
+    normal = manifest.load(Path(data)).split("valid", "normal")
+    one = proxy.stand_ins(normal, 1, tmp_path / "one")
+    same = proxy.stand_ins(normal, 1, tmp_path / "same")
+    other = proxy.stand_ins(normal, 2, tmp_path / "other")
+    assert [clip.sha256 for clip in one.clips] == [clip.sha256 for clip in same.clips]
+    assert {clip.sha256 for clip in one.clips}.isdisjoint(clip.sha256 for clip in other.clips)
+    assert len(one.clips) >= proxy.LEAST
+    assert {clip.label for clip in one.clips} == {"anomaly"}
+
+
+@pytest.mark.parametrize("kind", sorted(proxy.CHANGES))
+@pytest.mark.parametrize("rate", [2000, 16000])
+def test_every_change_changes_the_clip_and_keeps_its_length(kind: str, rate: int) -> None:
+    rng = np.random.default_rng(0)
+    clip = (0.1 * rng.standard_normal(2 * rate)).astype(np.float32)
+    changed = proxy.CHANGES[kind](clip, rate, rng)
+    assert changed.shape == clip.shape
+    assert np.isfinite(changed).all()
+    assert np.abs(changed - clip).max() > 1e-3
+
+
+def test_the_grid_ends_by_itself(data: str, runs: Runs) -> None:
+    fixed = {"hop_length": 512, "f_min": 0.0, "level": "none", "n_fft": 512}
+    swept(
+        data,
+        trials=50,
+        sampler="grid",
+        features=fixed,
+        detector={"k": 1, "density_k": 0},
+        space={"features": {"n_mels": "16,32"}},
+    )
+    tried = {
+        (r.data.params["features.n_mels"], r.data.params["detector.distance"])
+        for r in trial_runs(runs())
+    }
+    assert len(trial_runs(runs())) == len(tried) == 4
