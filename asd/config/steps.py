@@ -131,7 +131,7 @@ class FitConfig(Config):
 class TrainConfig(FitConfig):
     """Fit a detector and its threshold on normal sound, and log it as a model."""
 
-    model: str = "knn"
+    model: str = "auto"
     """Which detector; an unknown word lists them."""
     data: str = DEMO_DATA
     """Folder of the data set; data/demo is made on first use."""
@@ -267,7 +267,7 @@ class MainConfig(CutConfig, FitConfig):
 
     source: str = DEMO
     """Recording, folder of recordings, or `demo` for the built-in plant."""
-    models: Words = ("gmm", "knn")
+    models: Words = ("gmm", "knn", "auto")
     """Detectors to compare: names, or YAML files as for `train`."""
     pitch: Numbers = ()
     """Semitones by which copies of clips are shifted."""

@@ -26,7 +26,8 @@ class ThresholdConfig(Config):
     calibration: Literal["auto", "split", "cross"] = "auto"
     """Which held-out scores it is fitted on: `split`, of the validation side; `cross`, of all
     normal clips, for which the detector is fitted several times; `auto`, cross where fewer than
-    ten validation recordings would raise a false alarm and it takes a minute at most."""
+    ten validation recordings would raise a false alarm and it takes two minutes of processor
+    time at most."""
     k: float = Field(2.0, ge=0, json_schema_extra={"search": {"low": 1.0, "high": 4.0}})
     """Standard deviations above the mean (`mean_std`)."""
     quantile: float = Field(

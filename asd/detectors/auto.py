@@ -6,25 +6,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 from tqdm import tqdm
 
 from asd.detectors import detector_class
-from asd.detectors._patches import Part, blocks, evenly
+from asd.detectors._fusion import centre_and_spread, folds, join
+from asd.detectors._patches import Part, evenly
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
 
 logger = logging.getLogger(__name__)
 
-_MEMBERS = {"patch": 4e-5, "mahalanobis": 5e-5, "knn": 5e-5}
+_MEMBERS = {"patch": 1e-4, "mahalanobis": 6e-5, "knn": 4e-5}
 """Members in the order of their worth, each with the seconds that two cores take for a frame, over
 all the times that it is fitted and scored in cross-validation."""
 _ENOUGH_CLIPS = 500
 """Training clips below which a member is given up rather than more clips."""
-_FOLDS = 4
-_LEAST_SPREAD = 0.01
-"""Smallest spread of held-out scores, relative to their mean."""
 _SAMPLED_CLIPS = 32
 """Clips whose length tells how long clips are."""
 _EXPLAINED_CLIPS = 8
@@ -46,11 +44,9 @@ class Auto(Detector[AutoConfig]):
     """Joins nearest patches, Mahalanobis distance and nearest neighbour into one score.
 
     Each member is fitted on three quarters of the training clips and scores the rest, in turn.
-    The mean and standard deviation of these held-out scores put it on a common scale: a member for
-    which new recordings of the healthy machine look strange is thereby trusted less. Folds are
-    blocks of clips in order, so that clips of one recording seldom stand on both sides. The score
-    is the logarithm of the mean exponential of the standardised scores: about their mean where
-    members agree, and that of the member most alarmed where they do not.
+    The mean and standard deviation of these held-out scores put it on a common scale, so that one
+    for which new recordings of the healthy machine look strange is trusted less. The score is the
+    logarithm of the mean exponential of the standardised scores.
 
     Attributes
     ----------
@@ -81,9 +77,7 @@ class Auto(Detector[AutoConfig]):
 
         Around 0 for normal clips, ``(n_clips,)``.
         """
-        standardised = self._standardised(features)
-        scores: Scores = logsumexp(standardised, axis=0) - np.log(len(standardised))
-        return scores
+        return join(self._standardised(features))
 
     def explain(self, features: Features) -> list[FloatArray]:
         """Maps of the members in units of what is usual, weighted by their say in the score."""
@@ -102,20 +96,16 @@ class Auto(Detector[AutoConfig]):
 
     def _held_out(self, name: str, clips: Features) -> tuple[float, float, float]:
         """Mean and spread of a member's scores, and mean of its maps, of clips it did not see."""
-        fold_of = blocks(len(clips), _FOLDS)
         scores: list[float] = []
         maps: list[float] = []
-        for fold in range(_FOLDS):
-            inside, outside = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        for outside, inside in folds(len(clips)):
             member = self._member(name).fit(Part(clips, outside), [])
             scores += member.score(Part(clips, inside)).tolist()
             explained = Part(clips, inside[evenly(len(inside), _EXPLAINED_CLIPS)])
             maps += [float(found.mean()) for found in member.explain(explained)]
-        centre, usual = float(np.mean(scores)), float(np.mean(maps))
-        # Clips that are all the same leave no spread; 1 keeps scores finite.
-        spread = max(float(np.std(scores)), _LEAST_SPREAD * abs(centre)) or 1.0
+        centre, spread = centre_and_spread(np.array(scores))
         logger.info("%s: held-out scores %.4g +- %.4g", name, centre, spread)
-        return centre, spread, usual or 1.0
+        return centre, spread, float(np.mean(maps)) or 1.0
 
     def _member(self, name: str) -> Detector[Any]:
         kind = detector_class(name)

@@ -92,7 +92,7 @@ class Trial:
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> "Trial":
-        """Optuna's trial under the number that it had when it was first begun."""
+        """Optuna's trial under its number among those that count."""
         number = int(trial.user_attrs.get("number", trial.number))
         complete = trial.state == TrialState.COMPLETE
         results = tuple(trial.values or ()) if complete else ()

@@ -14,7 +14,7 @@ WORKER = "worker"
 RUN = "run"
 """Attribute of a trial: its MLflow run."""
 NUMBER = "number"
-"""Attribute of a trial that is run again: the number it had at first."""
+"""Attribute of a trial: its number among those that count."""
 _DROPPED = "dropped"
 _LOST = "lost"
 
@@ -71,12 +71,23 @@ class Queue:
         begun = len(counted) - waiting
         return begun < self._total and (waiting > 0 or len(counted) < self._total)
 
-    def drop_surplus(self, trial: optuna.Trial) -> bool:
-        """Drop a trial that was begun when there were enough already; true when it was."""
-        surplus = sum(other.number < trial.number for other in self.counted()) >= self._total
-        if surplus:
+    def begin(self, trial: optuna.Trial) -> int | None:
+        """Take a trial for this process.
+
+        Returns
+        -------
+        int or None
+            Its number among those that count, from 0, which it keeps when it is run again; None
+            where there are enough already, and it is dropped.
+        """
+        trial.set_user_attr(WORKER, self._presence.name)
+        before = sum(other.number < trial.number for other in self.counted())
+        if before >= self._total:
             trial.set_user_attr(_DROPPED, "surplus")
-        return surplus
+            return None
+        number = int(trial.user_attrs.get(NUMBER, before))
+        trial.set_user_attr(NUMBER, number)
+        return number
 
     def give_back(self, trial: optuna.Trial) -> None:
         """Queue the values of a trial of this process that is interrupted; its end is to follow."""

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from asd.errors import AsdError, ConfigError, TrackingError
 from asd.tracking.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
 from asd.tracking.presence import Presence
-from asd.tracking.queue import NUMBER, RUN, WORKER, Queue
+from asd.tracking.queue import RUN, Queue
 from asd.tracking.storage import open_storage
 from asd.tracking.trials import (
     STUDY_ID_TAG,
@@ -272,16 +272,16 @@ class Study:
 
     def _attempt(self, trial: optuna.Trial, objective: Objective) -> Sequence[float]:
         self._current = trial._trial_id
-        trial.set_user_attr(WORKER, self._presence.name)
-        if self._queue.drop_surplus(trial):
+        number = self._queue.begin(trial)
+        if number is None:
             raise _DroppedError
         try:
-            return self._attempt_counted(trial, objective)
+            return self._attempt_counted(number, trial, objective)
         except PrunedError as error:
             raise optuna.TrialPruned from error
         except AsdError as error:
             trial.set_user_attr("error", str(error))
-            logger.warning("trial %d failed: %s", _number(trial), error)
+            logger.warning("trial %d failed: %s", number, error)
             raise
         except BaseException as error:
             if not self._queue.taken_away(trial._trial_id):
@@ -290,8 +290,9 @@ class Study:
                 self._queue.give_back(trial)
             raise _DroppedError from error
 
-    def _attempt_counted(self, trial: optuna.Trial, objective: Objective) -> Sequence[float]:
-        number = _number(trial)
+    def _attempt_counted(
+        self, number: int, trial: optuna.Trial, objective: Objective
+    ) -> Sequence[float]:
         values = self.plan.searched.suggest(trial)
 
         def report(step: int, loss: float) -> None:
@@ -323,7 +324,3 @@ class Study:
 
 class _DroppedError(Exception):
     """The trial does not count: another takes its place."""
-
-
-def _number(trial: optuna.Trial) -> int:
-    return int(trial.user_attrs.get(NUMBER, trial.number))

@@ -52,8 +52,9 @@ def _of_metric(study: Study, index: int, name: str) -> dict[str, Figure]:
     lower = name in LOWER_IS_BETTER
     figures = {"history": plots.sweep_history(trials, name, lower)}
     if len({trial.result for trial in trials}) > 1:
-        with warnings.catch_warnings():  # that the target is taken to be wanted low: so it is
-            warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator")
+        with warnings.catch_warnings():
+            # That low targets are taken for good: so they are. And that trials are few.
+            warnings.simplefilter("ignore", UserWarning)
             shares = get_param_importances(study.optuna_study, target=_wanted_low(index, lower))
         if keys := [key for key in shares if math.isfinite(shares[key])]:
             few = keys[:_MOST_KEYS]

@@ -197,9 +197,10 @@ def test_auto_goes_across_where_it_pays_and_is_quick(
     values = values_of(data, draw(np.random.default_rng(0), train + valid, 2))
     _, found = calibrated(data, values, ThresholdConfig.parse(fields), seconds)
     assert found.folds == folds
-    assert ("about 400 s and rest the threshold on 10 recordings instead of 2" in found.note) == (
-        seconds == 100
-    )
+    assert (
+        "about 400 s of processor time and rest the threshold on 10 recordings instead of 2"
+        in found.note
+    ) == (seconds == 100)
 
 
 def test_blocks_of_one_recording_are_calibrated_by_clip() -> None:

@@ -48,9 +48,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
             train.run(config)
     assert list(train.CHECKPOINTS.iterdir()), "the state of the training is kept"
 
-    def counted(self: TrackedRun, *args: Any, step: int | None = None, **kwargs: Any) -> None:
+    def counted(
+        self: TrackedRun, metrics: Mapping[str, float], step: int | None = None, **where: Any
+    ) -> None:
         epochs.extend([step] if step else [])
-        log_metrics(self, *args, step=step, **kwargs)
+        log_metrics(self, metrics, step=step, **where)
 
     monkeypatch.setattr(TrackedRun, "log_metrics", counted)
     resumed = weights(config)

@@ -59,7 +59,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
         make_clips(folder / DATA)
         deaf = {"features": {"f_max": 150.0, "n_mels": 2}, "data": DATA}
         worse = train.run(TrainConfig.parse(deaf))
-        yield Trained(train.run(TrainConfig(data=DATA)), worse)
+        yield Trained(train.run(TrainConfig(model="knn", data=DATA)), worse)
 
 
 @pytest.fixture

@@ -87,11 +87,13 @@ def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, works
 
 
 def test_test_clips_change_neither_detector_nor_threshold(data: str) -> None:
-    first = evaluate.run(EvaluateConfig(model_uri=train.run(TrainConfig(data=data)).uri, data=data))
+    first = evaluate.run(
+        EvaluateConfig(model_uri=train.run(TrainConfig(model="knn", data=data)).uri, data=data)
+    )
     root = Path(data)
     clips = manifest.load(root).clips
     manifest.save(root, [clip for clip in clips if clip.split != "test" or clip.label == "normal"])
-    second = train.run(TrainConfig(data=data))
+    second = train.run(TrainConfig(model="knn", data=data))
     threshold = mlflow.MlflowClient().get_run(second.run_id).data.metrics["threshold"]
     assert threshold == first.table.threshold
 
@@ -126,7 +128,9 @@ def test_score_covers_a_recording_of_any_length(data: str, workspace: Path) -> N
 
 
 def test_a_clip_is_judged_alike_by_evaluate_and_by_score(data: str) -> None:
-    found = evaluate.run(EvaluateConfig(model_uri=train.run(TrainConfig(data=data)).uri))
+    found = evaluate.run(
+        EvaluateConfig(model_uri=train.run(TrainConfig(model="knn", data=data)).uri)
+    )
     clip = found.table.clips[0]
     verdict = found.pipeline.judge(found.dataset.file(clip))
     assert verdict.worst.anomaly_score == pytest.approx(found.table.scores[0], abs=1e-4)
@@ -179,13 +183,13 @@ def test_bad_input_to_train_is_one_line(
     data: str, config: dict[str, object], expected: str
 ) -> None:
     with pytest.raises(AsdError, match=expected) as caught:
-        train.run(TrainConfig.parse({"data": data, **config}))
+        train.run(TrainConfig.parse({"model": "knn", "data": data, **config}))
     assert "\n" not in str(caught.value)
 
 
 def test_a_failed_step_says_why_in_its_run(data: str, last_run: Runs) -> None:
     with pytest.raises(AsdError):
-        train.run(TrainConfig(data="data/absent"))
+        train.run(TrainConfig(model="knn", data="data/absent"))
     run = last_run()
     assert run.info.status == "FAILED"
     assert "data/absent: no data set here" in run.data.tags["asd.error"]
@@ -195,7 +199,7 @@ def test_audio_changed_since_the_manifest_is_refused(data: str) -> None:
     clip = manifest.load(Path(data)).clips[0]
     soundfile.write(Path(data) / clip.path, np.full(8000, 0.1), 8000)
     with pytest.raises(AsdError, match="changed") as caught:
-        train.run(TrainConfig(data=data))
+        train.run(TrainConfig(model="knn", data=data))
     assert clip.path in str(caught.value)
 
 
@@ -205,7 +209,7 @@ def test_too_few_clips_says_how_many_are_needed(data: str) -> None:
     first = next(clip for clip in clips if clip.split == "train")
     manifest.save(root, [first, *(clip for clip in clips if clip.split != "train")])
     with pytest.raises(AsdError, match=r"needs at least \d+ training clips, got 1"):
-        train.run(TrainConfig(data=data))
+        train.run(TrainConfig(model="knn", data=data))
 
 
 @pytest.mark.parametrize("uri", ["0" * 32, "models:/asd-detector@champion", "models:/m-nothing"])
@@ -215,12 +219,14 @@ def test_an_unknown_model_is_refused(data: str, uri: str) -> None:
 
 
 def test_promised_rate_is_said_when_too_few_clips(data: str, last_run: Runs) -> None:
-    train.run(TrainConfig.parse({"data": data, "threshold": {"false_alarm_rate": 0.001}}))
+    train.run(
+        TrainConfig.parse({"model": "knn", "data": data, "threshold": {"false_alarm_rate": 0.001}})
+    )
     report = mlflow.artifacts.load_text(f"{last_run().info.artifact_uri}/report.txt")
     assert "cannot promise" in report
 
 
 def test_features_json_is_the_front_end_that_was_used(data: str, last_run: Runs) -> None:
-    train.run(TrainConfig.parse({"data": data, "features": {"n_mels": 32}}))
+    train.run(TrainConfig.parse({"model": "knn", "data": data, "features": {"n_mels": 32}}))
     text = mlflow.artifacts.load_text(f"{last_run().info.artifact_uri}/features.json")
     assert (json.loads(text)["n_mels"], json.loads(text)["sample_rate"]) == (32, 8000)

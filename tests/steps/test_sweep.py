@@ -6,15 +6,22 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import optuna
 import pytest
 from mlflow.entities import Run
 
 from asd.config import cli
 from asd.config.steps import PreprocessConfig, SweepConfig, TrainConfig
 from asd.data import manifest
+from asd.data.manifest import Dataset
 from asd.errors import AsdError
 from asd.steps import preprocess, proxy, sweep, train
+from asd.tracking import plan
 from asd.tracking import trials as tracked_trials
+from asd.tracking.plan import Trial
+from asd.tracking.runs import TrackedRun
+from asd.tracking.study import Study
+from asd.tracking.study_plots import study_figures
 
 Runs = Callable[[], list[Run]]
 
@@ -34,6 +41,19 @@ def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
     preprocess.run(PreprocessConfig.parse({**config, "sample_rate": 8000}))
     return "data/hum"
+
+
+@pytest.fixture
+def without_winner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the seconds that training and testing the winner takes."""
+
+    def conclude(config: Any, search: Any, study: Study, tracked: TrackedRun) -> Trial:
+        tracked.log_metrics(sweep._figures(search, study))
+        tracked.log_figures(study_figures(study))
+        study.conclude({"model": "models:/none", "lines": []})
+        return study.best()
+
+    monkeypatch.setattr(sweep, "_conclude", conclude)
 
 
 def swept(data: str, **more: Any) -> Any:
@@ -99,16 +119,16 @@ def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
     ] == str(found.pipeline.features.n_fft)
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_a_network_tells_its_losses_and_can_be_pruned(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asd.tracking import plan
-
-    class _Always(plan.optuna.pruners.BasePruner):
-        def prune(self, study: Any, trial: Any) -> bool:
+    class Second(optuna.pruners.BasePruner):
+        def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+            del study
             return trial.number == 1 and trial.last_step == 2
 
-    monkeypatch.setitem(plan._PRUNERS, "median", _Always)
+    monkeypatch.setitem(plan._PRUNERS, "median", Second)
     swept(data, model="cnn", trials=2, detector={"epochs": 3, "channels": 8})
     full, pruned = trial_runs(runs())
     assert full.data.tags["asd.state"] == "complete"
@@ -119,6 +139,7 @@ def test_a_network_tells_its_losses_and_can_be_pruned(
     assert only(runs(), "sweep").data.metrics["trials_pruned"] == 1
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_several_detectors_are_a_choice_of_their_own(data: str, runs: Runs) -> None:
     swept(data, model="knn,gmm", trials=4, detector={"gmm": {"mixture_components": 2}})
     tried = [run.data.params for run in trial_runs(runs())]
@@ -130,17 +151,18 @@ def test_several_detectors_are_a_choice_of_their_own(data: str, runs: Runs) -> N
 
 def test_the_test_side_is_evaluated_once(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scored: list[set[str]] = []
-    features = proxy.manifest.Dataset.split
+    split = Dataset.split
 
-    def watched(self: manifest.Dataset, name: Any, label: Any = None) -> manifest.Dataset:
+    def watched(self: Dataset, name: Any, label: Any = None) -> Dataset:
         scored.append({name})
-        return features(self, name, label)
+        return split(self, name, label)
 
-    monkeypatch.setattr(manifest.Dataset, "split", watched)
+    monkeypatch.setattr(Dataset, "split", watched)
     swept(data)
     assert scored.count({"test"}) == 1
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_labelled_validation_anomalies_take_the_place_of_stand_ins(data: str, runs: Runs) -> None:
     label_validation(data)
     swept(data, metric="f1", trials=3)
@@ -151,6 +173,7 @@ def test_labelled_validation_anomalies_take_the_place_of_stand_ins(data: str, ru
     assert not Path(".cache/features/stand-ins").exists()
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_two_metrics_give_a_front(data: str, runs: Runs) -> None:
     swept(data, metric="auc,score_seconds")
     parent = only(runs(), "sweep")
@@ -158,6 +181,7 @@ def test_two_metrics_give_a_front(data: str, runs: Runs) -> None:
     assert {"best_proxy_auc", "best_score_seconds"} <= set(parent.data.metrics)
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> None:
     swept(data)
     before = len(runs())
@@ -168,7 +192,8 @@ def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> N
     assert len(trial_runs(runs())) == 6
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, RuntimeError])
+@pytest.mark.usefixtures("without_winner")
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_an_interrupted_trial_is_run_again_with_the_same_values(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
 ) -> None:
@@ -192,6 +217,7 @@ def test_an_interrupted_trial_is_run_again_with_the_same_values(
     assert parents == {newest.info.run_id}
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +247,7 @@ def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
             {"space": {"threshold": {"k": "1,2"}}},
             r"space\.threshold\.k: metric=auc does not depend",
         ),
-        ({"space": {"features": {"level": "loud"}}}, r"space\.features\.level='loud'"),
+        ({"space": {"features": {"n_mels": "loud"}}}, r"space\.features\.n_mels='loud'"),
         ({"detector": {"k": 3}, "space": {"detector": {"k": "1,8"}}}, r"has a value already"),
         ({"detector": {"gmm": {}}, "model": "knn,cnn"}, r"detector\.gmm: not among model=knn,cnn"),
         ({"storage": "nowhere"}, r"storage: not a database URL"),
@@ -233,6 +259,7 @@ def test_bad_input_is_one_line(data: str, more: dict[str, Any], expected: str) -
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_a_study_is_not_gone_on_with_for_something_else(data: str) -> None:
     swept(data, trials=1)
     with pytest.raises(AsdError, match="study=quick: was begun with seed=42, not 7"):
@@ -261,8 +288,9 @@ def test_every_change_changes_the_clip_and_keeps_its_length(kind: str, rate: int
     assert np.abs(changed - clip).max() > 1e-3
 
 
+@pytest.mark.usefixtures("without_winner")
 def test_the_grid_ends_by_itself(data: str, runs: Runs) -> None:
-    fixed = {"hop_length": 512, "f_min": 0.0, "level": "none", "n_fft": 512}
+    fixed = {"hop_length": 512, "f_min": 0.0, "f_max": 4000.0, "level": "none", "n_fft": 512}
     swept(
         data,
         trials=50,

@@ -1,0 +1,141 @@
+"""Log-mel spectra pooled over time with more or less weight on their loudest moments."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.special import softmax
+from sklearn.cluster import KMeans
+from sklearn.covariance import ledoit_wolf
+
+from asd.detectors._fusion import centre_and_spread, folds, join
+from asd.detectors._patches import Matrix, levelled
+from asd.detectors._statistics import Level
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
+from asd.features.sets import Features, FloatArray
+
+_DECAYS = (1.0, 0.99, 0.9, 0.5, 0.0)
+"""From the mean over time (1) to its maximum (0)."""
+_LEAST_VARIANCE = 1e-6
+"""In squared dB: keeps distances finite where training clips are alike."""
+
+
+class TwfrConfig(DetectorConfig):
+    """Configuration of `Twfr`."""
+
+    components: int = Field(1, ge=1, json_schema_extra={"search": {"low": 1, "high": 8}})
+    """Gaussians of each mixture, for machines with so many operating states."""
+    level: Level = "normalised"
+    """`normalised` ignores the gain of the recording; `kept` makes loudness count, for recorders
+    whose gain never changes."""
+
+
+class Twfr(Detector[TwfrConfig]):
+    """Distance of spectra, pooled with rank weights, from the nearest Gaussian of a mixture.
+
+    The time-weighted frequency-domain representation of J. Guan et al., "Time-Weighted Frequency
+    Domain Audio Representation with GMM Estimator for Anomalous Sound Detection", ICASSP 2023. The
+    authors choose the decay r by labelled anomalies; here mixtures for several r are put on one
+    scale by held-out normal clips and joined. The Gaussians share a covariance shrunk as by
+    Ledoit and Wolf (2004), because there may be fewer clips than mel bands.
+
+    Attributes
+    ----------
+    means_ : ndarray of shape (n_decays, n_components, n_mels)
+        Centres of the Gaussians.
+    whitening_ : ndarray of shape (n_decays, n_mels, n_mels)
+        Inverse square root of each shared covariance.
+    centre_, spread_ : ndarray of shape (n_decays,)
+        Mean and standard deviation of held-out distances.
+    """
+
+    name = "twfr"
+    Config = TwfrConfig
+    min_clips: ClassVar[int] = 8
+
+    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
+        pooled = np.stack([self._pool(clip) for clip in train], axis=1)
+        mixtures = [self._mixture(table) for table in pooled]
+        self.means_, self.whitening_ = (np.stack(parts) for parts in zip(*mixtures, strict=True))
+        scales = [centre_and_spread(self._held_out(table)) for table in pooled]
+        self.centre_, self.spread_ = np.array(scales).T
+
+    def score(self, features: Features) -> Scores:
+        """How much farther off than held-out normal clips, in their standard deviations.
+
+        Around 0 for normal clips, ``(n_clips,)``.
+        """
+        return np.array([join(self._standardised(clip))[0] for clip in features], dtype=np.float64)
+
+    def explain(self, features: Features) -> list[FloatArray]:
+        """Squared whitened deviation of each band, where the clip is far from what is usual."""
+        return [self._explain(clip) for clip in features]
+
+    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+        say = softmax(self._standardised(spectrogram)[:, 0])
+        values = levelled(spectrogram, self.config.level)
+        rows, expected = np.zeros(len(values)), np.zeros(len(values))
+        for weight, means, whitening, pooled in zip(
+            say, self.means_, self.whitening_, self._pool(spectrogram), strict=True
+        ):
+            deviations = (pooled - means) @ whitening
+            nearest = (deviations**2).sum(axis=1).argmin()
+            rows += weight * deviations[nearest] ** 2
+            expected += weight * means[nearest]
+        away = np.abs(values - expected[:, None])
+        typical = away.mean(axis=1, keepdims=True)
+        shares = np.divide(away, typical, out=np.ones_like(away), where=typical > 0)
+        return np.asarray(rows[:, None] * shares, dtype=np.float32)
+
+    def _pool(self, spectrogram: FloatArray) -> Matrix:
+        """Spectra pooled with each decay, ``(n_decays, n_mels)``."""
+        loudest_first = np.sort(levelled(spectrogram, self.config.level), axis=1)[:, ::-1]
+        weights = np.power.outer(np.array(_DECAYS), np.arange(loudest_first.shape[1]))
+        weights /= weights.sum(axis=1, keepdims=True)
+        pooled: Matrix = weights @ loudest_first.T
+        return pooled
+
+    def _mixture(self, table: Matrix) -> tuple[Matrix, Matrix]:
+        """Centres and whitening of spectra ``(n_clips, n_mels)``."""
+        count = min(self.config.components, len(np.unique(table, axis=0)))
+        clusters = KMeans(count, n_init=4, random_state=self.seed).fit(table)
+        # As many centres for each decay, so that they fit into one array.
+        means = clusters.cluster_centers_[np.arange(self.config.components) % count]
+        covariance, _ = ledoit_wolf(table - means[clusters.labels_], assume_centered=True)
+        variances, directions = np.linalg.eigh(covariance)
+        scales = 1 / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
+        return means, (directions * scales) @ directions.T
+
+    def _held_out(self, table: Matrix) -> Scores:
+        found = np.empty(len(table))
+        for outside, inside in folds(len(table)):
+            found[inside] = _nearest(table[inside], *self._mixture(table[outside]))
+        return found
+
+    def _standardised(self, spectrogram: FloatArray) -> Matrix:
+        """Standardised distance for each decay, ``(n_decays, 1)``."""
+        pooled = self._pool(spectrogram)[:, None]
+        parts = zip(pooled, self.means_, self.whitening_, strict=True)
+        distances = np.stack([_nearest(table, means, white) for table, means, white in parts])
+        standardised: Matrix = (distances - self.centre_[:, None]) / self.spread_[:, None]
+        return standardised
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {
+            "means": self.means_,
+            "whitening": self.whitening_,
+            "centre": self.centre_,
+            "spread": self.spread_,
+        }
+
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
+        self.means_, self.whitening_ = state["means"], state["whitening"]
+        self.centre_, self.spread_ = state["centre"], state["spread"]
+
+
+def _nearest(table: Matrix, means: Matrix, whitening: Matrix) -> Scores:
+    """Mahalanobis distance of each spectrum to the nearest centre, ``(n_clips,)``."""
+    deviations = (table[:, None] - means) @ whitening
+    distances: Scores = np.linalg.norm(deviations, axis=2).min(axis=1)
+    return distances
