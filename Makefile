@@ -47,6 +47,9 @@ format: setup
 ui: setup
 	$(IN_VENV) mlflow ui --port 5000
 
+bench: setup
+	$(BIN)/python -m benchmarks.bench_speed
+
 bench-quality: setup
 	$(BIN)/python -m benchmarks.bench_quality
 

@@ -14,11 +14,9 @@ from asd.config.cli import load
 from asd.config.steps import CompareConfig, PreprocessConfig
 from asd.data.manifest import MANIFEST_NAME
 from asd.steps import compare, preprocess
+from benchmarks.page import REAL, write_section
 
-PROJECT = Path(__file__).resolve().parents[1]
 CACHE = Path(".cache/bench")
-PAGE = Path("docs/benchmarks.md")
-BEGIN, END = "<!-- quality -->", "<!-- /quality -->"
 
 SETS: dict[str, dict[str, float]] = {
     "motor": {"clip_seconds": 2, "sample_rate": 16000},
@@ -44,31 +42,23 @@ def main() -> None:
 def _cut(name: str) -> str:
     output = CACHE / name
     if not (output / MANIFEST_NAME).is_file():
-        source = Path(os.environ.get("ASD_DATA_DIR", PROJECT.parent / "shared" / "data")) / name
+        source = REAL / name
         wish = {"source": str(source), "output": str(output), "overwrite": True, **SETS[name]}
         preprocess.run(PreprocessConfig.parse(wish))
     return str(output)
 
 
 def _write(table: list[str]) -> None:
-    """Put the table between its markers; the rest of the page is not this program's."""
-    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else "# Benchmarks\n"
-    if BEGIN not in text:
-        text += f"\n## Quality\n\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
     command = " ".join(["make bench-quality", *sys.argv[1:]])
     lines = [
-        "",
         f"`{command}`, on {os.cpu_count()} cores. Mean over seeds, ± half the 95 % interval where",
         "the seed matters. Test clips are of recordings that were not trained on; pAUC is that up",
         "to 10 % false alarms, standardised. Seconds are without the front end; scoring is for all",
         "test clips.",
         "",
         *table,
-        "",
     ]
-    PAGE.write_text(before + BEGIN + "\n".join(["", *lines]) + END + after, encoding="utf-8")
+    write_section("quality", "Quality", lines)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,39 @@ def test_threshold_and_p_value_decide_alike(
     assert (above == (p_values(calibration, scores) <= threshold.promised_rate)).all()
 
 
+def test_recordings_weigh_the_same_by_hand() -> None:
+    # Of three recordings a has one clip and b and c four each: P <= (1 + share above) / 4.
+    scores, recordings = [9.0, 1, 2, 3, 4, 5, 6, 7, 8], list("abbbbcccc")
+    rate = ThresholdConfig(false_alarm_rate=0.5)
+    # Above 9 nothing, above 8 all of a: (1 + 1) / 4; above 7 a and a quarter of c: 2.25 / 4.
+    found = fit_threshold(rate, scores, None, recordings)
+    assert (found.value, found.promised_rate) == (8.0, 0.5)
+    assert p_values(scores, [9.5, 8.5, 7.5, 4.5, 0], recordings).tolist() == [
+        0.25,
+        0.5,
+        0.5625,
+        0.75,
+        1.0,
+    ]
+    few = fit_threshold(ThresholdConfig(false_alarm_rate=0.05), scores, None, recordings)
+    assert (few.value, few.promised_rate) == (9.0, 0.25)
+    assert "3 calibration recordings cannot promise" in few.note
+    assert "19 recordings are needed" in few.note
+
+
+@settings(deadline=None, max_examples=60)
+@given(scores_of, scores_of, rates, st.integers(1, 5))
+def test_threshold_and_p_value_decide_alike_with_recordings(
+    calibration: list[float], scores: list[float], rate: float, each: int
+) -> None:
+    recordings = np.arange(len(calibration)) // each
+    config = ThresholdConfig(false_alarm_rate=rate)
+    threshold = fit_threshold(config, calibration, None, recordings)
+    assert threshold.promised_rate is not None
+    p = p_values(calibration, scores, recordings)
+    assert ((np.asarray(scores) > threshold.value) == (p <= threshold.promised_rate + 1e-9)).all()
+
+
 def test_p_values_by_hand() -> None:
     assert p_values([1, 2, 2, 3], [0, 2, 2.5, 9]).tolist() == [1.0, 0.8, 0.4, 0.2]
 

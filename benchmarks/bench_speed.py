@@ -1,0 +1,121 @@
+"""Speed and memory as ratios of one run, written to docs/benchmarks.md: ``make bench``."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import av
+import librosa
+import numpy as np
+import torch
+
+from asd.config import LogMelConfig
+from asd.data.audio import stream_blocks
+from asd.data.encode import transcode, write_wav
+from asd.data.parallel import parallel_map
+from asd.features.logmel import LogMel
+from asd.features.sets import FloatArray
+from benchmarks.bench_training import rows
+from benchmarks.page import REAL, write_section
+
+RATE = 16000
+ROUNDS = 40
+MINUTES = 60
+
+
+def main() -> None:
+    """Measure everything and write the section."""
+    load = os.getloadavg()[0]
+    lines = [
+        f"`make bench`, {os.cpu_count()} cores, torch {torch.__version__}, PyAV {av.__version__};",
+        f"load of the machine when it began: {load:.1f} (a load above 0 blurs the figures).",
+        "",
+        "| what | baseline | here | |",
+        "|---|---|---|---|",
+    ]
+    motor = REAL / "motor"
+    for row in (*_log_mel(), *_preprocess(), *rows(motor if motor.is_dir() else None)):
+        lines.append("| " + " | ".join(row) + " |")
+        print(lines[-1], flush=True)
+    write_section("speed", "Speed and memory", lines)
+
+
+def _log_mel() -> Iterator[tuple[str, str, str, str]]:
+    torch.set_num_threads(1)
+    clip = np.random.default_rng(0).standard_normal(10 * RATE).astype(np.float32) * 0.1
+    config = LogMelConfig()
+    ours = LogMel(config)
+    frames = torch.from_numpy(
+        np.lib.stride_tricks.sliding_window_view(np.pad(clip, 512), 1024)[::512].astype(float)
+    )
+    times = _interleaved(
+        lambda: _librosa(clip, config), lambda: ours(clip), lambda: torch.fft.rfft(frames)
+    )
+    slow, fast, bare = (1000 * seconds for seconds in times)
+    yield (
+        "log-mel of a 10 s clip, one thread",
+        f"librosa {slow:.2f} ms",
+        f"{fast:.2f} ms",
+        f"{slow / fast:.1f} times librosa (aim 1.5)",
+    )
+    yield (
+        "the same beside its FFT alone, double precision",
+        f"FFT {bare:.2f} ms",
+        f"{fast:.2f} ms",
+        f"{fast / bare:.1f} times the FFT (aim 1.7)",
+    )
+    torch.set_num_threads(os.cpu_count() or 1)
+
+
+def _librosa(clip: FloatArray, config: LogMelConfig) -> None:
+    power = librosa.feature.melspectrogram(
+        y=clip, sr=RATE, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
+    )
+    librosa.power_to_db(power, ref=1.0)
+
+
+def _interleaved(*calls: Callable[[], object]) -> list[float]:
+    """Median seconds of each call, taken in turn so that a drift of the machine meets all."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for _ in range(ROUNDS):
+        for call, times in zip(calls, taken, strict=True):
+            started = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - started)
+    return [median(times) for times in taken]
+
+
+def _preprocess() -> Iterator[tuple[str, str, str, str]]:
+    """Decoding and cutting an hour of MP3, as four files of a quarter."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_wav(folder / "part.wav", 0.1 * rng.standard_normal(RATE * 60 * MINUTES // 4), RATE)
+        files = [folder / f"{number}.mp3" for number in range(4)]
+        transcode(folder / "part.wav", files[0], "mp3")
+        for copy in files[1:]:
+            copy.write_bytes(files[0].read_bytes())
+        taken = {}
+        for jobs in (1, 2):
+            started = time.perf_counter()
+            parallel_map(_cut, files, "bench", jobs=jobs)
+            taken[jobs] = time.perf_counter() - started
+    speed = {jobs: 60 * MINUTES / seconds for jobs, seconds in taken.items()}
+    yield (
+        "an hour of MP3 to 10 s WAV clips",
+        f"1 process: {speed[1]:.0f} times real time",
+        f"2 processes: {speed[2]:.0f} times real time",
+        f"{speed[2] / speed[1]:.1f} times one process",
+    )
+
+
+def _cut(path: Path) -> None:
+    for number, block in enumerate(stream_blocks(path, RATE, block_s=10.0)):
+        write_wav(path.with_suffix("") / f"{number}.wav", block, RATE)
+
+
+if __name__ == "__main__":
+    main()
