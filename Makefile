@@ -6,11 +6,12 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality clean
+.PHONY: help setup demo test lint check format ui bench bench-quality clean test-scale
 
 help:
 	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
 	@echo "make test    the tests"
+	@echo "make test-scale   sweeps over PostgreSQL and an MLflow server, on this machine"
 	@echo "make check   format, lint, types, import layers, docstrings, tests"
 	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
 	@echo "make bench   speed and memory, written to docs/benchmarks.md"
@@ -30,6 +31,14 @@ demo: setup
 
 test: setup
 	$(IN_VENV) pytest
+
+# A real PostgreSQL and MLflow server on loopback; not part of `make test`.
+test-scale: setup
+	$(BIN)/python -m pip install --quiet --editable '.[dev,scale]'
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq postgresql; } \
+	|| { echo "error: PostgreSQL is not installed; install it, or run make test-scale as root"; exit 2; }
+	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from asd.detectors import detector_class
+from asd.detectors._blas import one_thread
 from asd.detectors._fusion import centre_and_spread, folds, join
 from asd.detectors._patches import Part, evenly
 from asd.detectors._statistics import Level
@@ -18,7 +19,7 @@ from asd.features.sets import Features, FloatArray
 
 logger = logging.getLogger(__name__)
 
-_MEMBERS = {"patch": 1e-4, "mahalanobis": 6e-5, "knn": 4e-5}
+_MEMBERS = {"patch": 1.5e-4, "mahalanobis": 8e-5, "knn": 7e-5}
 """Members in the order of their worth, each with the seconds that two cores take for a frame, over
 all the times that it is fitted and scored in cross-validation."""
 _ENOUGH_CLIPS = 500
@@ -67,9 +68,10 @@ class Auto(Detector[AutoConfig]):
         clips = Part(train, evenly(len(train), n_clips))
         self.members_ = {}
         table = []
-        for name in tqdm(names, desc="model=auto", unit="member", disable=None):
-            table.append(self._held_out(name, clips))
-            self.members_[name] = self._member(name).fit(clips, [])
+        with one_thread():
+            for name in tqdm(names, desc="model=auto", unit="member", disable=None):
+                table.append(self._held_out(name, clips))
+                self.members_[name] = self._member(name).fit(clips, [])
         self.centre_, self.spread_, self.usual_ = np.array(table).T
 
     def score(self, features: Features) -> Scores:
@@ -77,7 +79,8 @@ class Auto(Detector[AutoConfig]):
 
         Around 0 for normal clips, ``(n_clips,)``.
         """
-        return join(self._standardised(features))
+        with one_thread():
+            return join(self._standardised(features))
 
     def explain(self, features: Features) -> list[FloatArray]:
         """Maps of the members in units of what is usual, weighted by their say in the score."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
+from asd.detectors._blas import one_thread
 from asd.detectors._patches import (
     Matrix,
     blocks,
@@ -79,6 +80,10 @@ class Patch(Detector[PatchConfig]):
     Config = PatchConfig
 
     def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
+        with one_thread():
+            self._learn(train)
+
+    def _learn(self, train: Features) -> None:
         rng = np.random.default_rng(self.seed)
         patches, clip_of = self._sample(train, rng)
         self.mean_ = patches.mean(axis=0)
@@ -97,7 +102,8 @@ class Patch(Detector[PatchConfig]):
 
     def score(self, features: Features) -> Scores:
         """Mean over a clip's patches of the distance to the nearest one known, ``(n_clips,)``."""
-        scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
+        with one_thread():
+            scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
         return np.array(scores, dtype=np.float64)
 
     def explain(self, features: Features) -> list[FloatArray]:
