@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np  # noqa: F401 - the library that is limited must be loaded
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 def one_thread() -> AbstractContextManager[Any]:
