@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: a failure is a change's, not the day's.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -3,13 +3,14 @@
 Keys are those of the configuration, as ``features.n_mels`` or ``detector.k``.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, get_args
 
 import numpy as np
 import optuna
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from asd.config import Config
 from asd.errors import ConfigError
@@ -153,15 +154,13 @@ def axes_of(
         if key in overrides:
             if name in given:
                 raise ConfigError(f"space.{key}: {key} has a value already; leave one of them out")
-            field_rules = partial(_value, kind, prefix, name, given)
-            dimension = _override(key, overrides.pop(key), declared, _types(field), field_rules)
-            axes.append(Axis(key, dimension, when))
+            axes.append(Axis(key, _override(key, overrides.pop(key), declared, field), when))
         elif declared is not None and name not in given:
             axes.append(Axis(key, declared, when))
     return axes
 
 
-def _declared(search: Any, field: Any) -> Dimension | None:
+def _declared(search: Any, field: FieldInfo) -> Dimension | None:
     if search is None:
         return None
     if "choices" in search:
@@ -170,16 +169,12 @@ def _declared(search: Any, field: Any) -> Dimension | None:
     return Range(search["low"], search["high"], bool(search.get("log")), integer)
 
 
-def _override(
-    key: str,
-    raw: Any,
-    declared: Dimension | None,
-    types: tuple[Any, ...],
-    check: Callable[[Any], Value],
-) -> Dimension:
+def _override(key: str, raw: Any, declared: Dimension | None, field: FieldInfo) -> Dimension:
     """``low,high`` for a number, unless its declared range is a list; else a list of values."""
     parts = raw.split(",") if isinstance(raw, str) else raw
-    values = tuple(check(part) for part in (parts if isinstance(parts, list | tuple) else [parts]))
+    words = parts if isinstance(parts, list | tuple) else [parts]
+    values = tuple(_value(key, field, word) for word in words)
+    types = _types(field)
     numbers = [value for value in values if isinstance(value, int | float)]
     is_range = len(numbers) == len(values) == 2 and bool not in types
     if not is_range or isinstance(declared, Choices):
@@ -191,22 +186,22 @@ def _override(
     return Range(low, high, log, int in types)
 
 
-def _value(
-    kind: type[Config], prefix: str, name: str, given: Mapping[str, Any], part: Any
-) -> Value:
-    """One end or choice as the field's own type, checked by the field's own rules."""
+def _value(key: str, field: FieldInfo, part: Any) -> Value:
+    """One end or choice as the field's own type, checked by the field's own rules.
+
+    Rules about several fields wait for the trial that breaks them: another value of the other
+    field may go with this one.
+    """
     text = part.strip() if isinstance(part, str) else part
     try:
-        parsed = kind.parse({**given, name: text}, f"space.{prefix}")
-    except ConfigError as error:
-        if str(error).startswith("space."):
-            raise
-        raise ConfigError(f"space.{prefix}{name}={part}: {error}") from error
-    value: Value = getattr(parsed, name)
+        value: Value = TypeAdapter(field.rebuild_annotation()).validate_python(text)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise ConfigError(f"space.{key}={text!r}: {reason}") from error
     return value
 
 
-def _types(field: Any) -> tuple[Any, ...]:
+def _types(field: FieldInfo) -> tuple[Any, ...]:
     return get_args(field.annotation) or (field.annotation,)
 
 
