@@ -30,7 +30,7 @@ _SERVED = Path(__file__).with_name("serving_model.py")
 _ADDED_BY_LOADING = {"registered_model_meta", "__pycache__"}
 _INFERENCE = (
     "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
-    "safetensors", "scikit-learn", "scipy", "soundfile", "torch", "tqdm",
+    "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 
 _INPUTS = Schema([ColSpec("string", "audio")])

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from asd.evaluation import plots
 from asd.evaluation.plots import Tried
@@ -20,15 +21,13 @@ TRIALS = [
 
 def drawn(line: Line2D) -> list[list[float]]:
     """The points of a line."""
-    points: list[list[float]] = line.get_xydata().tolist()
+    points: list[list[float]] = np.asarray(line.get_xydata()).tolist()
     return points
 
 
 def texts(figure: Figure) -> set[str]:
     figure.canvas.draw()
-    return {
-        text.get_text() for text in figure.findobj(match=lambda item: hasattr(item, "get_text"))
-    }
+    return {text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)}
 
 
 def test_history_shows_the_best_so_far() -> None:
