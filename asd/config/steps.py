@@ -267,7 +267,7 @@ class MainConfig(CutConfig, FitConfig):
 
     source: str = DEMO
     """Recording, folder of recordings, or `demo` for the built-in plant."""
-    models: Words = ("gmm", "knn", "auto")
+    models: Words = ("gmm", "knn")
     """Detectors to compare: names, or YAML files as for `train`."""
     pitch: Numbers = ()
     """Semitones by which copies of clips are shifted."""
