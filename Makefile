@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality clean test-scale
+.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale
 
 help:
 	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
@@ -58,6 +58,9 @@ ui: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.bench_speed
+
+bench-proxy: setup
+	$(BIN)/python -m benchmarks.bench_proxy
 
 bench-quality: setup
 	$(BIN)/python -m benchmarks.bench_quality

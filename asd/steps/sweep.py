@@ -107,7 +107,7 @@ class _Search:
         metric = self.config.metric[0]
         logger.info(
             "trial %d: %s, %s %.4f, %.1f s", attempt.number, candidate.name,
-            next(iter(self.validation.named({metric: 0}))), figures[metric], figures["seconds"],
+            self.plan.labels[0], figures[metric], figures["seconds"],
         )  # fmt: skip
         return [figures[name] for name in self.config.metric]
 
@@ -119,6 +119,7 @@ class _Search:
             storage=config.storage,
             detectors=self.candidates.models,
             metrics=config.metric,
+            labels=tuple(self.validation.named(dict.fromkeys(config.metric, 0.0))),
             sampler=config.sampler,
             pruner=config.pruner,
             trials=config.trials,
@@ -182,8 +183,8 @@ def _figures(search: _Search, study: Study) -> dict[str, float]:
 
 def _summary(search: _Search, study: Study, best: Trial) -> list[str]:
     figures = _figures(search, study)
-    names = [*search.validation.named(dict.fromkeys(study.plan.metrics, 0.0))]
-    results = ", ".join(f"{n} {v:.4f}" for n, v in zip(names, best.results, strict=True))
+    named = zip(study.plan.labels, best.results, strict=True)
+    results = ", ".join(f"{name} {value:.4f}" for name, value in named)
     values = ", ".join(f"{key}={value}" for key, value in sorted(best.values.items()))
     states = ", ".join(
         f"{figures[f'trials_{state}']:.0f} {word}"

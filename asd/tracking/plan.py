@@ -27,6 +27,8 @@ class Plan:
     detectors: tuple[str, ...]
     metrics: tuple[str, ...]
     """What is made best: one figure, or two for a Pareto front."""
+    labels: tuple[str, ...]
+    """What the metrics are called in runs and figures."""
     sampler: str
     pruner: str
     trials: int

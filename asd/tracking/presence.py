@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -101,8 +102,10 @@ def _runs(process: str) -> bool:
         return True
     try:
         os.kill(int(process), 0)
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except OSError:  # another user's, or a system without /proc
         return True
-    return True
+    # One that has ended, but whose parent has not asked how, is a zombie.
+    return not stat.rpartition(")")[2].lstrip().startswith("Z")

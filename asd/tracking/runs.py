@@ -79,7 +79,14 @@ class TrackedRun:
 
     def log_input(self, dataset: Dataset, context: str) -> None:
         """Log a data set, or a side of one, as an input; `context` says what it is for."""
-        mlflow.log_input(_as_mlflow(dataset), context=context)
+        logged = _as_mlflow(dataset)
+        try:
+            mlflow.log_input(logged, context=context)
+        except MlflowException as error:
+            if "constraint" not in str(error).lower():
+                raise
+            # Another process has logged the same data set in the same moment: now it is there.
+            mlflow.log_input(logged, context=context)
 
     def log_figures(self, figures: Mapping[str, Figure], folder: str = "plots") -> None:
         """Log figures as ``<folder>/<name>.png``."""
@@ -166,6 +173,9 @@ def _start(nested: bool) -> mlflow.ActiveRun:
     try:
         return mlflow.start_run(nested=nested)
     except MlflowException as error:
+        if error.error_code == "RESOURCE_ALREADY_EXISTS":
+            # Another process has made the experiment in the same moment: now it is there.
+            return mlflow.start_run(nested=nested)
         reason = str(error).splitlines()[0]
         raise TrackingError(
             f"MLflow store {mlflow.get_tracking_uri()}: no run can be started there ({reason}); "

@@ -278,6 +278,7 @@ class Study:
         try:
             return self._attempt_counted(number, trial, objective)
         except PrunedError as error:
+            logger.info("trial %d: pruned", number)
             raise optuna.TrialPruned from error
         except AsdError as error:
             trial.set_user_attr("error", str(error))

@@ -33,7 +33,7 @@ def study_figures(study: Study) -> dict[str, Figure]:
         ``parallel_coordinates`` and ``slice``, for each metric; ``pareto_front`` where there are
         two metrics.
     """
-    metrics = study.plan.metrics
+    metrics, labels = study.plan.metrics, study.plan.labels
     figures: dict[str, Figure] = {}
     for index, name in enumerate(metrics):
         ending = f"_{name}" if len(metrics) > 1 else ""
@@ -42,15 +42,15 @@ def study_figures(study: Study) -> dict[str, Figure]:
     if len(metrics) > 1:
         other = [trial.result for trial in _tried(study, 1)]
         front = [trial.number for trial in study.front()]
-        names = (metrics[0], metrics[1])
+        names = (labels[0], labels[1])
         figures["pareto_front"] = plots.sweep_front(_tried(study, 0), other, names, front)
     return figures
 
 
 def _of_metric(study: Study, index: int, name: str) -> dict[str, Figure]:
     trials = _tried(study, index)
-    lower = name in LOWER_IS_BETTER
-    figures = {"history": plots.sweep_history(trials, name, lower)}
+    lower, label = name in LOWER_IS_BETTER, study.plan.labels[index]
+    figures = {"history": plots.sweep_history(trials, label, lower)}
     if len({trial.result for trial in trials}) > 1:
         with warnings.catch_warnings():
             # That low targets are taken for good: so they are. And that trials are few.
@@ -59,11 +59,11 @@ def _of_metric(study: Study, index: int, name: str) -> dict[str, Figure]:
         if keys := [key for key in shares if math.isfinite(shares[key])]:
             few = keys[:_MOST_KEYS]
             shown = {key: shares[key] for key in keys[:_MOST_BARS]}
-            figures["importances"] = plots.sweep_importances(shown, name)
+            figures["importances"] = plots.sweep_importances(shown, label)
             figures["parallel_coordinates"] = plots.sweep_parallel_coordinates(
-                trials, few, name, lower
+                trials, few, label, lower
             )
-            figures["slice"] = plots.sweep_slice(trials, few, name)
+            figures["slice"] = plots.sweep_slice(trials, few, label)
     return figures
 
 

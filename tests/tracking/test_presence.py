@@ -49,7 +49,10 @@ def test_on_another_machine_silence_is_death(study: optuna.Study) -> None:
     assert watcher.dead(far.name)
 
 
-def test_a_killed_process_of_this_machine_is_known_at_once(study: optuna.Study) -> None:
+def test_a_killed_process_of_this_machine_is_known_at_once(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "STALE_S", 1000.0)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     machine = Presence(study).name.partition("/")[0]
     name = f"{machine}/{process.pid}/0"
@@ -57,6 +60,10 @@ def test_a_killed_process_of_this_machine_is_known_at_once(study: optuna.Study) 
     watcher = Presence(study)
     assert not watcher.dead(name)
     process.kill()
+    deadline = time.monotonic() + 10
+    while not watcher.dead(name):  # although nobody has waited for it yet
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     process.wait()
     assert watcher.dead(name)
 
