@@ -57,6 +57,7 @@ ui: setup
 	$(IN_VENV) mlflow ui --port 5000
 
 bench: setup
+	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.bench_speed
 
 bench-proxy: setup

@@ -1,6 +1,7 @@
 """Speed and memory as ratios of one run, written to docs/benchmarks.md: ``make bench``."""
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import av
+import imageio_ffmpeg
 import librosa
 import numpy as np
 import torch
@@ -18,10 +20,11 @@ from asd.data.encode import transcode, write_wav
 from asd.data.parallel import parallel_map
 from asd.features.logmel import LogMel
 from asd.features.sets import FloatArray
-from benchmarks.bench_training import rows
+from benchmarks.bench_training import Row, rows
 from benchmarks.page import REAL, write_section
 
 RATE = 16000
+MP3_RATE = 44100
 ROUNDS = 40
 MINUTES = 60
 
@@ -43,7 +46,7 @@ def main() -> None:
     write_section("speed", "Speed and memory", lines)
 
 
-def _log_mel() -> Iterator[tuple[str, str, str, str]]:
+def _log_mel() -> Iterator[Row]:
     torch.set_num_threads(1)
     clip = np.random.default_rng(0).standard_normal(10 * RATE).astype(np.float32) * 0.1
     config = LogMelConfig()
@@ -77,10 +80,10 @@ def _librosa(clip: FloatArray, config: LogMelConfig) -> None:
     librosa.power_to_db(power, ref=1.0)
 
 
-def _interleaved(*calls: Callable[[], object]) -> list[float]:
+def _interleaved(*calls: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """Median seconds of each call, taken in turn so that a drift of the machine meets all."""
     taken: list[list[float]] = [[] for _ in calls]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for call, times in zip(calls, taken, strict=True):
             started = time.perf_counter()
             call()
@@ -88,33 +91,51 @@ def _interleaved(*calls: Callable[[], object]) -> list[float]:
     return [median(times) for times in taken]
 
 
-def _preprocess() -> Iterator[tuple[str, str, str, str]]:
-    """Decoding and cutting an hour of MP3, as four files of a quarter."""
+def _preprocess() -> Iterator[Row]:
+    """Decoding, resampling and cutting an hour of MP3 at 44.1 kHz, as four files of a quarter."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_wav(folder / "part.wav", 0.1 * rng.standard_normal(RATE * 60 * MINUTES // 4), RATE)
+        noise = 0.1 * rng.standard_normal(MP3_RATE * 60 * MINUTES // 4)
+        write_wav(folder / "part.wav", noise, MP3_RATE)
         files = [folder / f"{number}.mp3" for number in range(4)]
         transcode(folder / "part.wav", files[0], "mp3")
         for copy in files[1:]:
             copy.write_bytes(files[0].read_bytes())
-        taken = {}
-        for jobs in (1, 2):
-            started = time.perf_counter()
-            parallel_map(_cut, files, "bench", jobs=jobs)
-            taken[jobs] = time.perf_counter() - started
-    speed = {jobs: 60 * MINUTES / seconds for jobs, seconds in taken.items()}
+        alone, both, ffmpeg = _interleaved(
+            lambda: parallel_map(_cut, files, "1 process", jobs=1),
+            lambda: parallel_map(_cut, files, "2 processes", jobs=2),
+            lambda: [_ffmpeg(file) for file in files],
+            rounds=3,
+        )
+    speed, doubled, theirs = (60 * MINUTES / seconds for seconds in (alone, both, ffmpeg))
+    what = "an hour of 44.1 kHz MP3 to 10 s WAV clips of 16 kHz"
     yield (
-        "an hour of MP3 to 10 s WAV clips",
-        f"1 process: {speed[1]:.0f} times real time",
-        f"2 processes: {speed[2]:.0f} times real time",
-        f"{speed[2] / speed[1]:.1f} times one process",
+        f"{what}, 1 process",
+        f"one ffmpeg process: {theirs:.0f} times real time",
+        f"{speed:.0f} times real time",
+        f"{speed / theirs:.2f} times ffmpeg",
+    )
+    yield (
+        f"{what}, 2 processes",
+        f"1 process: {speed:.0f} times real time",
+        f"{doubled:.0f} times real time",
+        f"{doubled / speed:.1f} times 1 process, {doubled / theirs:.2f} times ffmpeg",
     )
 
 
 def _cut(path: Path) -> None:
     for number, block in enumerate(stream_blocks(path, RATE, block_s=10.0)):
         write_wav(path.with_suffix("") / f"{number}.wav", block, RATE)
+
+
+def _ffmpeg(path: Path) -> None:
+    """The same by ffmpeg: mono, 16 kHz, 16 bits, a file for each 10 s."""
+    folder = path.with_name(f"{path.stem}-ffmpeg")
+    folder.mkdir(exist_ok=True)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", "-i", str(path)]
+    form = ["-ac", "1", "-ar", str(RATE), "-f", "segment", "-segment_time", "10"]
+    subprocess.run([*command, *form, str(folder / "%d.wav")], check=True)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def help_text(config: type[Config], program: str) -> str:
     )
     parser.add_argument("--config", metavar="YAML", help="file with any of the keys below")
     for key, field in _fields(config):
-        default = "required" if field.is_required() else f"default: {_plain(field.default)}"
+        usual = field.get_default(call_default_factory=True, validated_data={})
+        default = "required" if field.is_required() else f"default: {_plain(usual)}"
         text = " ".join((field.description or "").split())
         metavar = key.rpartition(".")[2].upper()
         parser.add_argument(

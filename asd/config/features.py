@@ -1,27 +1,61 @@
 """Configuration of the log-mel front end."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from asd.config.base import Config
 
 
-class LogMelConfig(Config):
-    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields."""
+_WINDOW_S = 0.064
+_RATE = 16000
 
-    sample_rate: int = Field(16000, ge=1000, le=192000)
+
+def _window(sample_rate: int) -> int:
+    """The power of two at or below 64 ms: 1024 at 16 kHz."""
+    return 1 << (round(sample_rate * _WINDOW_S).bit_length() - 1)
+
+
+def _n_fft(given: dict[str, Any]) -> int:
+    return _window(given.get("sample_rate", _RATE))
+
+
+def _hop_length(given: dict[str, Any]) -> int:
+    return _n_fft(given) // 2
+
+
+def _n_mels(given: dict[str, Any]) -> int:
+    # More bands than this have no bin of the spectrum to themselves.
+    return min(128, _n_fft(given) // 4)
+
+
+class LogMelConfig(Config):
+    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
+
+    The defaults of `n_fft`, `hop_length` and `n_mels` follow the sample rate, so that a frame is
+    as long, and a band as well resolved, at any rate. Sweeps scale their choices alike.
+    """
+
+    sample_rate: int = Field(_RATE, ge=1000, le=192000)
     """Sampling rate in Hz at which clips are analysed."""
     n_fft: int = Field(
-        1024, ge=32, le=65536, json_schema_extra={"search": {"choices": [512, 1024, 2048, 4096]}}
+        default_factory=_n_fft,
+        ge=32,
+        le=65536,
+        json_schema_extra={"search": {"choices": [512, 1024, 2048, 4096]}},
     )
-    """Length of the analysis window in samples."""
-    hop_length: int = Field(512, ge=1, json_schema_extra={"search": {"choices": [256, 512]}})
-    """Samples from one frame to the next."""
+    """Length of the analysis window in samples; 1024 at 16 kHz, and 32 to 64 ms at any rate."""
+    hop_length: int = Field(
+        default_factory=_hop_length, ge=1, json_schema_extra={"search": {"choices": [256, 512]}}
+    )
+    """Samples from one frame to the next; 512 at 16 kHz."""
     n_mels: int = Field(
-        128, ge=2, le=1024, json_schema_extra={"search": {"choices": [32, 64, 128]}}
+        default_factory=_n_mels,
+        ge=2,
+        le=1024,
+        json_schema_extra={"search": {"choices": [32, 64, 128]}},
     )
-    """Number of mel bands."""
+    """Number of mel bands; 128 at 8 kHz and above."""
     f_min: float = Field(0.0, ge=0, json_schema_extra={"search": {"choices": [0.0, 100.0, 300.0]}})
     """Lower edge of the lowest band in Hz."""
     f_max: float | None = Field(

@@ -10,8 +10,10 @@ from asd.detectors._patches import blocks
 from asd.detectors.base import Scores
 
 _FOLDS = 4
+_LEAST_SHARE = 1e-3
+"""Share of the typical score below which scores are alike: a clip that was trained on has 0."""
 _LEAST_SPREAD = 0.01
-"""Smallest spread of held-out scores, relative to their mean."""
+"""Smallest spread of the logarithms of held-out scores: 1 %."""
 
 
 def folds(n_clips: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -30,14 +32,39 @@ def folds(n_clips: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
 
 
 def centre_and_spread(held_out: Scores) -> tuple[float, float]:
-    """Mean and standard deviation of held-out scores of normal clips.
+    """Mean and standard deviation of the logarithms of held-out scores of normal clips.
 
-    A judge whom new recordings of the healthy machine alarm has a large spread, and thereby less
-    of a say.
+    Scores are distances, whose ratios mean something: where all of a new machine lies ten times
+    as far away as usual, it is the same step on the scale of each judge. A judge whom new
+    recordings of the healthy machine alarm has a large spread, and thereby less of a say.
+
+    Parameters
+    ----------
+    held_out : ndarray of shape (n_clips,)
+        Not negative.
     """
-    centre = float(held_out.mean())
-    # Clips that are all the same leave no spread; 1 keeps scores finite.
-    return centre, max(float(held_out.std()), _LEAST_SPREAD * abs(centre)) or 1.0
+    typical = float(held_out.mean())
+    if typical == 0:
+        return 0.0, 1.0  # clips that are all the same leave no scale; this one is finite
+    logs = np.log(np.maximum(held_out, _LEAST_SHARE * typical))
+    return float(logs.mean()), max(float(logs.std()), _LEAST_SPREAD)
+
+
+def standardise(
+    scores: NDArray[np.float64], centre: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Logarithms of each judge's scores less their centre, in units of their spread.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_judges, n_clips)
+        Not negative.
+    centre, spread : ndarray of shape (n_judges,)
+        Of `centre_and_spread`.
+    """
+    logs = np.log(np.maximum(scores, _LEAST_SHARE * np.exp(centre[:, None])))
+    standardised: NDArray[np.float64] = (logs - centre[:, None]) / spread[:, None]
+    return standardised
 
 
 def join(standardised: NDArray[np.float64]) -> Scores:
@@ -48,7 +75,7 @@ def join(standardised: NDArray[np.float64]) -> Scores:
     Parameters
     ----------
     standardised : ndarray of shape (n_judges, n_clips)
-        Scores less their centre, in units of their spread.
+        Of `standardise`.
 
     Returns
     -------

@@ -90,7 +90,7 @@ class TorchAutoencoder(Detector[T]):
         return torch.mean(self._squared_errors(clips), dim=(1, 2))
 
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
-        scaled = (clips - self.low_) / (self.high_ - self.low_)
+        scaled = clips.sub(self.low_).div_(self.high_ - self.low_)
         rebuilt: torch.Tensor = self.network_(scaled)
         return (rebuilt.float() - scaled).square()
 

@@ -21,8 +21,8 @@ from asd.detectors.base import DetectorConfig, EpochCallback
 from asd.errors import DetectorError
 from asd.features.sets import Features, FloatArray
 
-_CHUNK_FRAMES = 2_500
-"""Frames that pass through a network at once, 8 clips of ten seconds: larger chunks leave the
+_CHUNK_FRAMES = 5_100
+"""Frames that pass through a network at once, 16 clips of ten seconds: larger chunks leave the
 processor's cache, and memory must not grow with the batch size or the length of clips."""
 _HELD_FRAMES = 80_000
 """Frames that may wait for clips of the same length, about 40 MB at 128 mel bands."""
@@ -85,6 +85,19 @@ def chunks(features: Features, order: Iterable[int], most: int) -> Iterator[torc
     yield from map(_stack, waiting.values())
 
 
+def _share(n_clips: int, n_frames: int, workers: int) -> int:
+    """Clips a chunk so that all workers have as much to do, in as few rounds as memory allows.
+
+    Examples
+    --------
+    >>> _share(16, 313, 2), _share(75, 313, 2), _share(1, 313, 2)
+    (8, 13, 1)
+    """
+    at_once = workers * max(1, _CHUNK_FRAMES // n_frames)
+    rounds = -(-n_clips // at_once)
+    return -(-n_clips // (workers * rounds))
+
+
 def _stack(clips: list[FloatArray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(clips).astype(np.float32, copy=False)).to(device())
 
@@ -142,8 +155,8 @@ def train(
             total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
         ) as bar,
     ):
+        step = _Step(task, config, optimiser, workers, task.train[0].shape[1])
         while progress.epoch < config.epochs and not _out_of_patience(progress, config):
-            step = _Step(task, config, optimiser, workers)
             metrics = _epoch(step, seed, progress.epoch + 1)
             _note(progress, metrics, task.network)
             if checkpoint_dir is not None:
@@ -163,6 +176,8 @@ class _Step:
     config: TrainingConfig
     optimiser: torch.optim.Optimizer
     workers: Workers
+    n_frames: int
+    """Of a clip; the others are taken to be about as long."""
 
 
 def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
@@ -176,7 +191,7 @@ def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
     seconds = time.perf_counter() - started
     metrics = {"train_loss": total / len(order)}
     if len(task.valid):
-        metrics["valid_loss"] = _mean_loss(task, step.workers)
+        metrics["valid_loss"] = _mean_loss(step)
     if not all(map(math.isfinite, metrics.values())):
         raise DetectorError(
             f"{task.name}: the loss in epoch {number} is not a finite number; lower "
@@ -197,7 +212,7 @@ def _update(step: _Step, batch: list[int]) -> float:
 
     step.optimiser.zero_grad()
     total = 0.0
-    most = -(-len(batch) // step.workers.count)
+    most = _share(len(batch), step.n_frames, step.workers.count)
     for loss, gradients in step.workers.map(descend, chunks(step.task.train, batch, most)):
         total += loss
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -208,16 +223,17 @@ def _update(step: _Step, batch: list[int]) -> float:
     return total
 
 
-def _mean_loss(task: Task, workers: Workers) -> float:
+def _mean_loss(step: _Step) -> float:
     """Mean loss of the validation clips, in float32."""
+    task = step.task
 
     def judge(clips: torch.Tensor) -> float:
         with torch.inference_mode():
             return float(task.losses(clips).sum())
 
     task.network.eval()
-    most = -(-len(task.valid) // workers.count)
-    sums = workers.map(judge, chunks(task.valid, range(len(task.valid)), most))
+    most = _share(len(task.valid), step.n_frames, step.workers.count)
+    sums = step.workers.map(judge, chunks(task.valid, range(len(task.valid)), most))
     return math.fsum(sums) / len(task.valid)
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from asd.detectors import detector_class
 from asd.detectors._blas import one_thread
-from asd.detectors._fusion import centre_and_spread, folds, join
+from asd.detectors._fusion import centre_and_spread, folds, join, standardise
 from asd.detectors._patches import Part, evenly
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
@@ -45,16 +45,16 @@ class Auto(Detector[AutoConfig]):
     """Joins nearest patches, Mahalanobis distance and nearest neighbour into one score.
 
     Each member is fitted on three quarters of the training clips and scores the rest, in turn.
-    The mean and standard deviation of these held-out scores put it on a common scale, so that one
-    for which new recordings of the healthy machine look strange is trusted less. The score is the
-    logarithm of the mean exponential of the standardised scores.
+    The mean and standard deviation of the logarithms of these held-out scores put it on a common
+    scale, so that one for which new recordings of the healthy machine look strange is trusted
+    less. The score is the logarithm of the mean exponential of the standardised values.
 
     Attributes
     ----------
     members_ : dict of str to Detector
         The members by name, fitted on all training clips.
     centre_, spread_ : ndarray of shape (n_members,)
-        Mean and standard deviation of each member's held-out scores.
+        Mean and standard deviation of the logarithms of each member's held-out scores.
     usual_ : ndarray of shape (n_members,)
         Mean value of each member's maps of held-out clips.
     """
@@ -75,9 +75,9 @@ class Auto(Detector[AutoConfig]):
         self.centre_, self.spread_, self.usual_ = np.array(table).T
 
     def score(self, features: Features) -> Scores:
-        """How much more unusual than held-out normal clips, in their standard deviations.
+        """How much more unusual than held-out normal clips, on a scale that members share.
 
-        Around 0 for normal clips, ``(n_clips,)``.
+        Around 0 for normal clips, in standard deviations of logarithms, ``(n_clips,)``.
         """
         with one_thread():
             return join(self._standardised(features))
@@ -94,8 +94,7 @@ class Auto(Detector[AutoConfig]):
     def _standardised(self, features: Features) -> NDArray[np.float64]:
         """Standardised scores of each member, ``(n_members, n_clips)``."""
         scores = np.stack([member.score(features) for member in self.members_.values()])
-        standardised: NDArray[np.float64] = (scores - self.centre_[:, None]) / self.spread_[:, None]
-        return standardised
+        return standardise(scores, self.centre_, self.spread_)
 
     def _held_out(self, name: str, clips: Features) -> tuple[float, float, float]:
         """Mean and spread of a member's scores, and mean of its maps, of clips it did not see."""
@@ -107,7 +106,7 @@ class Auto(Detector[AutoConfig]):
             explained = Part(clips, inside[evenly(len(inside), _EXPLAINED_CLIPS)])
             maps += [float(found.mean()) for found in member.explain(explained)]
         centre, spread = centre_and_spread(np.array(scores))
-        logger.info("%s: held-out scores %.4g +- %.4g", name, centre, spread)
+        logger.info("%s: logarithms of held-out scores %.4g +- %.4g", name, centre, spread)
         return centre, spread, float(np.mean(maps)) or 1.0
 
     def _member(self, name: str) -> Detector[Any]:

@@ -38,17 +38,17 @@ class ConvAutoencoder(nn.Module):
         one, two, three = channels, 2 * channels, 4 * channels
         self.encoder = nn.Sequential(
             nn.Conv2d(1, one, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(one, two, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(two, three, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.decoder = nn.Sequential(
             nn.ConvTranspose2d(three, two, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.ConvTranspose2d(two, one, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.ConvTranspose2d(one, 1, 3, stride=2, padding=1, output_padding=(1, 0)),
             nn.Sigmoid(),
         )

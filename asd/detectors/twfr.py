@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.covariance import ledoit_wolf
 
-from asd.detectors._fusion import centre_and_spread, folds, join
+from asd.detectors._fusion import centre_and_spread, folds, join, standardise
 from asd.detectors._patches import Matrix, levelled
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
@@ -62,9 +62,9 @@ class Twfr(Detector[TwfrConfig]):
         self.centre_, self.spread_ = np.array(scales).T
 
     def score(self, features: Features) -> Scores:
-        """How much farther off than held-out normal clips, in their standard deviations.
+        """How much farther off than held-out normal clips, on a scale that decays share.
 
-        Around 0 for normal clips, ``(n_clips,)``.
+        Around 0 for normal clips, in standard deviations of logarithms, ``(n_clips,)``.
         """
         return np.array([join(self._standardised(clip))[0] for clip in features], dtype=np.float64)
 
@@ -118,8 +118,7 @@ class Twfr(Detector[TwfrConfig]):
         pooled = self._pool(spectrogram)[:, None]
         parts = zip(pooled, self.means_, self.whitening_, strict=True)
         distances = np.stack([_nearest(table, means, white) for table, means, white in parts])
-        standardised: Matrix = (distances - self.centre_[:, None]) / self.spread_[:, None]
-        return standardised
+        return standardise(distances, self.centre_, self.spread_)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {

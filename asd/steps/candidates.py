@@ -17,6 +17,8 @@ _THRESHOLD_FIELDS = {
     "quantile": ("quantile", "gamma"),
 }
 """By which methods a field of the threshold is used."""
+_IN_SAMPLES = ("features.n_fft", "features.hop_length")
+_IN_HERTZ = ("features.f_min", "features.f_max")
 
 
 @dataclass(frozen=True)
@@ -152,12 +154,22 @@ class Candidates:
         return axes
 
     def _heard(self, axis: Axis) -> Axis | None:
-        """A declared axis without frequencies above those there are; None where none is left."""
-        if axis.key not in ("features.f_min", "features.f_max"):
+        """A declared axis at this sample rate; None where it leaves nothing to choose.
+
+        Windows are scaled to be as long as at the usual rate, and there are no frequencies above
+        those that the clips have.
+        """
+        if axis.key not in (*_IN_SAMPLES, *_IN_HERTZ):
             return axis
         assert isinstance(axis.dimension, Choices)
+        values = axis.dimension.values
+        if axis.key in _IN_SAMPLES:
+            rate = {"sample_rate": self._features["sample_rate"]}
+            factor = LogMelConfig.parse(rate).n_fft / LogMelConfig().n_fft
+            scaled = (int(v * factor) for v in values if isinstance(v, int))
+            return Axis(axis.key, Choices(tuple(scaled)))
         top = float(self._features.get("f_max") or self._features["sample_rate"] / 2)
-        kept = [v for v in axis.dimension.values if not isinstance(v, float) or v < top]
+        kept = [v for v in values if not isinstance(v, float) or v < top]
         return Axis(axis.key, Choices(tuple(kept))) if len(kept) > 1 else None
 
     def _kinds(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_scores_of_new_normal_clips_are_around_zero(fitted: Auto) -> None:
 def test_one_alarmed_member_is_enough_and_agreement_is_the_mean(fitted: Auto) -> None:
     clips = machine(20, 1)
     scores = np.stack([member.score(clips) for member in fitted.members_.values()])
-    standardised = (scores - fitted.centre_[:, None]) / fitted.spread_[:, None]
+    standardised = (np.log(scores) - fitted.centre_[:, None]) / fitted.spread_[:, None]
     joined = fitted.score(clips)
     assert (joined >= standardised.mean(axis=0) - 1e-9).all()
     assert (joined <= standardised.max(axis=0) + 1e-9).all()

@@ -161,7 +161,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None
 
     resumed.fit(Counted(clips), make_clips(3, 1), lambda number, _: told.append(number))
     whole.fit(clips, make_clips(3, 1))
-    assert len(reads) == 1 + 9 * 3, "two epochs were finished before the kill"
+    assert len(reads) == 2 + 9 * 3, "two epochs were finished before the kill"
     assert told == [1, 2, 3, 4, 5]
     assert_same_weights(resumed, whole)
     for key in ("train_loss", "valid_loss"):
