@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from asd.config.base import Config
 
-
 _WINDOW_S = 0.064
 _RATE = 16000
 

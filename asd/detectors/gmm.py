@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 Vector = NDArray[np.float64]
 
-_CLIPS_PER_DIRECTION = 4
-"""Clips needed for each principal component, and in each Gaussian for each of its dimensions."""
 _SUBSPACE_CLIPS = 1000
 """Clips from which scaler and principal components are fitted; more change them little, and all
 would not fit into memory."""
@@ -39,13 +37,17 @@ class GmmConfig(DetectorConfig):
     pca_components: int = Field(
         100, ge=1, json_schema_extra={"search": {"low": 8, "high": 128, "log": True}}
     )
-    """Principal components; at most a quarter of the number of training clips is used."""
+    """Principal components; fewer where there are not enough clips."""
     mixture_components: int = Field(5, ge=1, json_schema_extra={"search": {"low": 1, "high": 10}})
     """Gaussians with full covariance; fewer where clips would not suffice for so many."""
     regularisation: float = Field(
         0.01, ge=0, json_schema_extra={"search": {"low": 1e-6, "high": 1.0, "log": True}}
     )
     """Added to the diagonal of each covariance, in variances of the last principal component."""
+    clips_per_direction: int = Field(4, ge=0)
+    """Training clips needed for each principal component, and in each Gaussian for each of its
+    dimensions; 0 for as many components and Gaussians as can be computed at all, as the original
+    scripts did."""
     residual: bool = True
     """Score also what the principal components leave out; the original scripts did not."""
 
@@ -129,20 +131,23 @@ class Gmm(Detector[GmmConfig]):
         n_rows, n_values = rows.shape
         variances, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64) / n_rows)
         variances, vectors = variances[::-1], vectors[:, ::-1]
-        most = min(self.config.pca_components, n_rows // _CLIPS_PER_DIRECTION, n_values)
+        needed = self.config.clips_per_direction
+        enough = n_rows // needed if needed else n_rows - 1
+        most = min(self.config.pca_components, enough, n_values)
         kept = int((variances[:most] > 1e-6 * variances[0]).sum())
         if kept < self.config.pca_components:
             logger.info("model=gmm: %d principal components, as %d clips allow", kept, n_rows)
         weights = vectors[:, :kept] / np.sqrt(n_rows * variances[:kept])
         self.basis_ = (rows.T @ weights.astype(np.float32)).astype(np.float32)
         # The components were chosen to leave little of these very rows; new ones leave more.
-        freedom = (n_rows - 1 - kept) / n_rows
+        freedom = max(n_rows - 1 - kept, 1) / n_rows
         rest = float(variances[kept:].clip(min=0).sum()) / freedom
         self.noise_ = max(rest / max(n_values - kept, 1), 1e-6)
 
     def _fit_mixture(self, points: Vector, n_clips: int) -> None:
         n_directions = points.shape[1]
-        most = max(1, n_clips // (_CLIPS_PER_DIRECTION * n_directions))
+        needed = self.config.clips_per_direction * n_directions
+        most = max(1, n_clips // needed) if needed else n_clips
         mixture = GaussianMixture(
             min(self.config.mixture_components, most),
             reg_covar=max(self.config.regularisation, 1e-6) * float(points.var(axis=0).min()),

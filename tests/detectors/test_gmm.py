@@ -75,6 +75,14 @@ def test_what_is_fitted_grows_with_the_clips(
     assert np.isfinite(detector.score(make_clips(3, seed=1))).all()
 
 
+def test_all_that_was_asked_for_is_fitted_to_few_clips_on_demand() -> None:
+    config = GmmConfig(pca_components=100, mixture_components=3, clips_per_direction=0)
+    detector = Gmm(config).fit(make_clips(10), [])
+    assert detector.basis_.shape == (24, 9)
+    assert detector.means_.shape == (3, 9)
+    assert np.isfinite(detector.score(make_clips(3, seed=1))).all()
+
+
 def test_a_part_of_many_clips_gives_the_subspace(monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = make_clips(300), make_clips(40, seed=1)
     config = GmmConfig(pca_components=3, mixture_components=1)

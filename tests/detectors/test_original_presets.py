@@ -23,7 +23,12 @@ NETWORK: dict[str, Any] = {"epochs": 100, "learning_rate": 1e-3, "patience": 0, 
 VALUES: dict[str, dict[str, Any]] = {
     "cnn": NETWORK | {"channels": 16, "batch_size": 256},
     "lstm": NETWORK | {"hidden": 64, "latent": 32, "layers": 1, "batch_size": 16},
-    "gmm": {"pca_components": 100, "mixture_components": 5, "residual": False},
+    "gmm": {
+        "pca_components": 100,
+        "mixture_components": 5,
+        "clips_per_direction": 0,
+        "residual": False,
+    },
     "ocsvm": {"vector": "flat", "components": 100},
 }
 
