@@ -267,7 +267,7 @@ class MainConfig(CutConfig, FitConfig):
 
     source: str = DEMO
     """Recording, folder of recordings, or `demo` for the built-in plant."""
-    models: Words = ("gmm", "knn")
+    models: Words = ("auto", "knn", "gmm")
     """Detectors to compare: names, or YAML files as for `train`."""
     pitch: Numbers = ()
     """Semitones by which copies of clips are shifted."""
@@ -287,7 +287,7 @@ class MainConfig(CutConfig, FitConfig):
     @model_validator(mode="after")
     def _some_model(self) -> "MainConfig":
         if not self.models:
-            raise ValueError("models must name at least one detector, as in models=gmm,knn")
+            raise ValueError("models must name at least one detector, as in models=auto,knn")
         return self
 
 

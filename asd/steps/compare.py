@@ -11,8 +11,8 @@ import numpy as np
 
 from asd import detectors
 from asd.config import LogMelConfig
-from asd.config.cli import load
-from asd.config.steps import CompareConfig, TrainConfig
+from asd.config.presets import read_entrants
+from asd.config.steps import CompareConfig, FitConfig
 from asd.data.manifest import Dataset
 from asd.detectors.base import Detector, Scores
 from asd.errors import ConfigError, NotEnoughClipsError
@@ -37,7 +37,7 @@ def run(config: CompareConfig) -> Comparison:
         A detector, its settings or a data set cannot be used.
     """
     with step_run("compare", config.flat()) as tracked:
-        contestants = [_contestant(word, config) for word in config.models]
+        contestants = _contestants(config)
         data = [open_dataset(path) for path in config.data]
         _check(contestants, data)
         outcomes = [
@@ -63,17 +63,14 @@ class _Contestant:
     """Not fitted: its config."""
 
 
-def _contestant(word: str, config: CompareConfig) -> _Contestant:
-    preset = Path(word)
-    if preset.suffix in (".yaml", ".yml"):
-        wanted = load(TrainConfig, ["--config", word])
-        name = preset.stem
-    else:
-        wanted = TrainConfig(model=word, features=config.features)
-        name = word
-    kind = detectors.detector_class(wanted.model)
-    own = kind.Config.parse(wanted.detector, "detector.")
-    return _Contestant(name, wanted.features, kind(own))
+def _contestants(config: CompareConfig) -> list[_Contestant]:
+    shared = FitConfig(features=config.features, seed=config.seed)
+    contestants = []
+    for entrant in read_entrants(config.models, shared, {}):
+        kind = detectors.detector_class(entrant.train.model)
+        own = kind.Config.parse(entrant.train.detector, "detector.")
+        contestants.append(_Contestant(entrant.label, entrant.train.features, kind(own)))
+    return contestants
 
 
 def _check(contestants: list[_Contestant], data: list[Dataset]) -> None:

@@ -52,7 +52,7 @@ def test_presets_of_the_originals_can_be_compared() -> None:
     names = ("cnn", "gmm", "lstm", "ocsvm")
     words = [str(PROJECT / "configs" / f"original-{name}.yaml") for name in names]
     config = CompareConfig.parse({"models": ",".join(words), "data": "any"})
-    found = [compare._contestant(word, config) for word in words]
+    found = compare._contestants(config)
     assert [contestant.name for contestant in found] == [f"original-{name}" for name in names]
     assert {contestant.features.scaling for contestant in found} == {"clip_max"}
 
