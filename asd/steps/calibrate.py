@@ -100,20 +100,18 @@ def calibrate(
         # Blocks of the same recordings: what the split keeps apart is clips, not recordings.
         _check_cross(config, "the train and validation sides are cut from the same recordings")
         return _split(detector, cache, valid, np.arange(len(valid.clips)), _SAME_RECORDINGS)
-    parts = _parts(train, valid, detector.seed)
-    pool = Dataset(dataset.root, valid.clips + train.clips)
-    least = min(len(_without(pool, part).clips) for part in parts)
-    if least < detector.min_clips:
+    folds = rotations(train, valid, detector.seed)
+    if min(len(inside.clips) for inside, _ in folds) < detector.min_clips:
         _check_cross(config, f"model={detector.name} needs {detector.min_clips} clips a fold")
         return _split(detector, cache, valid, _numbers(valid.clips))
     held_out = len(_recordings(valid))
-    expected = fit_seconds * len(parts)
+    expected = fit_seconds * len(folds)
     few = _too_few(config, held_out)
     if config.calibration == "cross" or (few and expected <= MAX_SECONDS):
-        return _cross(detector, cache, valid, pool, parts)
+        return _cross(detector, cache, valid, folds)
     note = (
         f"threshold.calibration=cross would take about {expected:.0f} s of processor time and rest "
-        f"the threshold on {len(_recordings(pool))} recordings instead of {held_out}"
+        f"the threshold on {len(_recordings(train)) + held_out} recordings instead of {held_out}"
     )
     return _split(detector, cache, valid, _numbers(valid.clips), note if few else "")
 
@@ -154,28 +152,34 @@ def _cross(
     detector: Detector[Any],
     cache: FeatureCache,
     valid: Dataset,
-    pool: Dataset,
-    parts: Sequence[frozenset[str]],
+    folds: Sequence[tuple[Dataset, Dataset]],
 ) -> Calibration:
     """Treat each part of the train side just as the validation side was treated."""
     started = time.perf_counter()
     clips = valid.clips
     scores = [detector.score(cache.features(valid))]
-    for part in tqdm(parts, desc="calibration", disable=None, delay=0.5):
-        held_out = pool.select(lambda clip, part=part: clip.recording in part)  # type: ignore[misc]
+    for inside, held_out in tqdm(folds, desc="calibration", disable=None, delay=0.5):
         features = cache.features(held_out)
         again = type(detector)(detector.config, detector.seed)
-        again.fit(cache.features(_without(pool, part)), features)
+        again.fit(cache.features(inside), features)
         clips += held_out.clips
         scores.append(again.score(features))
     seconds = time.perf_counter() - started
     return Calibration(clips, np.concatenate(scores), _numbers(clips), len(scores), seconds)
 
 
-def _parts(train: Dataset, valid: Dataset, seed: int) -> list[frozenset[str]]:
-    """The train side's recordings in parts as large as the validation side, or larger.
+def rotations(train: Dataset, valid: Dataset, seed: int) -> list[tuple[Dataset, Dataset]]:
+    """What to fit on and what to hold out, for parts of the train side in turn.
 
-    Larger leaves less to fit on, which makes out-of-fold scores higher: an error on the safe side.
+    The parts are as large as the validation side, or larger: larger leaves less to fit on, which
+    makes out-of-fold scores higher, an error on the safe side. The validation side is fitted on.
+
+    Parameters
+    ----------
+    train, valid : Dataset
+        Normal clips of other recordings each.
+    seed : int
+        Which recordings stand in a part together.
     """
     total, held_out = len(_recordings(train)) + len(_recordings(valid)), len(_recordings(valid))
     parts = min(max(total // held_out, 2), MAX_FOLDS) - 1
@@ -183,11 +187,14 @@ def _parts(train: Dataset, valid: Dataset, seed: int) -> list[frozenset[str]]:
     machines = {clip.recording: clip.machine for clip in train.clips}
     shuffled = np.random.default_rng(seed).permutation(sorted(machines)).tolist()
     ordered = sorted(shuffled, key=lambda name: machines[name])
-    return [frozenset(ordered[k::parts]) for k in range(parts)]
-
-
-def _without(pool: Dataset, part: frozenset[str]) -> Dataset:
-    return pool.select(lambda clip: clip.recording not in part)
+    pool = Dataset(train.root, valid.clips + train.clips)
+    folds = []
+    for number in range(parts):
+        part = frozenset(ordered[number::parts])
+        inside = pool.select(lambda clip, part=part: clip.recording not in part)  # type: ignore[misc]
+        held = pool.select(lambda clip, part=part: clip.recording in part)  # type: ignore[misc]
+        folds.append((inside, held))
+    return folds
 
 
 def _recordings(dataset: Dataset) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from asd import detectors
 from asd.config import LogMelConfig, ThresholdConfig, flatten
-from asd.config.steps import FitConfig, SweepConfig
+from asd.config.steps import FitConfig, SweepConfig, TrainConfig
 from asd.detectors.base import DetectorConfig
 from asd.errors import ConfigError
 from asd.tracking.space import Axis, Choices, Space, Value, axes_of
@@ -108,6 +108,17 @@ class Candidates:
                 }
             )
         return points
+
+    def default(self) -> Candidate | None:
+        """What would be trained without a sweep: the usual detector, or else the first of them.
+
+        None where the ranges that the user gives leave it out.
+        """
+        usual = TrainConfig().model
+        index = self.models.index(usual) if usual in self.models else 0
+        values = self.space.inside(self.defaults()[index])
+        held = all(axis.key in values for axis in self.space.axes if axis.active(values))
+        return self.candidate(values) if held else None
 
     def _axes(self) -> Sequence[Axis]:
         ranges = flatten(self._config.space)

@@ -21,8 +21,10 @@ from asd.steps import evaluate, train
 from asd.steps.candidates import Candidates
 from asd.steps.datasets import open_dataset
 from asd.steps.evaluate import Evaluation
+from asd.steps.runoff import Runoff
 from asd.steps.validation import Validation
-from asd.tracking.plan import Attempt, Plan, Trial
+from asd.steps.winner import find_winner
+from asd.tracking.plan import Attempt, Plan
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.storage import STUDIES, shown
 from asd.tracking.store import cache_root
@@ -143,8 +145,8 @@ def _conclude(
     config: SweepConfig, search: _Search, study: Study, tracked: TrackedRun
 ) -> Evaluation:
     """Train the winner as any other model, and look at the test side, once."""
-    best = study.best()
-    candidate = search.candidates.candidate(best.values)
+    winner = find_winner(study, search.candidates, search.validation, config, search.root)
+    candidate = winner.candidate
     path = STUDIES / study.plan.name / "best.yaml"
     with atomic_path(path) as partial:
         partial.write_text(
@@ -154,6 +156,8 @@ def _conclude(
     tracked.log_files(path)
     tracked.log_figures(study_figures(study))
     tracked.log_metrics(_figures(search, study))
+    if winner.runoff:
+        _log_runoff(winner.runoff, config.metric[0], tracked)
     fields = candidate.detector.model_dump()
     model = train.fit(candidate.name, fields, candidate.fit, config.data)
     evaluation = evaluate.run(
@@ -163,11 +167,22 @@ def _conclude(
     tracked.log_metrics(
         {name: evaluation.metrics[name] for name in shown_figures if name in evaluation.metrics}
     )
-    tracked.set_tags({"asd.best_trial": str(best.number), "asd.model_uri": model.uri})
-    lines = [*_summary(search, study, best), f"its settings are in {path}"]
+    tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
+    lines = [*_summary(search, study), *winner.lines(), f"its settings are in {path}"]
     study.conclude({"model": model.uri, "lines": lines})
     tracked.report(*lines, after=f"mlflow run . -e promote -P model_uri={model.uri}")
     return evaluation
+
+
+def _log_runoff(runoff: Runoff, metric: str, tracked: TrackedRun) -> None:
+    tracked.log_text("\n".join(runoff.markdown(metric)) + "\n", "runoff.md")
+    tracked.log_metrics(
+        {
+            f"runoff_{metric}": runoff.mean(runoff.winner),
+            f"runoff_{metric}_incumbent": runoff.mean(runoff.incumbent),
+            "runoff_folds": len(runoff.figures[runoff.incumbent]),
+        }
+    )
 
 
 def _figures(search: _Search, study: Study) -> dict[str, float]:
@@ -181,8 +196,8 @@ def _figures(search: _Search, study: Study) -> dict[str, float]:
     return {"trials": len(trials), **counts, **named}
 
 
-def _summary(search: _Search, study: Study, best: Trial) -> list[str]:
-    figures = _figures(search, study)
+def _summary(search: _Search, study: Study) -> list[str]:
+    figures, best = _figures(search, study), study.best()
     named = zip(study.plan.labels, best.results, strict=True)
     results = ", ".join(f"{name} {value:.4f}" for name, value in named)
     values = ", ".join(f"{key}={value}" for key, value in sorted(best.values.items()))

@@ -20,6 +20,9 @@ from asd.features.cache import FeatureCache
 from asd.steps.candidates import Candidate
 from asd.steps.proxy import stand_ins
 
+STAND_INS = "stand-ins"
+"""Folder of the stand-ins below that of the cache."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -71,7 +74,7 @@ class Validation:
                 "stand-ins say nothing about a threshold; use metric=auc"
             )
         logger.info("no labelled validation anomalies: candidates are compared by stand-ins")
-        return cls(train, normal, stand_ins(normal, seed, root / "stand-ins"), "proxy")
+        return cls(train, normal, stand_ins(normal, seed, root / STAND_INS), "proxy")
 
     def fit(
         self, candidate: Candidate, root: Path, on_epoch: EpochCallback

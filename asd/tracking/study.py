@@ -143,7 +143,11 @@ class Study:
         return sorted(map(Trial.of, self._queue.finished()), key=lambda trial: trial.number)
 
     def best(self) -> Trial:
-        """The trial with the best figure; of equals, that with the better second, then the first.
+        """The first of `ranked`."""
+        return self.ranked()[0]
+
+    def ranked(self) -> list[Trial]:
+        """Completed trials, best figure first; of equals, the better second, then the earlier.
 
         Raises
         ------
@@ -164,7 +168,7 @@ class Study:
             )
             return (*costs, trial.number)
 
-        return min(complete, key=rank)
+        return sorted(complete, key=rank)
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in all metrics."""

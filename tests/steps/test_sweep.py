@@ -98,7 +98,9 @@ def test_each_trial_is_a_run_below_one_parent(data: str, runs: Runs) -> None:
     assert only(runs(), "evaluate").data.metrics["auc"] == found.metrics["auc"]
     best = max(run.data.metrics["proxy_auc"] for run in trials)
     assert parent.data.metrics["best_proxy_auc"] == pytest.approx(best)
-    assert {"best.yaml", "plots", "report.txt"} <= artifacts(parent)
+    assert {"best.yaml", "plots", "report.txt", "runoff.md"} <= artifacts(parent)
+    assert parent.data.tags["asd.winner"].startswith("trial ")
+    assert parent.data.metrics["runoff_auc"] >= parent.data.metrics["runoff_auc_incumbent"]
     assert "history.png" in artifacts(parent, "plots")
 
 
@@ -109,7 +111,7 @@ def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
     params = trial_runs(runs())[0].data.params
     assert (params["detector.k"], params["features.n_fft"], params["features.n_mels"]) == (
         "1",
-        "1024",
+        "512",
         "128",
     )
     config = cli.load(TrainConfig, ["--config", ".cache/studies/quick/best.yaml"])
@@ -117,6 +119,14 @@ def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
     assert only([r for r in runs() if r.info.run_id == again.run_id], "train").data.params[
         "features.n_fft"
     ] == str(found.pipeline.features.n_fft)
+
+
+def test_a_default_that_is_not_clearly_beaten_stays(data: str, runs: Runs) -> None:
+    swept(data, space={}, features={"n_fft": 512, "hop_length": 256, "n_mels": 32})
+    parent = only(runs(), "sweep")
+    # Nothing can be better than telling each stand-in from each normal clip.
+    assert parent.data.metrics["runoff_auc_incumbent"] == 1
+    assert parent.data.tags["asd.winner"] == "trial 0 knn"
 
 
 @pytest.mark.usefixtures("without_winner")
