@@ -77,7 +77,8 @@ def _describe(config: type[Config], problem: Any, prefix: str) -> str:
     given = problem.get("input")
     key = prefix + ".".join(_field_names(problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; valid keys are {', '.join(config.keys(prefix))}"
+        valid = ", ".join(config.keys(prefix))
+        return f"{key}: unknown key; " + (f"valid keys are {valid}" if valid else "there are none")
     if problem["type"] == "missing" and isinstance(problem["loc"][-1], str):
         return f"{key}: a value is required; give it as -P {key}=..."
     if not key or isinstance(given, Mapping):

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,7 @@ class Detector(ABC, Generic[C]):
         try:
             header = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
             state = cls._read_state(folder)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved detector ({error})") from error
         if header["name"] != cls.name:
             raise DetectorError(f"{folder}: holds model={header['name']}, not {cls.name}")
@@ -148,6 +149,7 @@ class Detector(ABC, Generic[C]):
 
     @classmethod
     def _read_state(cls, folder: Path) -> dict[str, NDArray[Any]]:
-        """Read back what `_write_state` wrote; OSError or ValueError where it cannot."""
-        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+        """Read back what `_write_state` wrote; a wrong file is an OSError or a ValueError."""
+        # NumPy would leave open what it has opened itself and cannot read.
+        with (folder / "arrays.npz").open("rb") as file, np.load(file) as arrays:
             return {key: arrays[key] for key in arrays.files}

@@ -116,8 +116,8 @@ def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> D
 
 
 def _foreign_sounds(clips: Dataset) -> str:
-    """The demo's sounds where the test side has no anomaly of its own to be found."""
-    if clips.split("test", "anomaly").clips:
+    """The demo's sounds where the test side has normal clips and no anomaly among them."""
+    if clips.split("test", "anomaly").clips or not clips.split("test", "normal").clips:
         return ""
     logger.info("no labelled anomalies: foreign sounds laid over test clips stand in for them")
     return str(demo_source() / "noise")

@@ -24,7 +24,6 @@ from asd.tracking.store import client
 MODEL_TAG = "asd.model"
 DATA_TAG = "asd.data"
 DIGEST_TAG = "asd.model_digest"
-_MODEL_NAME = "model"
 _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
 _ADDED_BY_LOADING = {"registered_model_meta", "__pycache__"}
@@ -70,7 +69,7 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
         info = mlflow.pyfunc.log_model(
-            name=_MODEL_NAME,
+            name=pipeline.detector.name,
             python_model=str(_SERVED),
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
@@ -91,7 +90,7 @@ def resolve(model_uri: str) -> ModelRef:
     Parameters
     ----------
     model_uri : str
-        Run id, ``runs:/<run id>/model``, ``models:/<name>/<version>``,
+        Run id, ``runs:/<run id>/<detector>``, ``models:/<name>/<version>``,
         ``models:/<name>@<alias>`` or ``models:/<model id>``; empty for the newest trained one.
 
     Raises

@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.entities import Metric, RunStatus
 from mlflow.exceptions import MlflowException
@@ -19,6 +18,9 @@ import asd
 from asd.data.manifest import Dataset
 from asd.errors import AsdError, TrackingError
 from asd.tracking.store import check_artifacts, client
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ERROR_TAG = "asd.error"
 STEP_TAG = "asd.step"
@@ -88,7 +90,7 @@ class TrackedRun:
             # Another process has logged the same data set in the same moment: now it is there.
             mlflow.log_input(logged, context=context)
 
-    def log_figures(self, figures: Mapping[str, Figure], folder: str = "plots") -> None:
+    def log_figures(self, figures: "Mapping[str, Figure]", folder: str = "plots") -> None:
         """Log figures as ``<folder>/<name>.png``."""
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"{folder}/{name}.png")

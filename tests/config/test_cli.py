@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.config.cli import help_text, load
-from asd.config.steps import AugmentConfig, MainConfig, PreprocessConfig, TrainConfig
+from asd.config.steps import (
+    AugmentConfig,
+    MainConfig,
+    PreprocessConfig,
+    RollbackConfig,
+    TrainConfig,
+)
 from asd.errors import ConfigError
 
 
@@ -35,6 +41,11 @@ def test_lists_are_written_with_commas_and_may_begin_with_a_minus() -> None:
 def test_detector_fields_are_passed_on_as_they_are() -> None:
     assert load(TrainConfig, ["--detector.k", "3"]).detector == {"k": "3"}
     assert load(MainConfig, ["--detector.knn.k=3"]).detector == {"knn": {"k": "3"}}
+
+
+def test_a_step_without_keys_says_so() -> None:
+    with pytest.raises(ConfigError, match="version: unknown key; there are none"):
+        load(RollbackConfig, ["--version", "3"])
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,16 @@ def test_a_folder_without_a_detector_is_refused(name: str, tmp_path: Path) -> No
 
 
 @each_detector
+def test_a_file_that_was_cut_short_is_refused(name: str, tmp_path: Path) -> None:
+    fitted(name).save(tmp_path)
+    for path in tmp_path.iterdir():
+        if path.suffix != ".json":
+            path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DetectorError, match="not a saved detector"):
+        detectors.load(tmp_path)
+
+
+@each_detector
 def test_explains_where_the_fault_is(name: str) -> None:
     clips = make_clips(6, 3, fault_db=15) + make_clips(2, 4, fault_db=15, n_frames=70)
     maps = fitted(name).explain(clips)
