@@ -68,7 +68,7 @@ def test_what_was_typed_and_what_was_used_are_both_params(journey: "dict[str, Ra
     params = ran.run.data.params
     assert (params["features.n_mels"], params["detector.k"]) == ("64", "2")
     assert (params["model"], params["detector"]) == ("knn", "knn")
-    assert (params["features.n_fft"], params["features.sample_rate"]) == ("1024", "8000")
+    assert (params["features.n_fft"], params["features.sample_rate"]) == ("512", "8000")
     assert len(params["data.digest"]) == 16
     front_end = json.loads((ran.artifacts / "features.json").read_text(encoding="utf-8"))
     assert front_end["n_mels"] == 64

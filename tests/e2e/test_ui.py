@@ -17,9 +17,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from asd.config.steps import CutConfig, EvaluateConfig, TrainConfig
+from asd.config.steps import CutConfig, EvaluateConfig, SweepConfig, TrainConfig
 from asd.data.preprocess import preprocess
-from asd.steps import evaluate, train
+from asd.steps import evaluate, proxy, sweep, train
 from asd.tracking import registry
 
 if TYPE_CHECKING:
@@ -112,8 +112,29 @@ def six(ui: "tuple[str, Project]", tried: "tuple[Ran, Ran]") -> list[Run]:
 
 
 @pytest.fixture(scope="module")
+def searched(ui: "tuple[str, Project]", six: list[Run]) -> Run:
+    """The run of a small sweep, once the six are done."""
+    _, project = ui
+    store = f"sqlite:///{project.root}/mlflow.db"
+    wish = {"model": "knn", "data": DATA, "trials": 6, "study": "揺れ"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "asd")
+        patch.setattr(proxy, "LEAST", 12)
+        sweep.run(SweepConfig.parse(wish))
+    client = MlflowClient(store)
+    experiment = six[0].info.experiment_id
+    [found] = client.search_runs([experiment], "tags.`asd.step` = 'sweep'")
+    return found
+
+
+@pytest.fixture(scope="module")
 def pages(
-    ui: "tuple[str, Project]", six: list[Run], tmp_path_factory: pytest.TempPathFactory
+    ui: "tuple[str, Project]",
+    six: list[Run],
+    searched: Run,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Page]:
     """The pages that a user looks at, as a browser shows them."""
     if not BROWSER:
@@ -127,6 +148,8 @@ def pages(
         "comparison": f"{address}/#/compare-runs?runs={ids}"
         f"&experiments={quote(json.dumps([experiment]))}",
         "plots": f"{below}/{six[-1].info.run_id}/artifacts/plots/roc_curve.png",
+        "sweep": f"{below}/{searched.info.run_id}",
+        "sweep plots": f"{below}/{searched.info.run_id}/artifacts/plots/history.png",
         "model": f"{address}/#/models/asd-detector",
     }
     profiles = tmp_path_factory.mktemp("profiles")
@@ -179,6 +202,21 @@ def test_an_evaluation_shows_its_plots(pages: dict[str, Page]) -> None:
     page = pages["plots"]
     assert {"roc_curve.png", "score_bars.png", "scores.csv", "report.txt"} <= set(page.words)
     assert re.search(r'<img alt="plots/roc_curve\.png" src="blob:', page.source)
+
+
+def test_a_sweep_shows_its_figures(pages: dict[str, Page], searched: Run) -> None:
+    words = pages["sweep"].words
+    assert searched.info.run_name == "sweep 揺れ"
+    assert {"sweep 揺れ", "best_proxy_auc", "trials_complete", "auc"} <= set(words)
+    best = searched.data.metrics["best_proxy_auc"]
+    assert any(word.startswith(f"{best:.3f}".rstrip("0").rstrip(".")) for word in words)
+
+
+def test_a_sweep_shows_its_plots(pages: dict[str, Page]) -> None:
+    page = pages["sweep plots"]
+    plots = {"history.png", "importances.png", "parallel_coordinates.png", "slice.png"}
+    assert plots | {"best.yaml", "runoff.md"} <= set(page.words)
+    assert re.search(r'<img alt="plots/history\.png" src="blob:', page.source)
 
 
 def test_the_model_page_shows_the_champion(pages: dict[str, Page]) -> None:
