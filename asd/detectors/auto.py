@@ -106,7 +106,7 @@ class Auto(Detector[AutoConfig]):
             explained = Part(clips, inside[evenly(len(inside), _EXPLAINED_CLIPS)])
             maps += [float(found.mean()) for found in member.explain(explained)]
         centre, spread = centre_and_spread(np.array(scores))
-        logger.info("%s: logarithms of held-out scores %.4g +- %.4g", name, centre, spread)
+        logger.debug("%s: logarithms of held-out scores %.4g +- %.4g", name, centre, spread)
         return centre, spread, float(np.mean(maps)) or 1.0
 
     def _member(self, name: str) -> Detector[Any]:
@@ -124,7 +124,8 @@ class Auto(Detector[AutoConfig]):
                 break
             names.pop()
         n_clips = min(len(train), max(most, self.min_clips))
-        logger.info("%s learn from %d of %d clips", ", ".join(names), n_clips, len(train))
+        if len(names) < len(_MEMBERS) or n_clips < len(train):
+            logger.info("%s learn from %d of %d clips", ", ".join(names), n_clips, len(train))
         return names, n_clips
 
     def _state(self) -> dict[str, NDArray[Any]]:

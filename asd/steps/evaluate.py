@@ -177,4 +177,35 @@ def _summary(evaluation: Evaluation) -> list[str]:
     counts = [f"{key.upper()} {found[key]:.0f}" for key in ("tp", "fp", "tn", "fn") if key in found]
     if counts:
         lines.append(", ".join(counts))
+    return [*lines, *_by_pitch(evaluation.table), *_hardest(evaluation.table)]
+
+
+def _by_pitch(table: ScoreTable) -> list[str]:
+    """What each shift in pitch does to the false-alarm rate."""
+    rates = {
+        float(name.removeprefix("pitch_")): found["false_alarm_rate"]
+        for name, found in grouped(table, "pitch").items()
+        if "false_alarm_rate" in found
+    }
+    plain = rates.pop(0.0, None)
+    if plain is None:
+        return []
+    lines = []
+    for semitones, rate in rates.items():
+        change = "raises" if rate > plain else "lowers" if rate < plain else "leaves"
+        end = f"at {rate:.1%}" if rate == plain else f"from {plain:.1%} to {rate:.1%}"
+        lines.append(f"a pitch shift of {semitones:+g} {change} false alarms {end}")
     return lines
+
+
+def _hardest(table: ScoreTable) -> list[str]:
+    """The condition whose anomalies are found least often."""
+    recalls = {
+        name: found["recall"]
+        for name, found in grouped(table, "condition").items()
+        if "recall" in found
+    }
+    if len(recalls) < 2:
+        return []
+    worst = min(recalls, key=lambda name: recalls[name])
+    return [f"hardest to find: {worst}, {recalls[worst]:.1%} of its clips raise an alarm"]

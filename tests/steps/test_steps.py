@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,7 +151,14 @@ def test_main_ends_with_a_champion_below_one_parent(
     assert len(parents) == 2, "all but the parent stand below it"
 
 
-def test_without_anomalies_foreign_sounds_take_their_place(recordings: Path) -> None:
+def _evaluation(runs: list[Run]) -> Run:
+    [found] = [run for run in runs if run.data.tags["asd.step"] == "evaluate"]
+    return found
+
+
+def test_without_anomalies_foreign_sounds_take_their_place(
+    recordings: Path, runs: Callable[[], list[Run]]
+) -> None:
     sounds = recordings.parent / "sounds"
     sounds.mkdir()
     rng = np.random.default_rng(1)
@@ -168,6 +176,8 @@ def test_without_anomalies_foreign_sounds_take_their_place(recordings: Path) -> 
     assert anomalous
     assert {clip.noise for clip in anomalous} == {"机を叩く音"}
     assert "auc" in found.metrics
+    report = mlflow.artifacts.load_text(f"runs:/{_evaluation(runs()).info.run_id}/report.txt")
+    assert re.search(r"a pitch shift of \+1 (raises|lowers|leaves) false alarms", report)
 
 
 @pytest.mark.parametrize(
