@@ -138,3 +138,28 @@ def test_level_of_known_sounds() -> None:
     assert level_gain(np.full(7, 0.5, np.float32), 100) == pytest.approx(0.2)
     assert level_gain(np.zeros(1000, np.float32), 100) == pytest.approx(1000)
     assert np.isfinite(LogMel(LogMelConfig(level="rms"))(np.zeros(1000, np.float32))).all()
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "expected"),
+    [
+        (2000, (128, 64, 32)),
+        (8000, (512, 256, 128)),
+        (16000, (1024, 512, 128)),
+        (44100, (2048, 1024, 128)),
+    ],
+)
+def test_the_defaults_follow_the_sample_rate(
+    sample_rate: int, expected: tuple[int, int, int]
+) -> None:
+    config = LogMelConfig(sample_rate=sample_rate)
+    assert (config.n_fft, config.hop_length, config.n_mels) == expected
+    assert LogMelConfig(sample_rate=sample_rate, n_fft=1024).n_fft == 1024
+
+
+@given(sample_rate=st.integers(1000, 192000))
+@settings(max_examples=25, deadline=None)
+def test_by_default_no_band_is_without_a_bin(sample_rate: int) -> None:
+    config = LogMelConfig(sample_rate=sample_rate)
+    bank = librosa.filters.mel(sr=sample_rate, n_fft=config.n_fft, n_mels=config.n_mels)
+    assert (bank.max(axis=1) > 0).all()
