@@ -53,8 +53,18 @@ def test_parallel_coordinates_tell_absent_keys_from_empty_values() -> None:
 
 def test_slices_show_the_trials_that_have_the_key() -> None:
     figure = plots.sweep_slice(TRIALS, ["k", "rate"], "auc")
-    counts = [np.shape(axes.collections[0].get_offsets())[0] for axes in figure.axes[:2]]
+    counts = [
+        sum(np.shape(dots.get_offsets())[0] for dots in axes.collections)
+        for axes in figure.axes[:2]
+    ]
     assert counts == [2, 9]
+
+
+def test_each_detector_has_a_look_of_its_own() -> None:
+    trials = [Tried(n, name, {}, 0.5) for n, name in enumerate("abcdefghijklmnopqr")]
+    dots = plots.sweep_history(trials, "auc").axes[0].collections
+    looks = {(str(dot.get_facecolor()), str(dot.get_paths()[0].vertices)) for dot in dots}
+    assert len(looks) == len(trials)
 
 
 def test_a_front_joins_its_trials() -> None:

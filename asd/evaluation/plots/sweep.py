@@ -23,6 +23,7 @@ _MISSING = object()
 _FEW = 6
 """Up to so many different numbers each has a tick of its own."""
 _COLUMNS = 4
+_SHAPES = ("o", "s", "^")
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,14 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
     results = np.array([trial.result for trial in trials])
     best = np.minimum.accumulate(results) if lower_is_better else np.maximum.accumulate(results)
     axes.step(numbers, best, where="post", color=BLACK, linewidth=1.2, label="best so far")
-    for detector, colour in _colours(trials).items():
+    for detector, look in _looks(trials).items():
         own = [trial for trial in trials if trial.detector == detector]
         axes.scatter(
             [trial.number for trial in own],
             [trial.result for trial in own],
-            s=30,
-            color=colour,
-            edgecolor="white",
-            linewidth=0.5,
             label=detector,
             zorder=3,
+            **look,
         )
     axes.set(xlabel="Trial", ylabel=metric, title="What each trial came to")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -153,16 +151,16 @@ def sweep_slice(trials: Sequence[Tried], keys: Sequence[str], metric: str) -> Fi
     rows = math.ceil(len(keys) / columns)
     figure = new_figure(3.1 * columns + 1, 2.7 * rows)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    colours = _colours(trials)
+    looks = _looks(trials)
     for axes, key in zip(grid.flat, keys, strict=False):
         own = [trial for trial in trials if key in trial.values]
-        _draw_slice(tidy(axes), own, key, colours)
+        _draw_slice(tidy(axes), own, key, looks)
     for axes in grid[:, 0]:
         axes.set_ylabel(metric)
     for axes in list(grid.flat)[len(keys) :]:
         axes.set_axis_off()
-    if len(colours) > 1:
-        dots = [axes.scatter([], [], color=colour, label=name) for name, colour in colours.items()]
+    if len(looks) > 1:
+        dots = [axes.scatter([], [], label=name, **look) for name, look in looks.items()]
         figure.legend(handles=dots, loc="outside right upper")
     return figure
 
@@ -187,10 +185,10 @@ def sweep_front(
     figure = new_figure()
     axes = tidy(figure.subplots(), "both")
     points = {trial.number: (y, trial.result) for trial, y in zip(trials, other, strict=True)}
-    for detector, colour in _colours(trials).items():
+    for detector, look in _looks(trials).items():
         own = [points[trial.number] for trial in trials if trial.detector == detector]
         x, y = np.array(own).T
-        axes.scatter(x, y, s=30, color=colour, label=detector, alpha=0.7)
+        axes.scatter(x, y, label=detector, **look)
     front = sorted(points[number] for number in best)
     axes.plot(*np.array(front).T, "o-", color=VERMILLION, mfc="none", ms=9, label="front")
     axes.set(xlabel=metrics[1], ylabel=metrics[0], title="What can be had for what")
@@ -200,25 +198,30 @@ def sweep_front(
     return figure
 
 
-def _draw_slice(axes: Axes, own: Sequence[Tried], key: str, colours: Mapping[str, str]) -> None:
+def _draw_slice(
+    axes: Axes, own: Sequence[Tried], key: str, looks: Mapping[str, Mapping[str, Any]]
+) -> None:
     places, ticks = _scale([trial.values[key] for trial in own])
-    axes.scatter(
-        places,
-        [trial.result for trial in own],
-        s=26,
-        c=[colours[trial.detector] for trial in own],
-        edgecolor="white",
-        linewidth=0.5,
-    )
+    results = np.array([trial.result for trial in own])
+    for detector, look in looks.items():
+        mine = np.array([trial.detector == detector for trial in own], dtype=bool)
+        axes.scatter(places[mine], results[mine], **look)
+    crowded = len(ticks) > _FEW
     turned = max(map(len, ticks.values()), default=0) > 6 and len(ticks) > 2
-    axes.set_xticks(list(ticks), list(ticks.values()), rotation=25 if turned else 0)
+    rotation = 90 if crowded and turned else 25 if turned else 0
+    axes.set_xticks(list(ticks), list(ticks.values()), rotation=rotation)
     axes.set(xlabel=key, xlim=(-0.12, 1.12))
 
 
-def _colours(trials: Sequence[Tried]) -> dict[str, str]:
-    """The colour of each detector: a dozen are told apart by colour and place in the legend."""
+def _looks(trials: Sequence[Tried]) -> dict[str, dict[str, Any]]:
+    """Colour of each detector's dots, and their shape, which changes where colours run out."""
     names = sorted({trial.detector for trial in trials})
-    return {name: GROUPS[index % len(GROUPS)] for index, name in enumerate(names)}
+    looks = {}
+    for index, name in enumerate(names):
+        turn, colour = divmod(index, len(GROUPS))
+        dots = {"color": GROUPS[colour], "marker": _SHAPES[turn % len(_SHAPES)]}
+        looks[name] = {**dots, "s": 34, "edgecolor": "white", "linewidth": 0.5}
+    return looks
 
 
 def _scale(values: Sequence[Any]) -> tuple[NDArray[np.float64], dict[float, str]]:
