@@ -15,8 +15,11 @@ RUN = "run"
 """Attribute of a trial: its MLflow run."""
 NUMBER = "number"
 """Attribute of a trial: its number among those that count."""
+_AGAIN = "again"
+"""Attribute of a trial that takes the place, and the number, of one that was cut short."""
 _DROPPED = "dropped"
 _LOST = "lost"
+_SURPLUS = "surplus"
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +84,10 @@ class Queue:
             where there are enough already, and it is dropped.
         """
         trial.set_user_attr(WORKER, self._presence.name)
-        before = sum(other.number < trial.number for other in self.counted())
-        if before >= self._total:
-            trial.set_user_attr(_DROPPED, "surplus")
+        number = self._number(trial)
+        if number >= self._total:
+            trial.set_user_attr(_DROPPED, _SURPLUS)
             return None
-        number = int(trial.user_attrs.get(NUMBER, before))
         trial.set_user_attr(NUMBER, number)
         return number
 
@@ -98,13 +100,16 @@ class Queue:
         """End the trials whose processes have died and queue their values; true if any."""
         lost = [trial for trial in self.counted() if self._is_lost(trial)]
         for trial in lost:
+            surplus = self._number(trial) >= self._total
             try:
-                self._storage.set_trial_user_attr(trial._trial_id, _DROPPED, _LOST)
+                reason = _SURPLUS if surplus else _LOST
+                self._storage.set_trial_user_attr(trial._trial_id, _DROPPED, reason)
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             except UpdateFinishedTrialError:  # somebody else was faster
                 continue
-            number = self._repeat(trial)
-            logger.info("trial %d was cut short and is run again", number)
+            if not surplus:
+                number = self._repeat(trial)
+                logger.info("trial %d was cut short and is run again", number)
         return bool(lost)
 
     def taken_away(self, trial_id: int) -> bool:
@@ -117,8 +122,23 @@ class Queue:
         worker = trial.user_attrs.get(WORKER, f"trial {trial.number}")
         return trial.state == TrialState.RUNNING and self._presence.dead(worker)
 
+    def _number(self, trial: optuna.Trial | FrozenTrial) -> int:
+        """A trial's number among those that count.
+
+        One that was cut short keeps its number, which the one in its place has too: neither when
+        that is found out nor by whom changes the numbers of the others.
+        """
+        if NUMBER in trial.user_attrs:
+            return int(trial.user_attrs[NUMBER])
+        return sum(
+            other.number < trial.number
+            and _AGAIN not in other.user_attrs
+            and other.user_attrs.get(_DROPPED) != _SURPLUS
+            for other in self._study.get_trials(deepcopy=False)
+        )
+
     def _repeat(self, trial: FrozenTrial) -> int:
-        number = int(trial.user_attrs.get(NUMBER, trial.number))
+        number = self._number(trial)
         kept = {key: trial.user_attrs[key] for key in (RUN,) if key in trial.user_attrs}
         # What was chosen by hand is to be chosen again, where the trial had not come so far yet.
         queued = {k: v for k, v in trial.system_attrs.items() if k == "fixed_params"}
@@ -126,7 +146,7 @@ class Queue:
             state=TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs={NUMBER: number, **kept},
+            user_attrs={NUMBER: number, _AGAIN: True, **kept},
             system_attrs=queued,
         )
         self._study.add_trial(again)
