@@ -90,9 +90,12 @@ class TorchAutoencoder(Detector[T]):
         return torch.mean(self._squared_errors(clips), dim=(1, 2))
 
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
-        scaled = clips.sub(self.low_).div_(self.high_ - self.low_)
+        scaled = clips
+        if (self.low_, self.high_) != (0.0, 1.0):
+            scaled = clips.sub(self.low_).div_(self.high_ - self.low_)
         rebuilt: torch.Tensor = self.network_(scaled)
-        return (rebuilt.float() - scaled).square()
+        # One pass over memory each way, where a difference and a square take two.
+        return torch.nn.functional.mse_loss(rebuilt.float(), scaled, reduction="none")
 
     def _state(self) -> dict[str, NDArray[Any]]:
         weights = {key: value.cpu().numpy() for key, value in self.network_.state_dict().items()}

@@ -95,17 +95,19 @@ class LogMel:
 
     def _power(self, samples: FloatArray) -> torch.Tensor:
         """Magnitude or energy spectrogram, ``(n_frames, n_fft // 2 + 1)`` float32."""
-        n_fft = self.config.n_fft
+        n_fft, hop = self.config.n_fft, self.config.hop_length
         margin = n_fft // 2
-        padded = np.zeros(len(samples) + 2 * margin)
+        padded = np.zeros(len(samples) + 2 * margin, dtype=np.float32)
         padded[margin : margin + len(samples)] = samples
-        frames = torch.from_numpy(padded).unfold(0, n_fft, self.config.hop_length)
-        power = torch.empty(len(frames), margin + 1)
+        power = torch.empty(self.n_frames(len(samples)), margin + 1)
         size = max(1, _BLOCK_SAMPLES // n_fft)
-        for start in range(0, len(frames), size):
-            windowed = frames[start : start + size] * self._window
+        for start in range(0, len(power), size):
+            end = min(start + size, len(power))
+            part = torch.from_numpy(padded[start * hop : (end - 1) * hop + n_fft])
+            # Doubles of a block stay in the processor's cache; those of a clip would not.
+            windowed = part.double().unfold(0, n_fft, hop) * self._window
             squares = torch.view_as_real(torch.fft.rfft(windowed)).square_()
-            torch.add(squares[..., 0], squares[..., 1], out=power[start : start + size])
+            torch.add(squares[..., 0], squares[..., 1], out=power[start:end])
         return power.sqrt_() if self.config.power == 1 else power
 
 
