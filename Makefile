@@ -29,8 +29,9 @@ setup: $(VENV)/.installed
 demo: setup
 	$(IN_VENV) mlflow run . --env-manager local
 
+# Files go to processes whole: their tests share what is slow to make.
 test: setup
-	$(IN_VENV) pytest
+	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadfile
 
 # A real PostgreSQL and MLflow server on loopback; not part of `make test`.
 test-scale: setup
