@@ -205,7 +205,7 @@ def _hardest(table: ScoreTable) -> list[str]:
         for name, found in grouped(table, "condition").items()
         if "recall" in found
     }
-    if len(recalls) < 2:
+    if len(set(recalls.values())) < 2:
         return []
     worst = min(recalls, key=lambda name: recalls[name])
     return [f"hardest to find: {worst}, {recalls[worst]:.1%} of its clips raise an alarm"]
