@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from asd.config import LogMelConfig
 from asd.data.audio import read_clip
 from asd.detectors._torch_detector import TorchAutoencoder
+from asd.detectors._transposed import TransposedConv2d
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
 from asd.features.cache import PackedFeatures
@@ -67,8 +68,18 @@ def build(model: str, epochs: int, seed: int = 0) -> TorchAutoencoder[CnnConfig]
 
 
 def _network(model: str, seed: int) -> torch.nn.Module:
+    """The original's network, of PyTorch's own layers."""
     torch.manual_seed(seed)
-    return ConvAutoencoder() if model == "cnn" else LstmAutoencoder()
+    if model == "lstm":
+        return LstmAutoencoder()
+    network = ConvAutoencoder()
+    for index, layer in enumerate(network.decoder):
+        if isinstance(layer, TransposedConv2d):
+            plain = torch.nn.ConvTranspose2d(layer.in_channels, layer.out_channels, 3, 2, 1)
+            plain.output_padding = layer.output_padding
+            plain.load_state_dict(layer.state_dict())
+            network.decoder[index] = plain
+    return network
 
 
 def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:

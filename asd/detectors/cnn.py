@@ -8,6 +8,7 @@ from torch import nn
 
 from asd.detectors._torch_detector import TorchAutoencoder
 from asd.detectors._training import TrainingConfig
+from asd.detectors._transposed import TransposedConv2d
 
 _STRIDE = 8
 """Three layers of stride 2."""
@@ -45,11 +46,11 @@ class ConvAutoencoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(three, two, 3, stride=2, padding=1, output_padding=1),
+            TransposedConv2d(three, two, 3, stride=2, padding=1, output_padding=1),
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(two, one, 3, stride=2, padding=1, output_padding=1),
+            TransposedConv2d(two, one, 3, stride=2, padding=1, output_padding=1),
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(one, 1, 3, stride=2, padding=1, output_padding=(1, 0)),
+            TransposedConv2d(one, 1, 3, stride=2, padding=1, output_padding=(1, 0)),
             nn.Sigmoid(),
         )
 

@@ -1,0 +1,37 @@
+"""The transposed convolution has the values and gradients of PyTorch's own."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import nn
+
+from asd.detectors._transposed import TransposedConv2d
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "output_padding"), [((4, 3), (5, 8), 1), ((6, 1), (3, 4), (1, 0))]
+)
+@pytest.mark.parametrize("autocast", [False, True])
+def test_it_is_the_same_as_the_usual_one(
+    channels: tuple[int, int],
+    size: tuple[int, int],
+    output_padding: int | tuple[int, int],
+    autocast: bool,
+) -> None:
+    torch.manual_seed(0)
+    ours = TransposedConv2d(*channels, 3, 2, 1, output_padding)
+    usual = nn.ConvTranspose2d(*channels, 3, 2, 1, output_padding)
+    usual.load_state_dict(ours.state_dict())
+    x = torch.randn(2, channels[0], *size, requires_grad=True)
+    found, expected = (run(layer, x, autocast) for layer in (ours, usual))
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, rtol=2e-2 if autocast else 1e-5, atol=1e-3)
+
+
+def run(layer: nn.Module, x: torch.Tensor, autocast: bool) -> Sequence[torch.Tensor]:
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        mapped = layer(x)
+    loss = mapped.float().square().sum()
+    return [mapped, *torch.autograd.grad(loss, [x, *layer.parameters()])]
