@@ -149,7 +149,10 @@ class Detector(ABC, Generic[C]):
 
     @classmethod
     def _read_state(cls, folder: Path) -> dict[str, NDArray[Any]]:
-        """Read back what `_write_state` wrote; a wrong file is an OSError or a ValueError."""
+        """Read back what `_write_state` wrote.
+
+        What cannot be read raises OSError, ValueError or BadZipFile.
+        """
         # NumPy would leave open what it has opened itself and cannot read.
         with (folder / "arrays.npz").open("rb") as file, np.load(file) as arrays:
             return {key: arrays[key] for key in arrays.files}
