@@ -90,6 +90,10 @@ class Dataset:
         """One side of the split, all labels or one."""
         return self.select(lambda c: c.split == name and (label is None or c.label == label))
 
+    def recordings(self) -> set[str]:
+        """Names of the recordings that the clips are cut from."""
+        return {clip.recording for clip in self.clips}
+
     def seconds(self) -> float:
         """Total length of the clips in seconds."""
         return sum(clip.duration_s for clip in self.clips)

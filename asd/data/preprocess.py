@@ -218,7 +218,7 @@ def _side_lines(dataset: Dataset) -> list[str]:
     for side in SIDES:
         for label in sorted({clip.label for clip in dataset.split(side).clips}, reverse=True):
             part = dataset.split(side, label)
-            recordings = {clip.recording for clip in part.clips}
+            recordings = part.recordings()
             lines.append(
                 f"{side} {label}: {part.seconds():.1f} s in {count(len(part.clips), 'clip')} of "
                 f"{count(len(recordings), 'recording')}"

@@ -96,7 +96,7 @@ def calibrate(
         ``threshold.calibration=cross`` and the recordings do not suffice.
     """
     train, valid = dataset.split("train", "normal"), dataset.split("valid", "normal")
-    if _recordings(train) & _recordings(valid):
+    if train.recordings() & valid.recordings():
         # Blocks of the same recordings: what the split keeps apart is clips, not recordings.
         _check_cross(config, "the train and validation sides are cut from the same recordings")
         return _split(detector, cache, valid, np.arange(len(valid.clips)), _SAME_RECORDINGS)
@@ -104,14 +104,14 @@ def calibrate(
     if min(len(inside.clips) for inside, _ in folds) < detector.min_clips:
         _check_cross(config, f"model={detector.name} needs {detector.min_clips} clips a fold")
         return _split(detector, cache, valid, _numbers(valid.clips))
-    held_out = len(_recordings(valid))
+    held_out = len(valid.recordings())
     expected = fit_seconds * len(folds)
     few = _too_few(config, held_out)
     if config.calibration == "cross" or (few and expected <= MAX_SECONDS):
         return _cross(detector, cache, valid, folds)
     note = (
         f"threshold.calibration=cross would take about {expected:.0f} s of processor time and rest "
-        f"the threshold on {len(_recordings(train)) + held_out} recordings instead of {held_out}"
+        f"the threshold on {len(train.recordings()) + held_out} recordings instead of {held_out}"
     )
     return _split(detector, cache, valid, _numbers(valid.clips), note if few else "")
 
@@ -181,7 +181,7 @@ def rotations(train: Dataset, valid: Dataset, seed: int) -> list[tuple[Dataset, 
     seed : int
         Which recordings stand in a part together.
     """
-    total, held_out = len(_recordings(train)) + len(_recordings(valid)), len(_recordings(valid))
+    total, held_out = len(train.recordings()) + len(valid.recordings()), len(valid.recordings())
     parts = min(max(total // held_out, 2), MAX_FOLDS) - 1
     # The recordings of a machine lie together, so that dealing them out spreads each machine.
     machines = {clip.recording: clip.machine for clip in train.clips}
@@ -195,10 +195,6 @@ def rotations(train: Dataset, valid: Dataset, seed: int) -> list[tuple[Dataset, 
         held = pool.select(lambda clip, part=part: clip.recording in part)  # type: ignore[misc]
         folds.append((inside, held))
     return folds
-
-
-def _recordings(dataset: Dataset) -> set[str]:
-    return {clip.recording for clip in dataset.clips}
 
 
 def _numbers(clips: Iterable[Clip]) -> NDArray[np.int64]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from asd.data.manifest import Dataset
 from asd.detectors.base import ignore_epoch
 from asd.errors import AsdError
 from asd.steps.calibrate import rotations
@@ -107,7 +106,7 @@ def run_off(
         None where there are too few recordings for it, or the incumbent cannot be fitted.
     """
     train, normal = validation.train, validation.normal
-    if _recordings(train) & _recordings(normal):
+    if train.recordings() & normal.recordings():
         return None
     seed = candidates[incumbent].fit.seed
     folds = rotations(train, normal, seed)[:MOST_FOLDS]
@@ -136,7 +135,3 @@ def _judge(
 ) -> float:
     detector, cache, _ = side.fit(candidate, root, ignore_epoch)
     return side.judge(detector, cache, candidate.fit.threshold, max_fpr)[metric]
-
-
-def _recordings(dataset: Dataset) -> set[str]:
-    return {clip.recording for clip in dataset.clips}
