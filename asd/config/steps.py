@@ -54,8 +54,9 @@ class CutConfig(Config):
 
     clip_seconds: float = Field(10.0, gt=0, le=3600)
     """Length of a clip in seconds."""
-    sample_rate: int = Field(16000, ge=1000, le=192000)
-    """Sampling rate of the clips in Hz."""
+    sample_rate: int | None = Field(None, ge=1000, le=192000)
+    """Sampling rate of the clips in Hz; where not given 16000, or the lowest rate of the
+    recordings where that is less."""
     split: Fractions = (0.72, 0.18, 0.10)
     """Shares of train, validation and test, by recording."""
     seed: int = Field(42, ge=0)

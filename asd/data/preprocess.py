@@ -3,9 +3,11 @@
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from asd.data.audio import probe
 from asd.data.cut import Cut, Cutter, Remainder
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
@@ -13,10 +15,13 @@ from asd.data.output import check_output, whole_folder
 from asd.data.parallel import map_recordings
 from asd.data.recordings import count
 from asd.data.split import SIDES, Fractions, assign
-from asd.errors import ConfigError, DataError
+from asd.errors import AudioError, ConfigError, DataError
 
 MIN_CLIP_S = 0.1
 """Least length of a clip in seconds."""
+
+_USUAL_RATE = 16000
+_LEAST_RATE = 1000
 
 CLIPS_FOR_5_PERCENT = 19
 """Normal validation clips for a false-alarm rate of 5 %: n clips promise 1 / (n + 1) at best."""
@@ -36,6 +41,8 @@ class PreprocessReport:
     """The data set."""
     layout: Layout
     """What was recognised in the source."""
+    sample_rate: int
+    """Of the clips, in Hz."""
     short: tuple[str, ...]
     """Recordings shorter than one clip, kept at their own length."""
     dropped_s: float
@@ -49,6 +56,7 @@ class PreprocessReport:
         """The report as lines for the terminal."""
         return [
             f"layout: {self.layout.note}",
+            f"sample rate: {self.sample_rate} Hz",
             *_side_lines(self.dataset),
             *([f"dropped: {self.dropped_s:.1f} s that fill no clip"] if self.dropped_s else []),
             *([f"shorter than a clip: {_some(self.short)}"] if self.short else []),
@@ -62,7 +70,7 @@ def preprocess(
     output: Path,
     *,
     clip_seconds: float,
-    sample_rate: int,
+    sample_rate: int | None,
     split: Fractions,
     seed: int,
     remainder: Remainder,
@@ -83,8 +91,8 @@ def preprocess(
         Folder of the data set; appears whole or not at all.
     clip_seconds : float
         Length of a clip, at least 0.1 s.
-    sample_rate : int
-        Sampling rate of the clips in Hz.
+    sample_rate : int or None
+        Sampling rate of the clips in Hz; None for that of `usual_rate`.
     split : (float, float, float)
         Shares of train, valid and test where the layout does not prescribe them.
     seed : int
@@ -118,8 +126,9 @@ def preprocess(
     with whole_folder(output) as folder:
         pieces = folder / "pieces"
         pieces.mkdir()
-        cutter = Cutter(pieces, round(clip_seconds * sample_rate), sample_rate, remainder, channel)
         paths = [recording.path for recording in layout.recordings]
+        rate = sample_rate or usual_rate(paths)
+        cutter = Cutter(pieces, round(clip_seconds * rate), rate, remainder, channel)
         results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=skip_bad)
         cuts = {cut.path: cut for cut in results}
         used = [recording for recording in layout.recordings if recording.path in cuts]
@@ -134,11 +143,25 @@ def preprocess(
     return PreprocessReport(
         dataset=dataset,
         layout=layout,
+        sample_rate=rate,
         short=tuple(r.name for r in used if cuts[r.path].short),
         dropped_s=sum(cut.dropped_s for cut in results),
         skipped=tuple(skipped),
         warnings=(*assignment.warnings, *_warnings(dataset)),
     )
+
+
+def usual_rate(paths: Iterable[Path]) -> int:
+    """16 kHz, or the lowest rate of the recordings in Hz where that is less.
+
+    Above half of a recording's own rate there is nothing to be heard; bands up there would be
+    empty in some recordings or in all. Files that cannot be read have no say.
+    """
+    rates = [_USUAL_RATE]
+    for path in paths:
+        with suppress(AudioError):
+            rates.append(probe(path).sample_rate)
+    return max(min(rates), _LEAST_RATE)
 
 
 def _nothing_to_train_on(source: Path, layout: Layout) -> DataError:

@@ -24,9 +24,10 @@ def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Datas
     """Do the step, as a run of its own, with the fields that several entry points share."""
     options = {name: getattr(config, name) for name in CutConfig.model_fields}
     params = {"source": source, "output": output, "overwrite": overwrite, **options}
+    del params["sample_rate"]  # known in the end
     with step_run("preprocess", params, f"preprocess {output.name}") as tracked:
         report = preprocess(source, output, overwrite=overwrite, **options)
-        tracked.log_params(data_params(report.dataset))
+        tracked.log_params(data_params(report.dataset) | {"sample_rate": report.sample_rate})
         for split in ("train", "valid", "test"):
             part = report.dataset.split(split)
             tracked.log_metrics(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asd.data import manifest
 from asd.data.encode import write_wav
-from asd.data.preprocess import PreprocessReport, preprocess
+from asd.data.preprocess import PreprocessReport, preprocess, usual_rate
 from asd.data.verify import verify
 from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError
 
@@ -67,6 +67,19 @@ def test_clips_are_the_recording_sample_by_sample(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), whole[:40000])
     assert report.dropped_s == pytest.approx(5 * 0.7)
     assert not list((tmp_path / "out").glob("pieces"))
+
+
+def test_no_clip_has_room_for_more_than_was_recorded(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in", seconds=4)
+    samples = np.random.default_rng(0).normal(0, 0.1, 4 * 48000)
+    soundfile.write(source / "studio.wav", samples, 48000)
+    report = run(source, tmp_path / "out", sample_rate=None)
+    assert report.sample_rate == RATE
+    assert {soundfile.info(report.dataset.file(c)).samplerate for c in report.dataset.clips} == {
+        RATE
+    }
+    (source / "notes.wav").write_text("no sound", encoding="utf-8")
+    assert usual_rate([source / "notes.wav", source / "studio.wav"]) == 16000
 
 
 def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
