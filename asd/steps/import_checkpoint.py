@@ -30,4 +30,5 @@ def run(config: ImportConfig) -> ModelRef:
         threshold = config.threshold.model_copy(update={"calibration": "split"})
         log_settings(FitConfig(threshold=threshold), features, dataset, tracked)
         cache = FeatureCache(cache_root(), features)
-        return finish(detector, cache, dataset, threshold, 0.0, tracked)
+        made = f"imported {detector.name} from {path}, with a threshold for {dataset.root}"
+        return finish(detector, cache, dataset, threshold, 0.0, tracked, made)

@@ -14,6 +14,7 @@ from asd.config import LogMelConfig
 from asd.config.steps import FitConfig, TrainConfig
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
+from asd.data.recordings import count
 from asd.detectors.base import Detector
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
@@ -76,8 +77,12 @@ def finish(
     threshold: ThresholdConfig,
     fit_seconds: float,
     tracked: TrackedRun,
+    made: str = "",
 ) -> ModelRef:
-    """Fit the threshold of a fitted detector, and log the whole as a model."""
+    """Fit the threshold of a fitted detector, and log the whole as a model.
+
+    `made` says where the detector comes from; that it was trained on the clips where not given.
+    """
     calibration = calibrate(detector, cache, dataset, threshold, fit_seconds)
     pipeline = _pipeline(detector, cache, dataset, threshold, calibration)
     _log_calibration(calibration, pipeline, tracked)
@@ -85,7 +90,10 @@ def finish(
     logged = log_pipeline(pipeline, params)
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
     after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
-    tracked.report(*_summary(dataset, pipeline, calibration, logged), after=after)
+    clips = count(len(dataset.split("train").clips), "clip")
+    made = made or f"trained {detector.name} on {clips} of {dataset.root}"
+    lines = _summary(pipeline, calibration, logged)
+    tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
     return logged
 
 
@@ -172,20 +180,16 @@ def _log_calibration(calibration: Calibration, pipeline: Pipeline, tracked: Trac
     tracked.log_metrics(found)
 
 
-def _summary(
-    dataset: Dataset, pipeline: Pipeline, calibration: Calibration, model: ModelRef
-) -> list[str]:
+def _summary(pipeline: Pipeline, calibration: Calibration, model: ModelRef) -> list[str]:
     threshold = pipeline.threshold
     promise = ""
     if threshold.promised_rate is not None:
         promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
     lines = [
-        f"trained {pipeline.detector.name} on {len(dataset.split('train').clips)} clips of "
-        f"{dataset.root} (digest {dataset.digest})",
         f"threshold {threshold.value:.6g} by {threshold.method} from {describe(calibration)}"
         f"{promise}",
         f"model {model.uri}, run {model.run_id}",
     ]
     if threshold.note:
-        lines.insert(2, threshold.note)
+        lines.insert(1, threshold.note)
     return lines
