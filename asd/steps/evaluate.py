@@ -4,8 +4,10 @@ import logging
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,7 +18,7 @@ from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
 from asd.evaluation.bootstrap import auc_interval
 from asd.evaluation.metrics import flat_groups, grouped, metrics
-from asd.evaluation.table import ScoreTable
+from asd.evaluation.table import GroupBy, ScoreTable
 from asd.pipeline import Pipeline
 from asd.steps.datasets import open_dataset
 from asd.steps.explain import explanations
@@ -38,6 +40,8 @@ class Evaluation:
     dataset: Dataset
     table: ScoreTable
     metrics: dict[str, float]
+    groups: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Metrics of each condition, domain, machine and pitch, as `grouped` gives them."""
 
 
 def run(config: EvaluateConfig) -> Evaluation:
@@ -105,12 +109,12 @@ def judge(
     figures = metrics(table, max_fpr) | {"score_seconds": seconds}
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)
-    for by in ("condition", "domain", "machine", "pitch"):
-        groups = grouped(table, by)
-        if len(groups) > 1:
-            figures |= flat_groups(groups)
+    groups = {by: grouped(table, by) for by in get_args(GroupBy)}
+    for found in groups.values():
+        if len(found) > 1:
+            figures |= flat_groups(found)
     tracked.log_metrics(figures, model_id=model.model_id, dataset=test)
-    return Evaluation(model, pipeline, dataset, table, figures)
+    return Evaluation(model, pipeline, dataset, table, figures, groups)
 
 
 def _log(evaluation: Evaluation, tracked: TrackedRun, anomalies: Path | None) -> None:
@@ -177,14 +181,15 @@ def _summary(evaluation: Evaluation) -> list[str]:
     counts = [f"{key.upper()} {found[key]:.0f}" for key in ("tp", "fp", "tn", "fn") if key in found]
     if counts:
         lines.append(", ".join(counts))
-    return [*lines, *_by_pitch(evaluation.table), *_hardest(evaluation.table)]
+    groups = evaluation.groups
+    return [*lines, *_by_pitch(groups["pitch"]), *_hardest(groups["condition"])]
 
 
-def _by_pitch(table: ScoreTable) -> list[str]:
+def _by_pitch(pitches: Mapping[str, Mapping[str, float]]) -> list[str]:
     """What each shift in pitch does to the false-alarm rate."""
     rates = {
         float(name.removeprefix("pitch_")): found["false_alarm_rate"]
-        for name, found in grouped(table, "pitch").items()
+        for name, found in pitches.items()
         if "false_alarm_rate" in found
     }
     plain = rates.pop(0.0, None)
@@ -198,13 +203,9 @@ def _by_pitch(table: ScoreTable) -> list[str]:
     return lines
 
 
-def _hardest(table: ScoreTable) -> list[str]:
+def _hardest(conditions: Mapping[str, Mapping[str, float]]) -> list[str]:
     """The condition whose anomalies are found least often."""
-    recalls = {
-        name: found["recall"]
-        for name, found in grouped(table, "condition").items()
-        if "recall" in found
-    }
+    recalls = {name: found["recall"] for name, found in conditions.items() if "recall" in found}
     if len(set(recalls.values())) < 2:
         return []
     worst = min(recalls, key=lambda name: recalls[name])

@@ -75,9 +75,8 @@ def find_winner(
         found = (name for name, own in ranked.items() if own == usual)
         incumbent = next(found, f"default {usual.name}")
         ranked.setdefault(incumbent, usual)
-    labels = dict.fromkeys([incumbent, *list(ranked)[:FINALISTS]])
-    if len(labels) == 1:
+    contenders = {incumbent: ranked[incumbent]} | dict(list(ranked.items())[:FINALISTS])
+    if len(contenders) == 1:
         return best
-    contenders = {label: ranked[label] for label in labels}
     runoff = run_off(contenders, incumbent, validation, config.metric[0], config.max_fpr, root)
     return Winner(runoff.winner, contenders[runoff.winner], runoff) if runoff else best
