@@ -15,15 +15,16 @@ import optuna
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from asd.audio import decode as audio
 from asd.config.cli import load
 from asd.config.steps import SweepConfig
-from asd.data import audio, manifest
+from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.evaluation.metrics import auc
-from asd.steps.candidates import Candidates
-from asd.steps.proxy import CHANGES
-from asd.steps.validation import Validation
-from asd.tracking.space import Values
+from asd.search.candidates import Candidates
+from asd.search.pseudo_anomalies import CHANGES
+from asd.search.space import Values
+from asd.search.validation import Validation
 from asd.tracking.store import cache_root
 from benchmarks.bench_quality import SETS, _cut
 from benchmarks.page import write_section

@@ -14,12 +14,12 @@ import librosa
 import numpy as np
 import torch
 
+from asd.arrays import Spectrogram
+from asd.audio.decode import stream_blocks
+from asd.audio.encode import transcode, write_wav
 from asd.config import LogMelConfig
-from asd.data.audio import stream_blocks
-from asd.data.encode import transcode, write_wav
-from asd.data.parallel import parallel_map
 from asd.features.logmel import LogMel
-from asd.features.sets import FloatArray
+from asd.parallel import parallel_map
 from benchmarks.bench_training import Row, rows
 from benchmarks.page import REAL, write_section
 
@@ -76,7 +76,7 @@ def _log_mel() -> Iterator[Row]:
     torch.set_num_threads(os.cpu_count() or 1)
 
 
-def _librosa(clip: FloatArray, config: LogMelConfig) -> None:
+def _librosa(clip: Spectrogram, config: LogMelConfig) -> None:
     power = librosa.feature.melspectrogram(
         y=clip, sr=RATE, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
     )

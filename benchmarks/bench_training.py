@@ -18,15 +18,15 @@ import soundfile
 import torch
 from sklearn.metrics import roc_auc_score
 
+from asd.arrays import Spectrogram
+from asd.audio.decode import read_clip
 from asd.config import LogMelConfig
-from asd.data.audio import read_clip
-from asd.detectors._torch_detector import TorchAutoencoder
-from asd.detectors._transposed import TransposedConv2d
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
-from asd.features.cache import PackedFeatures
+from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.detectors.nets.transposed import TransposedConv2d
 from asd.features.logmel import LogMel
-from asd.features.sets import FloatArray
+from asd.features.store import PackedFeatures
 from benchmarks.recipe import Recipe, reader
 
 N_CLIPS = 75
@@ -105,7 +105,7 @@ def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:
     )
 
 
-def _auc(model: str, train: list[FloatArray], test: list[FloatArray], truth: list[bool]) -> Row:
+def _auc(model: str, train: list[Spectrogram], test: list[Spectrogram], truth: list[bool]) -> Row:
     """Both with the original's values, on the motor recordings."""
     valid, rest = train[::5], [clip for index, clip in enumerate(train) if index % 5]
     theirs, ours = [], []
@@ -168,7 +168,7 @@ def _synthetic(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _pack(path: Path, clips: list[FloatArray]) -> PackedFeatures:
+def _pack(path: Path, clips: list[Spectrogram]) -> PackedFeatures:
     with path.open("wb") as file:
         for clip in clips:
             clip.tofile(file)
@@ -180,10 +180,10 @@ def _spans(path: Path, lengths: list[int]) -> PackedFeatures:
     return PackedFeatures(path, 128, np.stack([offsets, np.array(lengths)], axis=1))
 
 
-def _motor(root: Path) -> tuple[list[FloatArray], list[FloatArray], list[bool]]:
+def _motor(root: Path) -> tuple[list[Spectrogram], list[Spectrogram], list[bool]]:
     """Two-second spectrograms to train on and to test on, and which of these are faulty."""
-    train: list[FloatArray] = []
-    test: list[FloatArray] = []
+    train: list[Spectrogram] = []
+    test: list[Spectrogram] = []
     truth: list[bool] = []
     with (root / "labels.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):

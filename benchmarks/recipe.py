@@ -11,17 +11,17 @@ import librosa
 import numpy as np
 import torch
 
-from asd.features.sets import FloatArray
+from asd.arrays import Spectrogram
 
-Load = Callable[[int], FloatArray]
+Load = Callable[[int], Spectrogram]
 
 
-def spectrogram(path: Path) -> FloatArray:
+def spectrogram(path: Path) -> Spectrogram:
     """Log-mel spectrogram of a WAV file as the original made it, ``(128, n_frames)`` in [0, 1]."""
     samples, rate = librosa.load(path, sr=16000)
     mel = librosa.feature.melspectrogram(y=samples, sr=rate, n_fft=1024, hop_length=512, n_mels=128)
     decibels = librosa.power_to_db(mel, ref=np.max)
-    scaled: FloatArray = ((np.clip(decibels, -80, 0) + 80) / 80).astype(np.float32)
+    scaled: Spectrogram = ((np.clip(decibels, -80, 0) + 80) / 80).astype(np.float32)
     return scaled
 
 
@@ -61,15 +61,15 @@ class Recipe:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
 
-    def errors(self, clips: Sequence[FloatArray]) -> FloatArray:
+    def errors(self, clips: Sequence[Spectrogram]) -> Spectrogram:
         """Mean squared error of each clip, ``(n_clips,)``."""
         self.network.eval()
         with torch.inference_mode():
             inputs = torch.from_numpy(np.stack(clips))
-            means: FloatArray = torch.mean((self.network(inputs) - inputs) ** 2, (1, 2)).numpy()
+            means: Spectrogram = torch.mean((self.network(inputs) - inputs) ** 2, (1, 2)).numpy()
         return means
 
-    def fit(self, train: Sequence[FloatArray], valid: Sequence[FloatArray], epochs: int) -> None:
+    def fit(self, train: Sequence[Spectrogram], valid: Sequence[Spectrogram], epochs: int) -> None:
         """Train on spectrograms at hand, and go back to the best epoch on validation."""
         best, weights = float("inf"), self.network.state_dict()
         for _ in range(epochs):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ("tests.media",)
+
 # The same examples in every run: a failure is a change's, not the day's.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")

@@ -10,16 +10,18 @@ from typing import Literal
 
 import numpy as np
 
-from asd.data import audio
-from asd.data.encode import write_wav
-from asd.data.manifest import Clip, Dataset, file_digest, save
-from asd.data.noise import Mix, Noise, load_noises, renamed
+from asd.audio import decode as audio
+from asd.audio.encode import write_wav
+from asd.audio.noise import Noise, load_noises
+from asd.audio.overlay import within_full_scale
+from asd.audio.pitch import PitchMethod, shift
+from asd.data.manifest import Clip, Dataset, save
+from asd.data.mix import Mix, renamed
 from asd.data.output import check_output, whole_folder
-from asd.data.overlay import within_full_scale
-from asd.data.parallel import parallel_map
-from asd.data.pitch import PitchMethod, shift
-from asd.data.recordings import count
 from asd.errors import ConfigError, DataError
+from asd.files import file_digest
+from asd.parallel import parallel_map
+from asd.text import count
 
 MAX_SEMITONES = 24.0
 """Two octaves: beyond, little of a machine's sound is left in the band that is analysed."""
@@ -106,7 +108,7 @@ def augment(
     pitch : sequence of float
         Semitones, without 0, within ±24.
     pitch_method : {"resample", "preserve"}
-        See `asd.data.pitch.shift`.
+        See `asd.audio.pitch.shift`.
     noise : Path or None
         Folder of sounds in any container; silence at their ends is cut off, and one that is
         longer than a clip is cut at a random place.

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.data.audio import stream_blocks
-from asd.data.encode import write_wav
-from asd.data.manifest import file_digest
+from asd.audio.decode import stream_blocks
+from asd.audio.encode import write_wav
 from asd.errors import AudioError
+from asd.files import file_digest
 
 Samples = NDArray[np.float32]
 Remainder = Literal["drop", "keep"]

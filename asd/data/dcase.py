@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import cast
 
 from asd.data.manifest import Domain, Label, Split
-from asd.data.recordings import Layout, Recording, count, unique_names, unused
+from asd.data.recordings import Layout, Recording, unique_names, unused
+from asd.text import count
 
 _NAME_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?(?P<section>id_\d+)_\d+")
 _NAME = re.compile(

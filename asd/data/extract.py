@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from asd.data.audio import find_audio
-from asd.data.encode import AudioFormat, transcode
+from asd.audio.decode import find_audio
+from asd.audio.encode import AudioFormat, transcode
 from asd.data.labels import carry_labels
-from asd.data.parallel import map_recordings
 from asd.errors import DataError
+from asd.parallel import map_recordings
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
-from asd.data.audio import find_audio
-from asd.data.manifest import Domain, Label, Split, atomic_path
-from asd.data.recordings import Layout, Recording, count, unique_names, unused
+from asd.audio.decode import find_audio
+from asd.data.manifest import Domain, Label, Split
+from asd.data.recordings import Layout, Recording, unique_names, unused
 from asd.errors import DataError
+from asd.files import atomic_path
+from asd.text import count
 
 LABELS_NAME = "labels.csv"
 

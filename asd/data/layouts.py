@@ -7,12 +7,13 @@ In this order: one file; a folder with ``labels.csv``; a DCASE Task 2 tree; ``no
 from pathlib import Path
 from typing import cast, get_args
 
-from asd.data.audio import find_audio
+from asd.audio.decode import find_audio
 from asd.data.dcase import read_dcase
 from asd.data.labels import LABELS_NAME, read_labels
 from asd.data.manifest import Label, Split
-from asd.data.recordings import Layout, Recording, count, unique_names, unused
+from asd.data.recordings import Layout, Recording, unique_names, unused
 from asd.errors import DataError
+from asd.text import count
 
 __all__ = ["Layout", "Recording", "recognise"]
 

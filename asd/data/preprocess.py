@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asd.data.audio import probe
+from asd.audio.decode import probe
 from asd.data.cut import Cut, Cutter, Remainder
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
 from asd.data.output import check_output, whole_folder
-from asd.data.parallel import map_recordings
-from asd.data.recordings import count
 from asd.data.split import SIDES, Fractions, assign
 from asd.errors import AudioError, ConfigError, DataError
+from asd.parallel import map_recordings
+from asd.text import count
 
 MIN_CLIP_S = 0.1
 """Least length of a clip in seconds."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from asd.data.manifest import Domain, Label, Split
+from asd.text import count
 
 LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "flat"]
 
@@ -54,17 +55,6 @@ def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:
     for name in short.values():
         counts[name] = counts.get(name, 0) + 1
     return {path: name if counts[name] == 1 else full[path] for path, name in short.items()}
-
-
-def count(number: int, noun: str) -> str:
-    """Number and noun for a sentence.
-
-    Examples
-    --------
-    >>> count(1, "recording"), count(3, "recording")
-    ('1 recording', '3 recordings')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def unused(paths: list[Path], source: Path, why: str) -> str:

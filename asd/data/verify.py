@@ -1,8 +1,9 @@
 """Check that the audio of a data set is what its manifest was written for."""
 
-from asd.data.manifest import Dataset, file_digest
-from asd.data.parallel import parallel_map
+from asd.data.manifest import Dataset
 from asd.errors import DataError
+from asd.files import file_digest
+from asd.parallel import parallel_map
 
 # A longer list helps nobody.
 _LISTED = 20

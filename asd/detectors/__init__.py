@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """The words that may stand after ``model=``, in alphabetical order."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
+    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
     return sorted(name for name in found if name != "base" and not name.startswith("_"))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.features.sets import FloatArray
+from asd.arrays import Spectrogram
 
 
 def window_frames(n_frames: int, length: int) -> NDArray[np.intp]:
@@ -32,7 +32,7 @@ def window_frames(n_frames: int, length: int) -> NDArray[np.intp]:
     return np.array(starts)[:, None] + np.arange(length)
 
 
-def overlay(windows: NDArray[np.float64], n_frames: int) -> FloatArray:
+def overlay(windows: NDArray[np.float64], n_frames: int) -> Spectrogram:
     """Put maps of the windows of a clip together; frames that stand in several get the mean.
 
     Parameters

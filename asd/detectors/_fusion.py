@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from asd.arrays import Scores
 from asd.detectors._patches import blocks
-from asd.detectors.base import Scores
 
 _FOLDS = 4
 _LEAST_SHARE = 1e-3

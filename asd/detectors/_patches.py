@@ -6,13 +6,14 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.arrays import Spectrogram
 from asd.detectors._statistics import Level
-from asd.features.sets import Features, FloatArray
+from asd.features.clipset import Features
 
 Matrix = NDArray[np.float64]
 
 
-class Part(Sequence[FloatArray]):
+class Part(Sequence[Spectrogram]):
     """Some of the clips, each read from the whole when it is asked for.
 
     Parameters
@@ -31,16 +32,16 @@ class Part(Sequence[FloatArray]):
         return len(self._indices)
 
     @overload
-    def __getitem__(self, index: int) -> FloatArray: ...
+    def __getitem__(self, index: int) -> Spectrogram: ...
     @overload
     def __getitem__(self, index: slice) -> "Part": ...
-    def __getitem__(self, index: int | slice) -> "FloatArray | Part":
+    def __getitem__(self, index: int | slice) -> "Spectrogram | Part":
         if isinstance(index, slice):
             return Part(self._whole, self._indices[index])
         return self._whole[int(self._indices[index])]
 
 
-def levelled(spectrogram: FloatArray, level: Level) -> Matrix:
+def levelled(spectrogram: Spectrogram, level: Level) -> Matrix:
     """The clip with its level in dB subtracted, so that the gain of the recording is forgotten.
 
     The level is the median over frames of the mean over bands: clicks, and foreign sounds in less
@@ -57,7 +58,7 @@ def levelled(spectrogram: FloatArray, level: Level) -> Matrix:
     return values - np.median(values.mean(axis=0)) if level == "normalised" else values
 
 
-class Levelled(Sequence[FloatArray]):
+class Levelled(Sequence[Spectrogram]):
     """Clips with their level subtracted, see `levelled`, when they are asked for.
 
     Parameters
@@ -76,10 +77,10 @@ class Levelled(Sequence[FloatArray]):
         return len(self._whole)
 
     @overload
-    def __getitem__(self, index: int) -> FloatArray: ...
+    def __getitem__(self, index: int) -> Spectrogram: ...
     @overload
     def __getitem__(self, index: slice) -> "Levelled": ...
-    def __getitem__(self, index: int | slice) -> "FloatArray | Levelled":
+    def __getitem__(self, index: int | slice) -> "Spectrogram | Levelled":
         if isinstance(index, slice):
             return Levelled(self._whole[index], self._level)
         return levelled(self._whole[index], self._level).astype(np.float32)
@@ -120,7 +121,7 @@ def patch_statistics(values: Matrix, length: int, hop: int) -> Matrix:
     return np.ascontiguousarray(np.concatenate([chosen.mean(axis=2), chosen.std(axis=2)]).T)
 
 
-def spread_patches(contributions: Matrix, n_frames: int, length: int, hop: int) -> FloatArray:
+def spread_patches(contributions: Matrix, n_frames: int, length: int, hop: int) -> Spectrogram:
     """Put numbers of patches at their places in the clip; where patches overlap, the mean.
 
     Parameters

@@ -5,7 +5,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.features.sets import Features, FloatArray
+from asd.arrays import Spectrogram
+from asd.features.clipset import Features
 
 Vector = NDArray[np.float64]
 
@@ -16,7 +17,7 @@ N_STATISTICS = 3 + len(_QUANTILES)
 """Numbers a mel band."""
 
 
-def clip_statistics(spectrogram: FloatArray, level: Level) -> Vector:
+def clip_statistics(spectrogram: Spectrogram, level: Level) -> Vector:
     """Describe a clip of any length by a few numbers a mel band.
 
     They are, each over time: mean, standard deviation, the 10, 50 and 90 % quantiles, and the
@@ -66,8 +67,8 @@ def statistics_scale(table: Vector) -> Vector:
 
 
 def spread_over_time(
-    contributions: Vector, spectrogram: FloatArray, level: Level, reference: Vector
-) -> FloatArray:
+    contributions: Vector, spectrogram: Spectrogram, level: Level, reference: Vector
+) -> Spectrogram:
     """Map contributions of statistics to a score back to time and mel bands.
 
     The statistics of a band share one row, in which frames weigh by their distance from the mean

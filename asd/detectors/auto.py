@@ -9,13 +9,14 @@ from pydantic import Field
 from scipy.special import softmax
 from tqdm import tqdm
 
+from asd.arrays import Scores, Spectrogram
 from asd.detectors import detector_class
 from asd.detectors._blas import one_thread
 from asd.detectors._fusion import centre_and_spread, folds, join, standardise
 from asd.detectors._patches import Part, evenly
 from asd.detectors._statistics import Level
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
-from asd.features.sets import Features, FloatArray
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.features.clipset import Features
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Auto(Detector[AutoConfig]):
         with one_thread():
             return join(self._standardised(features))
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """Maps of the members in units of what is usual, weighted by their say in the score."""
         weights = softmax(self._standardised(features), axis=0) / self.usual_[:, None]
         maps = [member.explain(features) for member in self.members_.values()]

@@ -15,9 +15,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.arrays import Spectrogram
 from asd.config import Config
 from asd.errors import DetectorError, NotEnoughClipsError
-from asd.features.sets import Features, FloatArray
+from asd.features.clipset import Features
 
 Scores = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ class Detector(ABC, Generic[C]):
         """
 
     @abstractmethod
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """Which part of each sound is unusual: one ``(n_mels, n_frames_i)`` map a clip, >= 0."""
 
     @abstractmethod

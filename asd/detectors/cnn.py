@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from asd.detectors._torch_detector import TorchAutoencoder
-from asd.detectors._training import TrainingConfig
-from asd.detectors._transposed import TransposedConv2d
+from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.detectors.nets.training import TrainingConfig
+from asd.detectors.nets.transposed import TransposedConv2d
 
 _STRIDE = 8
 """Three layers of stride 2."""

@@ -12,10 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tqdm import tqdm
 
+from asd.arrays import Scores, Spectrogram
 from asd.detectors._flat import overlay, window_frames
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
 from asd.errors import DetectorError
-from asd.features.sets import Features, FloatArray
+from asd.features.clipset import Features
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class Gmm(Detector[GmmConfig]):
         """Mean negative log likelihood of each clip's windows, ``(n_clips,)``."""
         return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """Squared deviation from the nearest Gaussian's centre, ``(n_mels, n_frames_i)`` a clip.
 
         The deviation is whitened and carried back through the principal components; with
@@ -126,7 +127,7 @@ class Gmm(Detector[GmmConfig]):
         rows /= self.scale_
         self._fit_directions(rows)
 
-    def _fit_directions(self, rows: FloatArray) -> None:
+    def _fit_directions(self, rows: Spectrogram) -> None:
         """Principal components by way of the inner products: there are fewer rows than values."""
         n_rows, n_values = rows.shape
         variances, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64) / n_rows)
@@ -163,12 +164,12 @@ class Gmm(Detector[GmmConfig]):
         self.means_: Vector = mixture.means_
         self.whitening_: Vector = mixture.precisions_cholesky_
 
-    def _windows(self, spectrogram: FloatArray) -> FloatArray:
+    def _windows(self, spectrogram: Spectrogram) -> Spectrogram:
         """Flattened windows, ``(n_windows, n_mels * n_frames_)``."""
         frames = window_frames(spectrogram.shape[1], self.n_frames_)
         return spectrogram[:, frames].transpose(1, 0, 2).reshape(len(frames), -1)
 
-    def _project(self, windows: FloatArray) -> tuple[Vector, Vector]:
+    def _project(self, windows: Spectrogram) -> tuple[Vector, Vector]:
         """Coordinates along the principal components, and what is left, of each window."""
         values = (windows - self.mean_) / self.scale_
         # One window at a time: sums of floats depend on what else is in a product.
@@ -190,7 +191,7 @@ class Gmm(Detector[GmmConfig]):
         densities: Vector = np.log(self.weights_) + constant - 0.5 * (deviations**2).sum(axis=2)
         return densities
 
-    def _score(self, spectrogram: FloatArray) -> float:
+    def _score(self, spectrogram: Spectrogram) -> float:
         points, rest = self._project(self._windows(spectrogram))
         scores = -logsumexp(self._log_densities(self._deviations(points)), axis=1)
         if self.config.residual:
@@ -200,7 +201,7 @@ class Gmm(Detector[GmmConfig]):
             scores /= n_values
         return float(scores.mean())
 
-    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         points, rest = self._project(self._windows(spectrogram))
         deviations = self._deviations(points)
         nearest = self._log_densities(deviations).argmax(axis=1)

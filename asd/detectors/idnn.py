@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import torch
 
-from asd.detectors._frames import FRAMES, FrameAutoencoder, FramesConfig, dense
+from asd.detectors.nets.frames import FRAMES, FrameAutoencoder, FramesConfig, dense
 from asd.errors import DetectorError
 
 _MIDDLE = FRAMES // 2

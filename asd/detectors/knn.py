@@ -8,16 +8,16 @@ from pydantic import Field
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
+from asd.arrays import Scores, Spectrogram, Vector
 from asd.detectors._statistics import (
     Level,
-    Vector,
     clip_statistics,
     spread_over_time,
     statistics_scale,
     statistics_table,
 )
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
-from asd.features.sets import Features, FloatArray
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.features.clipset import Features
 
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 
@@ -71,11 +71,11 @@ class Knn(Detector[KnnConfig]):
         scores = [np.sort(self._distances(self._describe(s)))[: self.config.k] for s in features]
         return np.array([nearest.mean() for nearest in scores], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """How far each band is from the nearest normal clip: ``(n_mels, n_frames_i)`` a clip."""
         return [self._explain(spectrogram) for spectrogram in features]
 
-    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         described = self._describe(spectrogram)
         nearest = self.references_[self._distances(described).argmin()]
         difference = np.abs(described - nearest)
@@ -83,7 +83,7 @@ class Knn(Detector[KnnConfig]):
         level = self.config.level
         return spread_over_time(contributions, spectrogram, level, nearest * self.scale_)
 
-    def _describe(self, spectrogram: FloatArray) -> Vector:
+    def _describe(self, spectrogram: Spectrogram) -> Vector:
         return clip_statistics(spectrogram, self.config.level) / self.scale_
 
     def _distances(self, described: Vector) -> Vector:

@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from asd.detectors._torch_detector import TorchAutoencoder
-from asd.detectors._training import TrainingConfig
+from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.detectors.nets.training import TrainingConfig
 from asd.errors import DetectorError
 
 

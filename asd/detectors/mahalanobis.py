@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf
 
+from asd.arrays import Scores, Spectrogram, Vector
 from asd.detectors._statistics import (
     Level,
-    Vector,
     clip_statistics,
     spread_over_time,
     statistics_scale,
     statistics_table,
 )
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
-from asd.features.sets import Features, FloatArray
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.features.clipset import Features
 
 _LEAST_VARIANCE = 1e-6
 """In squared units of the statistics: keeps distances finite where training clips are alike."""
@@ -63,12 +63,12 @@ class Mahalanobis(Detector[MahalanobisConfig]):
         distances = [np.linalg.norm(self._deviation(spectrogram)) for spectrogram in features]
         return np.array(distances, dtype=np.float64)
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """Share of each band in the squared distance: ``(n_mels, n_frames_i)`` a clip."""
         level = self.config.level
         return [spread_over_time(self._deviation(s) ** 2, s, level, self.mean_) for s in features]
 
-    def _deviation(self, spectrogram: FloatArray) -> Vector:
+    def _deviation(self, spectrogram: Spectrogram) -> Vector:
         """Whitened, and as close to the statistics themselves as whitening allows."""
         described = clip_statistics(spectrogram, self.config.level)
         deviation: Vector = self.whitening_ @ ((described - self.mean_) / self.scale_)

@@ -12,11 +12,12 @@ from sklearn.linear_model import SGDOneClassSVM
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
+from asd.arrays import Scores, Spectrogram, Vector
 from asd.detectors._flat import overlay, window_frames
-from asd.detectors._statistics import Level, Vector, clip_statistics, spread_over_time
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
+from asd.detectors._statistics import Level, clip_statistics, spread_over_time
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
 from asd.errors import DetectorError
-from asd.features.sets import Features, FloatArray
+from asd.features.clipset import Features
 
 _EXACT_CLIPS = 4000
 """Most clips for which `auto` takes the exact SVM, whose time and memory grow with the square."""
@@ -108,13 +109,13 @@ class Ocsvm(Detector[OcsvmConfig]):
         """How far outside the boundary each clip is, ``(n_clips,)``."""
         return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)
 
-    def _score(self, spectrogram: FloatArray) -> float:
+    def _score(self, spectrogram: Spectrogram) -> float:
         # One vector at a time: sums of floats depend on what else is in a product.
         points = (self._project(vector) for vector in self._vectors(spectrogram))
         sums = [self.weights_ @ np.exp(-self.gamma_ * self._squares(point)) for point in points]
         return float(self.offset_ - np.mean(sums))
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """What pushes each clip out: ``(n_mels, n_frames_i)`` a clip, not negative.
 
         The gradient of the score times the deviation from the mean normal clip, in each
@@ -122,7 +123,7 @@ class Ocsvm(Detector[OcsvmConfig]):
         """
         return [self._explain(spectrogram) for spectrogram in features]
 
-    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         contributions = [self._contributions(vector) for vector in self._vectors(spectrogram)]
         if self.config.vector == "statistics":
             level = self.config.level
@@ -150,7 +151,7 @@ class Ocsvm(Detector[OcsvmConfig]):
         projected: Vector = (standard - self.shift_) @ self.components_.T
         return projected
 
-    def _vectors(self, spectrogram: FloatArray) -> Vector:
+    def _vectors(self, spectrogram: Spectrogram) -> Vector:
         """What stands for a clip, ``(n_windows, n_dims)``; statistics need one window."""
         if len(spectrogram) != self.n_mels_:
             raise DetectorError(

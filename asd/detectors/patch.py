@@ -7,18 +7,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
+from asd.arrays import Matrix, Scores, Spectrogram
 from asd.detectors._blas import one_thread
-from asd.detectors._patches import (
-    Matrix,
-    blocks,
-    evenly,
-    levelled,
-    patch_statistics,
-    spread_patches,
-)
+from asd.detectors._patches import blocks, evenly, levelled, patch_statistics, spread_patches
 from asd.detectors._statistics import Level
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
-from asd.features.sets import Features, FloatArray
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.features.clipset import Features
 
 _SAMPLED_PATCHES = 10_000
 """Patches from which scales, components and densities are found; more change them little."""
@@ -106,14 +100,14 @@ class Patch(Detector[PatchConfig]):
             scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
         return np.array(scores, dtype=np.float64)
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """How far each band of each patch is from the nearest one: ``(n_mels, n_frames_i)`` a clip.
 
         The sum over bands is the distance of the patches at that time.
         """
         return [self._explain(clip) for clip in features]
 
-    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         projected = self._project(spectrogram)
         distances, nearest = self._nearest(projected)
         difference = ((projected - self.bank_[nearest]) @ self.back_) ** 2
@@ -127,11 +121,11 @@ class Patch(Detector[PatchConfig]):
     def _hop(self) -> int:
         return max(1, self.config.frames // 2)
 
-    def _describe(self, spectrogram: FloatArray) -> Matrix:
+    def _describe(self, spectrogram: Spectrogram) -> Matrix:
         values = levelled(spectrogram, self.config.level)
         return patch_statistics(values, self.config.frames, self._hop)
 
-    def _project(self, spectrogram: FloatArray) -> Matrix:
+    def _project(self, spectrogram: Spectrogram) -> Matrix:
         projected: Matrix = (self._describe(spectrogram) - self.mean_) @ self.projection_
         return projected
 

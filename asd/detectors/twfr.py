@@ -9,11 +9,12 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.covariance import ledoit_wolf
 
+from asd.arrays import Matrix, Scores, Spectrogram
 from asd.detectors._fusion import centre_and_spread, folds, join, standardise
-from asd.detectors._patches import Matrix, levelled
+from asd.detectors._patches import levelled
 from asd.detectors._statistics import Level
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
-from asd.features.sets import Features, FloatArray
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.features.clipset import Features
 
 _DECAYS = (1.0, 0.99, 0.9, 0.5, 0.0)
 """From the mean over time (1) to its maximum (0)."""
@@ -68,11 +69,11 @@ class Twfr(Detector[TwfrConfig]):
         """
         return np.array([join(self._standardised(clip))[0] for clip in features], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         """Squared whitened deviation of each band, where the clip is far from what is usual."""
         return [self._explain(clip) for clip in features]
 
-    def _explain(self, spectrogram: FloatArray) -> FloatArray:
+    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         say = softmax(self._standardised(spectrogram)[:, 0])
         values = levelled(spectrogram, self.config.level)
         rows, expected = np.zeros(len(values)), np.zeros(len(values))
@@ -88,7 +89,7 @@ class Twfr(Detector[TwfrConfig]):
         shares = np.divide(away, typical, out=np.ones_like(away), where=typical > 0)
         return np.asarray(rows[:, None] * shares, dtype=np.float32)
 
-    def _pool(self, spectrogram: FloatArray) -> Matrix:
+    def _pool(self, spectrogram: Spectrogram) -> Matrix:
         """Spectra pooled with each decay, ``(n_decays, n_mels)``."""
         loudest_first = np.sort(levelled(spectrogram, self.config.level), axis=1)[:, ::-1]
         weights = np.power.outer(np.array(_DECAYS), np.arange(loudest_first.shape[1]))
@@ -113,7 +114,7 @@ class Twfr(Detector[TwfrConfig]):
             found[inside] = _nearest(table[inside], *self._mixture(table[outside]))
         return found
 
-    def _standardised(self, spectrogram: FloatArray) -> Matrix:
+    def _standardised(self, spectrogram: Spectrogram) -> Matrix:
         """Standardised distance for each decay, ``(n_decays, 1)``."""
         pooled = self._pool(spectrogram)[:, None]
         parts = zip(pooled, self.means_, self.whitening_, strict=True)

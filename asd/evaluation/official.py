@@ -12,10 +12,10 @@ from statistics import harmonic_mean
 
 import numpy as np
 
-from asd.data.manifest import atomic_path
 from asd.errors import DataError
 from asd.evaluation.metrics import MAX_FPR, auc
 from asd.evaluation.table import ScoreTable
+from asd.files import atomic_path
 
 DOMAINS = ("source", "target")
 

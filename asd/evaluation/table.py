@@ -9,8 +9,9 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.data.manifest import COLUMNS, Clip, atomic_path
+from asd.data.manifest import COLUMNS, Clip
 from asd.errors import DetectorError
+from asd.files import atomic_path
 
 GroupBy = Literal["condition", "domain", "machine", "pitch"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from asd.arrays import Spectrogram
 from asd.config import LogMelConfig
-from asd.features.sets import FloatArray
 
 VERSION = 1
 """Raised whenever the same samples and config would give other values; part of cache keys."""
@@ -56,7 +56,7 @@ class LogMel:
         odd = self.config.n_fft % 2
         return 1 + (n_samples - odd) // self.config.hop_length
 
-    def __call__(self, samples: FloatArray) -> FloatArray:
+    def __call__(self, samples: Spectrogram) -> Spectrogram:
         """Log-mel spectrogram of one clip.
 
         Parameters
@@ -79,7 +79,7 @@ class LogMel:
             decibels.sub_(decibels.max()).clamp_(min=-_RANGE_DB).add_(_RANGE_DB).div_(_RANGE_DB)
         return np.asarray(decibels.numpy(), dtype=np.float32)
 
-    def batch(self, samples: FloatArray) -> FloatArray:
+    def batch(self, samples: Spectrogram) -> Spectrogram:
         """Log-mel spectrograms of clips of equal length, each just as if it came alone.
 
         Parameters
@@ -93,7 +93,7 @@ class LogMel:
         """
         return np.stack([self(clip) for clip in samples])
 
-    def _power(self, samples: FloatArray) -> torch.Tensor:
+    def _power(self, samples: Spectrogram) -> torch.Tensor:
         """Magnitude or energy spectrogram, ``(n_frames, n_fft // 2 + 1)`` float32."""
         n_fft, hop = self.config.n_fft, self.config.hop_length
         margin = n_fft // 2
@@ -118,7 +118,7 @@ def band_centres(config: LogMelConfig) -> NDArray[np.float64]:
     return np.asarray(edges[1:-1], np.float64)
 
 
-def level_gain(samples: FloatArray, frame_length: int) -> np.float32:
+def level_gain(samples: Spectrogram, frame_length: int) -> np.float32:
     """Factor that brings a clip to a level of -20 dB re full scale.
 
     The level is the median over frames of the root mean square, so that clicks, and foreign

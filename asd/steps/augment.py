@@ -5,7 +5,7 @@ from pathlib import Path
 from asd.config.steps import AugmentConfig
 from asd.data.augment import augment
 from asd.data.manifest import Dataset
-from asd.steps.datasets import open_dataset
+from asd.data.opening import open_dataset
 from asd.tracking.runs import data_params, step_run
 
 

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from asd import detectors
+from asd.arrays import Scores
 from asd.config import LogMelConfig
 from asd.config.presets import read_entrants
 from asd.config.steps import CompareConfig, FitConfig
 from asd.data.manifest import Dataset
-from asd.detectors.base import Detector, Scores
+from asd.data.opening import for_clips, open_dataset
+from asd.detectors.base import Detector
 from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation import plots
 from asd.evaluation.comparison import Comparison, Outcome
 from asd.evaluation.metrics import auc, metric_key
-from asd.features.cache import FeatureCache
-from asd.steps.datasets import for_clips, open_dataset
+from asd.features.store import FeatureCache
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 

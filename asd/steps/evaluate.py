@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from asd.config.steps import EvaluateConfig
 from asd.data.manifest import Dataset
+from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
 from asd.evaluation.bootstrap import auc_interval
 from asd.evaluation.metrics import flat_groups, grouped, metrics
 from asd.evaluation.table import GroupBy, ScoreTable
 from asd.pipeline import Pipeline
-from asd.steps.datasets import open_dataset
 from asd.steps.explain import explanations
 from asd.steps.official import log_official
 from asd.steps.robustness import robustness

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from asd.data.manifest import Dataset
 from asd.evaluation import plots
 from asd.evaluation.table import ScoreTable
-from asd.features.cache import FeatureCache
 from asd.features.logmel import band_centres
+from asd.features.store import FeatureCache
 from asd.pipeline import Pipeline
 from asd.tracking.store import cache_root
 

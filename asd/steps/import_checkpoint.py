@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from asd.config.steps import FitConfig, ImportConfig
-from asd.detectors._import import import_checkpoint
-from asd.features.cache import FeatureCache
-from asd.steps.datasets import open_dataset
+from asd.data.opening import open_dataset
+from asd.detectors.nets.legacy import import_checkpoint
+from asd.features.store import FeatureCache
 from asd.steps.train import finish, log_settings
 from asd.tracking.models import ModelRef
 from asd.tracking.runs import step_run

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asd import detectors
+from asd.audio.decode import VIDEO_SUFFIXES, find_audio
 from asd.config.presets import Entrant, read_entrants
 from asd.config.steps import (
     DEMO,
@@ -14,10 +15,9 @@ from asd.config.steps import (
     MainConfig,
     PromoteConfig,
 )
-from asd.data.audio import VIDEO_SUFFIXES, find_audio
 from asd.data.manifest import Dataset
+from asd.data.opening import demo_source
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
-from asd.steps.datasets import demo_source
 from asd.steps.evaluate import Evaluation
 from asd.tracking import registry
 from asd.tracking.runs import TrackedRun, data_params, step_run

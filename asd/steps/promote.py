@@ -6,11 +6,11 @@ from typing import Any
 
 from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
+from asd.data.opening import open_dataset
 from asd.errors import TrackingError
-from asd.steps import gates
-from asd.steps.datasets import open_dataset
+from asd.evaluation import gates
+from asd.evaluation.gates import Gate
 from asd.steps.evaluate import Evaluation, judge
-from asd.steps.gates import Gate
 from asd.tracking import registry
 from asd.tracking.models import load, resolve, training_params
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -26,8 +26,8 @@ _EVIDENCE = (
 def run(config: PromoteConfig) -> bool:
     """Compare candidate and champion on the test clips of one data set; true when promoted.
 
-    All gates of `asd.steps.gates` must hold. The candidate gets a version in the registry either
-    way: as ``champion``, or as ``challenger``.
+    All gates of `asd.evaluation.gates` must hold. The candidate gets a version in the registry
+    either way: as ``champion``, or as ``challenger``.
 
     Raises
     ------

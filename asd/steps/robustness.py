@@ -10,19 +10,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from asd.data.audio import read_clip
-from asd.data.disturb import CHANGES, Change, disturb
+from asd.arrays import Scores, Spectrogram
+from asd.audio.decode import read_clip
+from asd.audio.noise import Noise, load_noises
+from asd.audio.perturbation import CHANGES, Change, disturb
 from asd.data.manifest import Clip, Dataset
-from asd.data.noise import Noise, load_noises
-from asd.data.parallel import parallel_map
-from asd.detectors.base import Scores
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
 from asd.evaluation.metrics import MAX_FPR, auc
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
 from asd.features.logmel import LogMel
-from asd.features.sets import FloatArray
+from asd.parallel import parallel_map
 from asd.pipeline import Pipeline
 from asd.tracking.runs import TrackedRun
 
@@ -95,7 +94,7 @@ class _Disturbed:
     sample_rate: int
     seed: int
 
-    def __call__(self, front_end: LogMel, root: Path, clip: Clip) -> FloatArray:
+    def __call__(self, front_end: LogMel, root: Path, clip: Clip) -> Spectrogram:
         samples = read_clip(root / clip.path, self.sample_rate)
         rng = np.random.default_rng([self.seed, int(clip.sha256[:16], 16)])
         changed = disturb(samples, self.sample_rate, self.change, self.noises, rng, self.seed)

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
-from asd.data.audio import find_audio
-from asd.data.manifest import atomic_path
-from asd.data.parallel import map_recordings
+from asd.files import atomic_path
+from asd.parallel import map_recordings
 from asd.pipeline import Pipeline, Verdict
 from asd.tracking.models import load, resolve
 from asd.tracking.runs import step_run

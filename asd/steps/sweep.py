@@ -14,22 +14,24 @@ from typing import Any
 
 import yaml
 
+from asd.audio import decode as audio
 from asd.config.steps import EvaluateConfig, SweepConfig
-from asd.data import audio, manifest
-from asd.data.manifest import Dataset, atomic_path
+from asd.data import manifest
+from asd.data.manifest import Dataset
+from asd.data.opening import open_dataset
+from asd.files import atomic_path
+from asd.search.candidates import Candidates
+from asd.search.plan import Attempt, Plan
+from asd.search.runoff import Runoff
+from asd.search.storage import STUDIES, shown
+from asd.search.study import Study
+from asd.search.study_plots import study_figures
+from asd.search.validation import Validation
+from asd.search.winner import find_winner
 from asd.steps import evaluate, train
-from asd.steps.candidates import Candidates
-from asd.steps.datasets import open_dataset
 from asd.steps.evaluate import Evaluation
-from asd.steps.runoff import Runoff
-from asd.steps.validation import Validation
-from asd.steps.winner import find_winner
-from asd.tracking.plan import Attempt, Plan
 from asd.tracking.runs import TrackedRun, data_params, step_run
-from asd.tracking.storage import STUDIES, shown
 from asd.tracking.store import cache_root
-from asd.tracking.study import Study
-from asd.tracking.study_plots import study_figures
 
 logger = logging.getLogger(__name__)
 

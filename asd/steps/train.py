@@ -14,15 +14,15 @@ from asd.config import LogMelConfig
 from asd.config.steps import FitConfig, TrainConfig
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
-from asd.data.recordings import count
+from asd.data.opening import clip_seconds, for_clips, open_dataset
+from asd.decision.thresholds import fit_threshold
 from asd.detectors.base import Detector
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
-from asd.evaluation.thresholds import fit_threshold
-from asd.features.cache import FeatureCache
+from asd.features.store import FeatureCache
 from asd.pipeline import Pipeline, TrainedOn
-from asd.steps.calibrate import Calibration, calibrate, describe
-from asd.steps.datasets import clip_seconds, for_clips, open_dataset
+from asd.pipeline.calibrate import Calibration, calibrate, describe
+from asd.text import count
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root

@@ -16,8 +16,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 import asd
-from asd.data.manifest import file_digest
 from asd.errors import DetectorError, TrackingError
+from asd.files import file_digest
 from asd.pipeline import Pipeline
 from asd.tracking.store import client
 

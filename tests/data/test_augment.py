@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asd.data import audio, manifest
+from asd.audio import decode as audio
+from asd.audio.encode import write_wav
+from asd.audio.noise import Noise, load_noises
+from asd.data import manifest
 from asd.data.augment import AugmentReport, augment
 from asd.data.demo.media import write_m4a
-from asd.data.encode import write_wav
 from asd.data.manifest import Clip, Dataset
-from asd.data.noise import Noise, load_noises
 from asd.data.verify import verify
 from asd.errors import AsdError, AudioError, ConfigError, DataError
+from asd.files import file_digest
 
 RATE = 8000
 KNOCK = "机を叩く音"
@@ -35,7 +37,7 @@ def clip(path: str, root: Path, samples: Samples, **fields: Any) -> Clip:
         path=path,
         duration_s=len(samples) / RATE,
         start_s=0,
-        sha256=manifest.file_digest(root / path),
+        sha256=file_digest(root / path),
         **fields,
     )
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asd.data import audio, demo
+from asd.audio import decode as audio
+from asd.audio.synthesis.events import EVENTS, PEAK, make_event
+from asd.audio.synthesis.sources import SAMPLE_RATE
+from asd.data import demo
 from asd.data.demo import make_demo
-from asd.data.demo.events import EVENTS, PEAK, make_event
 from asd.data.demo.faults import FAULTS, SEVERITIES, make_fault
-from asd.data.demo.plant import SAMPLE_RATE, Fault, Room, Running, fan, motor, record, start
+from asd.data.demo.plant import Fault, Room, Running, fan, motor, record, start
 from asd.data.layouts import recognise
 from asd.errors import DataError
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asd.data.audio import find_audio, probe, read
-from asd.data.encode import AudioFormat, transcode, write_wav
+from asd.audio.decode import find_audio, probe, read
+from asd.audio.encode import AudioFormat, transcode, write_wav
 from asd.data.extract import extract_all
 from asd.errors import AudioError, DataError
 

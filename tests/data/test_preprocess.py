@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from asd.audio.encode import write_wav
 from asd.data import manifest
-from asd.data.encode import write_wav
 from asd.data.preprocess import PreprocessReport, preprocess, usual_rate
 from asd.data.verify import verify
 from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from asd.arrays import Spectrogram
+from asd.audio.decode import read_clip
 from asd.config import LogMelConfig
-from asd.data.audio import read_clip
 from asd.detectors.base import Detector
 from asd.features.logmel import LogMel
-from asd.features.sets import FloatArray
 
 _CLIP_S = 2
 
 
 @cache
-def _motor(root: Path) -> tuple[list[FloatArray], list[FloatArray], list[bool]]:
+def _motor(root: Path) -> tuple[list[Spectrogram], list[Spectrogram], list[bool]]:
     """Training clips, test clips, and which of those are anomalies; two seconds each."""
     front_end = LogMel(LogMelConfig())
     length = _CLIP_S * 16000

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asd.arrays import Spectrogram
 from asd.detectors.auto import Auto, AutoConfig
-from asd.features.sets import FloatArray
 
 
-def machine(n_clips: int, seed: int, n_frames: int = 40) -> list[FloatArray]:
+def machine(n_clips: int, seed: int, n_frames: int = 40) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     profile = 10 * np.sin(np.arange(12))[:, None] - 40
     return [
@@ -52,7 +52,7 @@ def test_a_member_that_new_recordings_alarm_is_trusted_less() -> None:
     """Recordings with a spectrum of their own: the spectrum says little, its movement much."""
     rng = np.random.default_rng(0)
 
-    def recording(movement: float) -> list[FloatArray]:
+    def recording(movement: float) -> list[Spectrogram]:
         spectrum = rng.normal(0, 8, (12, 1))
         return [(spectrum + rng.normal(0, movement, (12, 40))).astype(np.float32) for _ in range(5)]
 

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file
 
+from asd.arrays import Spectrogram
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
-from asd.features.sets import FloatArray
 
 DECIBELS = -80.0, -20.0
 
 
-def make_clips(n_clips: int, low: float = 0.0, high: float = 1.0) -> list[FloatArray]:
+def make_clips(n_clips: int, low: float = 0.0, high: float = 1.0) -> list[Spectrogram]:
     rng = np.random.default_rng(0)
     return [rng.uniform(low, high, (16, 23)).astype(np.float32) for _ in range(n_clips)]
 
 
-def fitted(clips: list[FloatArray]) -> Cnn:
+def fitted(clips: list[Spectrogram]) -> Cnn:
     detector = Cnn(CnnConfig(epochs=1, channels=2))
     detector.fit(clips, [])
     return detector

@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 from asd import detectors
+from asd.arrays import Spectrogram
 from asd.detectors.base import Detector, DetectorConfig
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
-from asd.features.sets import FloatArray
 
 N_MELS, N_FRAMES = 16, 39
 FAULTY_BANDS = slice(10, 13)
@@ -22,7 +22,7 @@ each_detector = pytest.mark.parametrize("name", detectors.names())
 
 def make_clips(
     n_clips: int, seed: int, fault_db: float = 0.0, n_frames: int = 39
-) -> list[FloatArray]:
+) -> list[Spectrogram]:
     """Spectrograms in dB of a machine with a slow beat; faults raise three bands in every frame.
 
     They cannot be written to, as views into a memory map cannot.

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from asd.detectors._frames import dense
+from asd.arrays import Spectrogram
 from asd.detectors.dense_ae import DenseAe, DenseAeConfig
+from asd.detectors.nets.frames import dense
 from asd.errors import DetectorError
-from asd.features.sets import FloatArray
 
 
-def noise(n_clips: int, seed: int, n_mels: int = 8, n_frames: int = 30) -> list[FloatArray]:
+def noise(n_clips: int, seed: int, n_mels: int = 8, n_frames: int = 30) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     return [rng.normal(-40, 3, (n_mels, n_frames)).astype(np.float32) for _ in range(n_clips)]
 
@@ -61,7 +61,7 @@ def test_mahalanobis_forgives_bands_that_are_always_hard_to_tell() -> None:
     rng = np.random.default_rng(0)
     spread = np.where(np.arange(8) < 4, 6.0, 0.5)[:, None]
 
-    def clips(n_clips: int) -> list[FloatArray]:
+    def clips(n_clips: int) -> list[Spectrogram]:
         return [(spread * rng.normal(0, 1, (8, 30))).astype(np.float32) for _ in range(n_clips)]
 
     train, normal, faulty = clips(30), clips(10), clips(10)

@@ -10,13 +10,13 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
+from asd.arrays import Spectrogram
 from asd.detectors import gmm as module
 from asd.detectors.gmm import Gmm, GmmConfig
 from asd.errors import DetectorError
-from asd.features.sets import FloatArray
 
 
-def make_clips(n_clips: int, seed: int = 0, n_frames: int = 6) -> list[FloatArray]:
+def make_clips(n_clips: int, seed: int = 0, n_frames: int = 6) -> list[Spectrogram]:
     """Clips of 4 bands that vary mostly in three directions, from two groups."""
     rng = np.random.default_rng(seed)
     patterns = np.random.default_rng(99).normal(size=(3, 4, n_frames)) * [[[4]], [[2]], [[1]]]
@@ -28,7 +28,7 @@ def make_clips(n_clips: int, seed: int = 0, n_frames: int = 6) -> list[FloatArra
     return clips
 
 
-def flat(clips: list[FloatArray]) -> FloatArray:
+def flat(clips: list[Spectrogram]) -> Spectrogram:
     return np.stack([clip.ravel() for clip in clips])
 
 

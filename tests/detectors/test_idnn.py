@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from asd.arrays import Spectrogram
 from asd.detectors.idnn import Idnn, IdnnConfig
 from asd.errors import DetectorError
-from asd.features.sets import FloatArray
 
 
-def noise(n_clips: int, seed: int, n_mels: int = 8) -> list[FloatArray]:
+def noise(n_clips: int, seed: int, n_mels: int = 8) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     return [rng.normal(-40, 3, (n_mels, 30)).astype(np.float32) for _ in range(n_clips)]
 

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from asd import detectors
 from asd.config import LogMelConfig
-from asd.detectors._import import import_checkpoint
 from asd.detectors.cnn import ConvAutoencoder
 from asd.detectors.lstm import LstmAutoencoder
+from asd.detectors.nets.legacy import import_checkpoint
 from asd.errors import DetectorError
 
 ORIGINAL = LogMelConfig(scaling="clip_max")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asd.arrays import Spectrogram
 from asd.detectors._statistics import clip_statistics, spread_over_time, statistics_scale
 from asd.detectors.knn import Knn, KnnConfig
-from asd.features.sets import FloatArray
 
 
-def clips_of(*values: float) -> list[FloatArray]:
+def clips_of(*values: float) -> list[Spectrogram]:
     """Clips of one band that never change."""
     return [np.full((1, 4), value, np.float32) for value in values]
 

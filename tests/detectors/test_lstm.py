@@ -5,12 +5,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from asd.arrays import Spectrogram
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
 from asd.errors import DetectorError
-from asd.features.sets import FloatArray
 
 
-def make_clips(n_clips: int, seed: int, n_mels: int = 8) -> list[FloatArray]:
+def make_clips(n_clips: int, seed: int, n_mels: int = 8) -> list[Spectrogram]:
     """Level slides upwards over time, from a random start."""
     rng = np.random.default_rng(seed)
     slope = np.linspace(0, 0.5, 20)

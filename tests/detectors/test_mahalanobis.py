@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
+from asd.arrays import Spectrogram
 from asd.detectors._statistics import statistics_table
 from asd.detectors.mahalanobis import Mahalanobis, MahalanobisConfig
-from asd.features.sets import FloatArray
 
 
-def make_clips(n_clips: int, seed: int = 0) -> list[FloatArray]:
+def make_clips(n_clips: int, seed: int = 0) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     return [rng.normal(-40, 5, (6, 20)).astype(np.float32) for _ in range(n_clips)]
 

@@ -13,15 +13,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
+from asd.arrays import Spectrogram
 from asd.detectors import ocsvm
 from asd.detectors._flat import overlay, window_frames
 from asd.detectors._statistics import statistics_table
 from asd.detectors.ocsvm import Ocsvm, OcsvmConfig
 from asd.errors import DetectorError
-from asd.features.sets import FloatArray
 
 
-def make_clips(n_clips: int, seed: int, n_frames: int = 12, n_mels: int = 6) -> list[FloatArray]:
+def make_clips(n_clips: int, seed: int, n_frames: int = 12, n_mels: int = 6) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     return [rng.normal(-40, 5, (n_mels, n_frames)).astype(np.float32) for _ in range(n_clips)]
 
@@ -47,7 +47,7 @@ def test_scores_are_those_of_scikit_learn(vector: str, variant: str, tmp_path: P
     )
     reference = make_pipeline(StandardScaler(), PCA(8, svd_solver="full"), svm)
 
-    def table(clips: list[FloatArray]) -> Any:
+    def table(clips: list[Spectrogram]) -> Any:
         if vector == "statistics":
             return statistics_table(clips, "normalised")
         return np.stack(clips).reshape(len(clips), -1).astype(np.float64)

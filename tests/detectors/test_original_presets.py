@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from asd.arrays import Spectrogram
+from asd.audio.decode import read_clip
 from asd.config import LogMelConfig, ThresholdConfig
 from asd.config.cli import load
 from asd.config.steps import TrainConfig
-from asd.data.audio import read_clip
 from asd.detectors import detector_class
 from asd.features.logmel import LogMel
-from asd.features.sets import FloatArray
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 CLIP_SAMPLES = 32_000
@@ -66,13 +66,13 @@ def test_finds_faulty_motors_as_well_as_the_original(
     assert roc_auc_score(faulty, scores) == pytest.approx(auc, abs=0.06)
 
 
-def motor(root: Path) -> tuple[list[FloatArray], list[FloatArray], list[bool]]:
+def motor(root: Path) -> tuple[list[Spectrogram], list[Spectrogram], list[bool]]:
     """Two-second spectrograms to train on and to test on, and which of these are faulty."""
     front_end = LogMel(LogMelConfig(scaling="clip_max"))
     with (root / "labels.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    train: list[FloatArray] = []
-    test: list[FloatArray] = []
+    train: list[Spectrogram] = []
+    test: list[Spectrogram] = []
     faulty: list[bool] = []
     for row in rows:
         samples = read_clip(root / row["file"], 16000)

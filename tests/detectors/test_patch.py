@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asd.arrays import Spectrogram
 from asd.detectors._patches import levelled, patch_starts, patch_statistics, spread_patches
 from asd.detectors.patch import Patch, PatchConfig, _coreset
-from asd.features.sets import FloatArray
 
 
-def noise(n_clips: int, seed: int, n_frames: int = 40) -> list[FloatArray]:
+def noise(n_clips: int, seed: int, n_frames: int = 40) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     return [rng.normal(-40, 3, (8, n_frames)).astype(np.float32) for _ in range(n_clips)]
 
@@ -93,7 +93,7 @@ def test_a_rare_operating_state_is_forgiven_more_with_density() -> None:
     """A state of the machine that varies more must not hide faults of the one that is steady."""
     rng = np.random.default_rng(0)
 
-    def state(spread: float, shift: float) -> FloatArray:
+    def state(spread: float, shift: float) -> Spectrogram:
         pattern = shift * np.sin(np.arange(8))[:, None]
         return (pattern + rng.normal(0, spread, (8, 40))).astype(np.float32)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from asd.detectors._transposed import TransposedConv2d
+from asd.detectors.nets.transposed import TransposedConv2d
 
 
 @pytest.mark.parametrize(

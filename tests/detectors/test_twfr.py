@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from asd.arrays import Spectrogram
 from asd.detectors.twfr import _DECAYS, Twfr, TwfrConfig, _nearest
-from asd.features.sets import FloatArray
 
 
-def clips(n_clips: int, seed: int, shift: float = 0.0) -> list[FloatArray]:
+def clips(n_clips: int, seed: int, shift: float = 0.0) -> list[Spectrogram]:
     rng = np.random.default_rng(seed)
     pattern = shift * np.sin(np.arange(6))[:, None]
     return [(pattern + rng.normal(-40, 2, (6, 30))).astype(np.float32) for _ in range(n_clips)]

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from asd.audio.encode import transcode
 from asd.data.demo.media import write_m4a, write_mp4
-from asd.data.encode import transcode
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project, Ran

@@ -19,7 +19,8 @@ from mlflow.entities import Run
 
 from asd.config.steps import CutConfig, EvaluateConfig, SweepConfig, TrainConfig
 from asd.data.preprocess import preprocess
-from asd.steps import evaluate, proxy, sweep, train
+from asd.search import pseudo_anomalies as proxy
+from asd.steps import evaluate, sweep, train
 from asd.tracking import registry
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asd.arrays import Spectrogram
 from asd.config import LogMelConfig
 from asd.features.logmel import LogMel, level_gain
-from asd.features.sets import FloatArray
 
 CONFIGS = [
     LogMelConfig(),
@@ -23,7 +23,7 @@ CONFIGS = [
 ]
 
 
-def sounds(sample_rate: int) -> dict[str, FloatArray]:
+def sounds(sample_rate: int) -> dict[str, Spectrogram]:
     time = np.arange(2 * sample_rate) / sample_rate
     noise = 0.1 * np.random.default_rng(0).standard_normal(len(time))
     tone = 0.5 * np.sin(2 * np.pi * 0.1 * sample_rate * time)
@@ -37,7 +37,7 @@ def sounds(sample_rate: int) -> dict[str, FloatArray]:
     return {name: samples.astype(np.float32) for name, samples in found.items()}
 
 
-def by_librosa(samples: FloatArray, config: LogMelConfig) -> FloatArray:
+def by_librosa(samples: Spectrogram, config: LogMelConfig) -> Spectrogram:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mel = librosa.feature.melspectrogram(

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from asd.arrays import Scores, Spectrogram
 from asd.config import ThresholdConfig
 from asd.data.manifest import Clip, Dataset
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
+from asd.decision.thresholds import fit_threshold
+from asd.detectors.base import Detector, DetectorConfig, EpochCallback
 from asd.errors import NotEnoughClipsError
-from asd.evaluation.thresholds import fit_threshold
-from asd.features.cache import FeatureCache
-from asd.features.sets import Features, FloatArray
-from asd.steps.calibrate import Calibration, calibrate, describe
+from asd.features.clipset import Features
+from asd.features.store import FeatureCache
+from asd.pipeline.calibrate import Calibration, calibrate, describe
 
 CLIPS_EACH = 5
 
@@ -35,7 +36,7 @@ class Memory(Detector[DetectorConfig]):
         left, right = self.known_[place - 1], self.known_[place]
         return np.asarray(np.minimum(np.abs(points - left), np.abs(points - right)))
 
-    def explain(self, features: Features) -> list[FloatArray]:
+    def explain(self, features: Features) -> list[Spectrogram]:
         raise NotImplementedError
 
     def _state(self) -> dict[str, NDArray[Any]]:
@@ -51,7 +52,7 @@ class Values:
     def __init__(self, values: dict[str, float]) -> None:
         self._values = values
 
-    def features(self, dataset: Dataset) -> list[FloatArray]:
+    def features(self, dataset: Dataset) -> list[Spectrogram]:
         return [np.full((1, 1), self._values[clip.path], np.float32) for clip in dataset.clips]
 
 

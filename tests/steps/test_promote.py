@@ -18,15 +18,17 @@ from mlflow.exceptions import MlflowException
 from asd.config.steps import PromoteConfig, RollbackConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Clip
+from asd.decision.thresholds import Threshold, binomial_interval
 from asd.errors import AsdError, TrackingError
+from asd.evaluation import gates
 from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.gates import Probe
 from asd.evaluation.metrics import metrics
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import Threshold, binomial_interval
+from asd.files import file_digest
 from asd.pipeline import Pipeline
-from asd.steps import evaluate, gates, promote, rollback, train
+from asd.steps import evaluate, promote, rollback, train
 from asd.steps.evaluate import Evaluation
-from asd.steps.gates import Probe
 from asd.tracking import registry
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, load
@@ -99,7 +101,7 @@ def make_clips(root: Path) -> None:
                         "duration_s": 1.0,
                         "split": split,
                         "label": label,
-                        "sha256": manifest.file_digest(path),
+                        "sha256": file_digest(path),
                     }
                 )
             )
@@ -212,7 +214,7 @@ def test_a_new_process_scores_alike(models: Trained) -> None:
     assert not gates.reload(absent, probe).holds
 
 
-@pytest.mark.parametrize("part", ["artifacts/pipeline/pipeline.json", "code/asd/pipeline.py"])
+@pytest.mark.parametrize("part", ["artifacts/pipeline/pipeline.json", "code/asd/pipeline/pipeline.py"])
 def test_a_changed_file_is_refused(trained: Trained, part: str) -> None:
     give(trained.worse)
     before = registry.holders()

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from mlflow.entities import Run
 
+from asd.audio.perturbation import CHANGES
 from asd.config.steps import AugmentConfig, EvaluateConfig, PreprocessConfig, TrainConfig
-from asd.data.disturb import CHANGES
 from asd.errors import AsdError
 from asd.steps import augment, evaluate, preprocess, train
 

@@ -15,13 +15,14 @@ from asd.config.steps import PreprocessConfig, SweepConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.errors import AsdError
-from asd.steps import preprocess, proxy, sweep, train
-from asd.tracking import plan
+from asd.search import plan
+from asd.search import pseudo_anomalies as proxy
+from asd.search.plan import Trial
+from asd.search.study import Study
+from asd.search.study_plots import study_figures
+from asd.steps import preprocess, sweep, train
 from asd.tracking import trials as tracked_trials
-from asd.tracking.plan import Trial
 from asd.tracking.runs import TrackedRun
-from asd.tracking.study import Study
-from asd.tracking.study_plots import study_figures
 
 Runs = Callable[[], list[Run]]
 

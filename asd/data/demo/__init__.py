@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asd.data.demo.events import EVENTS, make_event
+from asd.arrays import Samples
+from asd.audio.overlay import within_full_scale
+from asd.audio.synthesis.events import EVENTS, make_event
+from asd.audio.synthesis.sources import SAMPLE_RATE
 from asd.data.demo.faults import FAULTS, SEVERITIES, make_fault
 from asd.data.demo.media import write_m4a, write_mp4
-from asd.data.demo.plant import SAMPLE_RATE, Room, Samples, record, start
+from asd.data.demo.plant import Room, record, start
 from asd.data.output import whole_folder
-from asd.data.overlay import within_full_scale
-from asd.data.parallel import parallel_map
 from asd.errors import DataError
+from asd.parallel import parallel_map
 
 RECORDINGS = "recordings"
 NOISE = "noise"

@@ -4,17 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asd.data.demo.plant import (
-    SAMPLE_RATE,
-    Fault,
-    Running,
-    band,
-    impulses,
-    noise,
-    ring,
-    sine,
-    slow,
-)
+from asd.audio.synthesis.sources import SAMPLE_RATE, band, impulses, noise, ring, sine, slow
+from asd.data.demo.plant import Fault, Running
 
 SEVERITIES = ("mild", "medium", "strong")
 """From hardly to plainly audible."""

@@ -4,19 +4,22 @@ The level of each source, the room and the microphone differ from recording to r
 load drifts within one: that is the variation a detector has to accept as normal.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import signal
 
-Samples = NDArray[np.float32]
-Vector = NDArray[np.float64]
+from asd.arrays import Samples, Vector
+from asd.audio.synthesis.sources import (
+    SAMPLE_RATE,
+    band,
+    impulses,
+    noise,
+    ring,
+    sine,
+    slow,
+)
 
-SAMPLE_RATE = 24000
-"""Sampling rate of the synthesis in Hz."""
 BLADES = 7
 """Blades of the fan."""
 MAINS_HZ = 50.0
@@ -173,58 +176,3 @@ def microphone(sound: Samples, room: Room, rng: np.random.Generator) -> Samples:
 def level(rng: np.random.Generator, spread_db: float) -> np.float32:
     """A random factor around 1, normal in dB."""
     return np.float32(10 ** (np.clip(rng.normal(), -2, 2) * spread_db / 20))
-
-
-def sine(turns: Vector) -> Samples:
-    """The sine of an angle in turns; only the fraction of a turn fits float32 precisely."""
-    angle = np.float32(2 * np.pi) * (turns - np.floor(turns)).astype(np.float32)
-    return np.asarray(np.sin(angle), np.float32)
-
-
-def noise(n: int, rng: np.random.Generator) -> Samples:
-    """White noise of unit variance."""
-    return rng.standard_normal(n, dtype=np.float32)
-
-
-def slow(n: int, cutoff_hz: float, rng: np.random.Generator) -> Vector:
-    """A random curve of about unit variance that changes `cutoff_hz` times a second or slower."""
-    knots = int(n / SAMPLE_RATE * cutoff_hz * 2) + 5
-    time = np.arange(knots) / (2 * cutoff_hz)
-    # Where it starts between two knots is random, or all curves would bend at the same time.
-    at = np.arange(n) / SAMPLE_RATE + rng.uniform(0, 0.5 / cutoff_hz)
-    return np.interp(at, time, rng.standard_normal(knots))
-
-
-def band(sound: Samples, corners: Sequence[tuple[float, float]], taps: int = 1025) -> Samples:
-    """Filter by a curve of (frequency in Hz, gain in dB), straight between its corners."""
-    grid = np.linspace(0, SAMPLE_RATE / 2, 513)
-    gain_db = np.interp(grid, [f for f, _ in corners], [g for _, g in corners])
-    impulse = signal.firwin2(taps, grid, 10 ** (gain_db / 20), fs=SAMPLE_RATE)
-    return np.asarray(signal.oaconvolve(sound, impulse.astype(np.float32), mode="same"), np.float32)
-
-
-def impulses(n: int, at: NDArray[np.integer[Any]], sizes: NDArray[np.floating[Any]]) -> Samples:
-    """A silent signal with impulses of the given sizes."""
-    train = np.zeros(n, np.float32)
-    np.add.at(train, at, sizes.astype(np.float32))
-    return train
-
-
-def ring(pulses: Samples, modes: tuple[tuple[float, float, float], ...], seconds: float) -> Samples:
-    """Let pulses excite resonances.
-
-    Parameters
-    ----------
-    pulses : ndarray, shape (n,)
-        What excites them.
-    modes : tuple of (frequency_hz, decay_s, size)
-        Resonances; the decay is the time to fall to 1/e.
-    seconds : float
-        Length of the response.
-    """
-    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    response = sum(
-        size * np.exp(-time / decay) * np.sin(2 * np.pi * f * time) for f, decay, size in modes
-    )
-    rung = signal.oaconvolve(pulses, np.asarray(response, np.float32))[: len(pulses)]
-    return np.asarray(rung, np.float32)

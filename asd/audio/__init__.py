@@ -1,0 +1,1 @@
+"""Sound: containers, decoding, encoding, and what may be done to samples."""

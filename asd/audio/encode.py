@@ -1,0 +1,110 @@
+"""Write audio files, whole or not at all."""
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from asd.audio.container import Track, open_track
+from asd.audio.decode import SignalCheck
+from asd.errors import AudioError
+from asd.files import atomic_path
+
+AudioFormat = Literal["mp3", "wav", "flac"]
+
+_CODECS = {"mp3": "libmp3lame", "wav": "pcm_s16le", "flac": "flac"}
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) -> None:
+    """Write a mono signal as 16-bit PCM.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made where missing.
+    samples : ndarray
+        ``(n_samples,)`` in [-1, 1]; ±1 is full scale, rounded to the nearest of 65,536 steps.
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    AudioError
+        A sample lies outside [-1, 1] or is no number.
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    if not peak <= 1.0:
+        raise AudioError(f"{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain")
+    # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.
+    steps = np.minimum(np.rint(samples * 32768.0), 32767.0).astype(np.int16)
+    with atomic_path(path) as partial:
+        soundfile.write(partial, steps, sample_rate, subtype="PCM_16", format="WAV")
+
+
+def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> float:
+    """Write an audio track as a file of its own, in bounded memory.
+
+    Channels and sample rate stay. MP3 knows nine rates and two channels: other rates go to the
+    next higher it knows (at most 48 kHz), more channels are mixed to stereo. MP3 is written with
+    the highest variable bit rate (LAME's V0), WAV and FLAC with 16 bits.
+
+    Parameters
+    ----------
+    source : Path
+        Any audio or video file.
+    target : Path
+        File to write.
+    fmt : {"mp3", "wav", "flac"}
+        Format to write.
+    stream : int
+        Which audio track, from 0.
+
+    Returns
+    -------
+    float
+        Length of the sound in seconds.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be read, is corrupt, cut short or silent, or has NaN samples.
+    """
+    with open_track(source, stream) as track, atomic_path(target) as partial:
+        # An absolute path: FFmpeg would take a word and a colon at the start for a protocol.
+        file = str(partial.resolve())
+        try:
+            with av.open(file, "w", format=fmt) as output:
+                return _copy(track, output, fmt)
+        except av.FFmpegError as error:
+            raise AudioError(
+                f"{source}: cannot be written as {fmt} to {target} ({error.strerror}); check the "
+                f"room on the disk or take another format ({track.channels} channels)"
+            ) from error
+
+
+def _copy(track: Track, output: av.container.OutputContainer, fmt: AudioFormat) -> float:
+    rate, layout = track.sample_rate, track.layout
+    if fmt == "mp3":
+        rate = min((known for known in _MP3_RATES if known >= rate), default=_MP3_RATES[-1])
+        layout = "mono" if track.channels == 1 else "stereo"
+    encoder = cast(av.AudioStream, output.add_stream(_CODECS[fmt], rate=rate, layout=layout))
+    if fmt == "mp3":
+        encoder.codec_context.qscale = True
+        encoder.codec_context.global_quality = 0
+    check = SignalCheck(track.name)
+    n_samples = 0
+    for block in track.pcm(rate, layout):
+        check.feed(block)
+        packed = np.ascontiguousarray(block.T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+        frame.sample_rate = rate
+        frame.pts = n_samples
+        n_samples += block.shape[1]
+        output.mux(encoder.encode(frame))
+    output.mux(encoder.encode(None))
+    check.finish()
+    return n_samples / rate

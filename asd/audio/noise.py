@@ -1,0 +1,85 @@
+"""Sounds that are laid over clips: reading them, and how a clip with one is named."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asd.audio import decode as audio
+from asd.audio.overlay import trim_silence
+from asd.errors import AsdError, DataError
+from asd.parallel import parallel_map
+from asd.text import count
+
+# Bytes of a file name that come from a sound's name; file systems allow 255 in all, of which
+# a clip's own name takes up to 170.
+_NAME_BYTES = 60
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A sound to lay over clips."""
+
+    name: str
+    """Name of its file, without suffix."""
+    samples: Samples
+    """``(n,)``, without silence at its ends."""
+
+    @property
+    def kind(self) -> str:
+        """The name without a number at its end, by which metrics are grouped.
+
+        Examples
+        --------
+        >>> [Noise(name, np.zeros(1)).kind for name in ("knock_03", "話し声 (2)", "7")]
+        ['knock', '話し声', '7']
+        """
+        return re.sub(r"[\s_.-]*[(（]?\d+[)）]?$", "", self.name) or self.name
+
+
+def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
+    """Read all sounds of a folder, each once.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder, searched with its sub-folders, of sounds in any container; or one file.
+    sample_rate : int
+        Rate of the samples in Hz.
+
+    Returns
+    -------
+    list of Noise
+        Sorted by path.
+
+    Raises
+    ------
+    DataError
+        There are none, or some are broken or silent; names all of those.
+    """
+    paths = audio.find_audio(folder)
+    loaded = parallel_map(partial(_load, sample_rate), paths, desc="noise")
+    bad = [found for found in loaded if isinstance(found, str)]
+    if bad:
+        raise DataError(
+            f"noise={folder}: {len(bad)} of {count(len(paths), 'sound')} cannot be used: "
+            f"{'; '.join(bad)}; mend or remove them"
+        )
+    return [found for found in loaded if isinstance(found, Noise)]
+
+
+def _load(sample_rate: int, path: Path) -> Noise | str:
+    """The sound, or what is wrong with it."""
+    try:
+        samples, _ = audio.read(path, sample_rate)
+    except AsdError as error:
+        return str(error)
+    # Some file systems take characters apart (が into か and its dots); one word is one name.
+    name = unicodedata.normalize("NFC", path.stem)
+    return Noise(name, trim_silence(samples, sample_rate))

@@ -1,0 +1,1 @@
+"""Sounds made from nothing: building blocks, and the foreign sounds made of them."""

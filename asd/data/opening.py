@@ -1,0 +1,66 @@
+"""Open the data set that a step works on."""
+
+import logging
+from pathlib import Path
+
+from asd.audio import decode as audio
+from asd.config import LogMelConfig
+from asd.config.steps import DEMO_DATA, CutConfig
+from asd.data import manifest
+from asd.data.demo import make_demo
+from asd.data.manifest import Dataset
+from asd.data.preprocess import preprocess
+from asd.data.verify import verify
+
+DEMO_SOURCE = Path("data/demo-source")
+
+logger = logging.getLogger(__name__)
+
+
+def open_dataset(path: str) -> Dataset:
+    """Read a data set and check that its audio is what the manifest says.
+
+    The demo's, ``data/demo``, is made on first use.
+
+    Raises
+    ------
+    DataError
+        There is no data set, or its audio has changed.
+    """
+    root = Path(path)
+    if root == Path(DEMO_DATA) and not root.exists():
+        return _demo_dataset(root)
+    dataset = manifest.load(root)
+    verify(dataset)
+    return dataset
+
+
+def demo_source() -> Path:
+    """The folder of the demo's recordings and sounds, made on first use."""
+    if not DEMO_SOURCE.exists():
+        logger.info("making the demo plant in %s (first use)", DEMO_SOURCE)
+        make_demo(DEMO_SOURCE)
+    return DEMO_SOURCE
+
+
+def for_clips(features: LogMelConfig, dataset: Dataset) -> LogMelConfig:
+    """The front end at the clips' own sample rate, unless the user has chosen one."""
+    if "sample_rate" in features.model_fields_set:
+        return features
+    rate = audio.probe(dataset.file(dataset.clips[0])).sample_rate
+    given = features.model_dump(exclude_unset=True)
+    return LogMelConfig.parse({**given, "sample_rate": rate}, "features.")
+
+
+def clip_seconds(dataset: Dataset) -> float:
+    """The length of a clip: that which most of the seconds are cut to."""
+    lengths = [clip.duration_s for clip in dataset.clips]
+    return max(set(lengths), key=lambda length: (lengths.count(length) * length, length))
+
+
+def _demo_dataset(root: Path) -> Dataset:
+    cutting = CutConfig()
+    options = {name: getattr(cutting, name) for name in CutConfig.model_fields}
+    recordings = demo_source() / "recordings"
+    logger.info("cutting the demo's recordings into %s (first use)", root)
+    return preprocess(recordings, root, overwrite=False, **options).dataset

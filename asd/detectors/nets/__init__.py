@@ -1,0 +1,1 @@
+"""What detectors with a neural network share: training, checkpoints, threads."""

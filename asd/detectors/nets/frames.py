@@ -1,0 +1,149 @@
+"""What networks that judge a few frames at a time have in common."""
+
+from abc import abstractmethod
+from itertools import pairwise
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from sklearn.covariance import ledoit_wolf
+
+from asd.arrays import Spectrogram
+from asd.detectors._patches import Levelled, evenly, levelled
+from asd.detectors._statistics import Level
+from asd.detectors.base import EpochCallback
+from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.detectors.nets.training import TrainingConfig
+from asd.detectors.nets.workers import device
+from asd.features.clipset import Features
+
+FRAMES = 5
+"""Frames of a window."""
+
+_RANGE = 6.0
+"""Values reach the network between -3 and 3, about one apart in the mean: from values between 0
+and 1 it learns half as fast."""
+_WHITENING_KEY = "whitening"
+_SAMPLED_CLIPS = 512
+_SAMPLED_WINDOWS = 20_000
+_LEAST_VARIANCE = 1e-4
+"""Smallest variance of an error in any direction, relative to the mean over directions."""
+
+
+class FramesConfig(TrainingConfig):
+    """What windows are scored by, and how the network is trained."""
+
+    score: Literal["mse", "mahalanobis"] = Field(
+        "mse", json_schema_extra={"search": {"choices": ["mse", "mahalanobis"]}}
+    )
+    """`mse`: mean squared error. `mahalanobis`: errors in units of their spread in training, so
+    that bands which are always hard to tell count less."""
+    level: Level = "normalised"
+    """`normalised` ignores the gain of the recording; `kept` makes loudness count, as the
+    published method does."""
+
+
+T = TypeVar("T", bound=FramesConfig)
+
+
+class FrameAutoencoder(TorchAutoencoder[T]):
+    """Judges windows of `FRAMES` frames by what a network says of them.
+
+    Attributes
+    ----------
+    whitening_ : Tensor or None
+        Inverse square root of the covariance of the errors, ``(n_errors, n_errors)``; None with
+        ``score="mse"``.
+    """
+
+    @abstractmethod
+    def _errors(self, windows: torch.Tensor) -> torch.Tensor:
+        """Errors of the network on windows ``(n, FRAMES, n_mels)``: ``(n, n_judged, n_mels)``.
+
+        The frames judged are all, or the one in the middle.
+        """
+
+    def _fit(self, train_clips: Features, valid: Features, on_epoch: EpochCallback) -> None:
+        self.whitening_: torch.Tensor | None = None
+        train_clips = Levelled(train_clips, self.config.level)
+        super()._fit(train_clips, Levelled(valid, self.config.level), on_epoch)
+        if self.config.score == "mahalanobis":
+            self.whitening_ = self._whiten(train_clips)
+
+    def _error_map(self, clip: Spectrogram) -> Spectrogram:
+        return super()._error_map(levelled(clip, self.config.level).astype(np.float32))
+
+    def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
+        n_clips, n_mels, n_frames = clips.shape
+        windows = self._windows(clips)
+        errors = self._errors(windows.flatten(0, 1)).float()
+        if self.whitening_ is not None:
+            errors = (errors.flatten(1) @ self.whitening_).reshape(errors.shape)
+        squares = errors.square().reshape(n_clips, windows.shape[1], -1, n_mels)
+        by_frame = squares[:, :, 0] if squares.shape[2] == 1 else _overlaid(squares)
+        return by_frame.transpose(1, 2)[..., :n_frames]
+
+    def _windows(self, clips: torch.Tensor) -> torch.Tensor:
+        """Windows of scaled clips, one a frame apart: ``(n_clips, n_windows, FRAMES, n_mels)``."""
+        scaled = ((clips - self.low_) / (self.high_ - self.low_) - 0.5) * _RANGE
+        before, after = self._margins(clips.shape[2])
+        padded = torch.nn.functional.pad(scaled, (before, after), mode="replicate")
+        return padded.unfold(2, FRAMES, 1).permute(0, 2, 3, 1)
+
+    def _margins(self, n_frames: int) -> tuple[int, int]:
+        """How many times the first and the last frame are repeated: till there is a window."""
+        return 0, max(0, FRAMES - n_frames)
+
+    def _whiten(self, train_clips: Features) -> torch.Tensor:
+        """Fit the spread of the errors, shrunk as in O. Ledoit and M. Wolf (2004)."""
+        chosen = evenly(len(train_clips), _SAMPLED_CLIPS)
+        most = _SAMPLED_WINDOWS // len(chosen)
+        found = []
+        self.network_.eval()
+        with torch.inference_mode():
+            for index in chosen:
+                clip = torch.from_numpy(train_clips[int(index)])[None].to(device())
+                windows = self._windows(clip)[0]
+                some = torch.from_numpy(evenly(len(windows), most))
+                found.append(self._errors(windows[some]).flatten(1).cpu().numpy())
+        covariance, _ = ledoit_wolf(np.concatenate(found).astype(np.float64), assume_centered=True)
+        variances, directions = np.linalg.eigh(covariance)
+        least = max(_LEAST_VARIANCE * float(variances.mean()), 1e-12)
+        whitening = (directions / np.sqrt(np.maximum(variances, least))) @ directions.T
+        return torch.from_numpy(whitening.astype(np.float32)).to(device())
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        state = super()._state()
+        if self.whitening_ is not None:
+            state[_WHITENING_KEY] = self.whitening_.cpu().numpy()
+        return state
+
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
+        whitening = state.get(_WHITENING_KEY)
+        self.whitening_ = None if whitening is None else torch.from_numpy(whitening).to(device())
+        super()._restore({key: state[key] for key in state if key != _WHITENING_KEY})
+
+
+def dense(*sizes: int) -> torch.nn.Sequential:
+    """Linear layers of these sizes, each but the last with normalisation and ReLU.
+
+    Normalised is over the units of a window, not over a batch: what a window gives does not then
+    depend on the others, in training or after.
+    """
+    layers: list[torch.nn.Module] = []
+    for before, after in pairwise(sizes[:-1]):
+        layers += [torch.nn.Linear(before, after), torch.nn.LayerNorm(after), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(sizes[-2], sizes[-1]))
+
+
+def _overlaid(squares: torch.Tensor) -> torch.Tensor:
+    """Mean over the windows that hold a frame, ``(n_clips, n_frames, n_mels)``."""
+    n_clips, n_windows, _, n_mels = squares.shape
+    total = squares.new_zeros(n_clips, n_windows + FRAMES - 1, n_mels)
+    times = squares.new_zeros(n_windows + FRAMES - 1, 1)
+    for offset in range(FRAMES):
+        total[:, offset : offset + n_windows] += squares[:, :, offset]
+        times[offset : offset + n_windows] += 1
+    return total / times

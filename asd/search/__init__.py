@@ -1,0 +1,1 @@
+"""The sweep: what may be tried, how trials are compared, and which one wins."""

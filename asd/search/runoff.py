@@ -1,0 +1,137 @@
+"""The winner of a sweep: its best trials against the default, on recordings new to both.
+
+The best of many trials is in part the luckiest, all the more where the validation side, on which
+trials are compared, holds a few recordings. Here the best ones are fitted again and again, each
+time without some recordings of the train side, and judged on those.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from asd.detectors.base import ignore_epoch
+from asd.errors import AsdError
+from asd.pipeline.calibrate import rotations
+from asd.search.candidates import Candidate
+from asd.search.pseudo_anomalies import stand_ins
+from asd.search.validation import STAND_INS, Validation
+
+FINALISTS = 3
+"""Trials that take part, beside the default."""
+MOST_FOLDS = 4
+"""More would cost time and change little."""
+LEAST_FOLDS = 2
+"""Fewer leave no standard error."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runoff:
+    """What came out of it."""
+
+    incumbent: str
+    """Label of what the others have to beat."""
+    figures: Mapping[str, Sequence[float]]
+    """Of each candidate by label, a figure a fold; of those that could be fitted on all folds."""
+
+    @property
+    def winner(self) -> str:
+        """Label of the winner.
+
+        That with the highest mean figure among those that beat the incumbent by more than one
+        standard error of the mean difference over folds, after the one-standard-error rule of
+        L. Breiman et al., "Classification and Regression Trees" (1984), section 3.4.3; where
+        there is none, the incumbent.
+        """
+        better = [name for name in self.figures if name != self.incumbent and self._beats(name)]
+        return max(better, key=self.mean, default=self.incumbent)
+
+    def mean(self, name: str) -> float:
+        """Mean figure over folds."""
+        return float(np.mean(self.figures[name]))
+
+    def gain(self, name: str) -> tuple[float, float]:
+        """Mean difference to the incumbent, and its standard error over folds."""
+        gains = np.subtract(self.figures[name], self.figures[self.incumbent])
+        return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+
+    def markdown(self, metric: str) -> list[str]:
+        """A table, best mean first."""
+        lines = [f"| candidate | {metric}, mean over folds | gain | standard error |"]
+        lines.append("|---|---:|---:|---:|")
+        for name in sorted(self.figures, key=self.mean, reverse=True):
+            gain, error = self.gain(name)
+            compared = "| |" if name == self.incumbent else f"{gain:+.3f} | {error:.3f} |"
+            lines.append(f"| {name} | {self.mean(name):.3f} | {compared}")
+        return lines
+
+    def _beats(self, name: str) -> bool:
+        gain, error = self.gain(name)
+        return gain > error
+
+
+def run_off(
+    candidates: Mapping[str, Candidate],
+    incumbent: str,
+    validation: Validation,
+    metric: str,
+    max_fpr: float,
+    root: Path,
+) -> Runoff | None:
+    """Judge candidates on parts of the train side, each fitted without that part.
+
+    Parameters
+    ----------
+    candidates : mapping
+        By label; `incumbent` is one of the labels.
+    incumbent : str
+        Label of the candidate that the others have to beat.
+    validation : Validation
+        Of a sweep without labelled anomalies; its normal clips are fitted on here.
+    metric : {"auc", "pauc"}
+        What is compared.
+    max_fpr : float
+        Of pAUC.
+    root : Path
+        Folder of the cache.
+
+    Returns
+    -------
+    Runoff or None
+        None where there are too few recordings for it, or the incumbent cannot be fitted.
+    """
+    train, normal = validation.train, validation.normal
+    if train.recordings() & normal.recordings():
+        return None
+    seed = candidates[incumbent].fit.seed
+    folds = rotations(train, normal, seed)[:MOST_FOLDS]
+    if len(folds) < LEAST_FOLDS or not all(inside.clips and held.clips for inside, held in folds):
+        return None
+    sides = []
+    for inside, held in folds:
+        changed = stand_ins(held, seed, root / STAND_INS)
+        sides.append(replace(validation, train=inside, normal=held, anomalous=changed))
+    figures: dict[str, list[float]] = {}
+    with tqdm(total=len(candidates) * len(sides), desc="run-off", disable=None) as bar:
+        for name, candidate in candidates.items():
+            try:
+                figures[name] = []
+                for side in sides:
+                    figures[name].append(_judge(candidate, side, metric, max_fpr, root))
+                    bar.update()
+            except AsdError as error:
+                logger.warning("%s takes no part in the run-off: %s", name, error)
+                del figures[name]
+    return Runoff(incumbent, figures) if incumbent in figures else None
+
+
+def _judge(
+    candidate: Candidate, side: Validation, metric: str, max_fpr: float, root: Path
+) -> float:
+    detector, cache, _ = side.fit(candidate, root, ignore_epoch)
+    return side.judge(detector, cache, candidate.fit.threshold, max_fpr)[metric]

@@ -1,0 +1,331 @@
+"""A sweep's study: who works on it, who leads, and which trial won.
+
+Any number of processes, on one machine or on many, may work on a study, and any of them may die.
+"""
+
+import logging
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.trial import TrialState
+
+from asd.errors import AsdError, ConfigError, TrackingError
+from asd.search.heartbeat import Presence
+from asd.search.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
+from asd.search.queue import RUN, Queue
+from asd.search.storage import open_storage
+from asd.tracking.trials import (
+    STUDY_ID_TAG,
+    STUDY_TAG,
+    TRIAL_TAG,
+    WORKER_TAG,
+    PrunedError,
+    adopt,
+    end_lost_runs,
+    trial_run,
+)
+
+_MANY_FAILURES = 5
+_POLL_S = 1.0
+_FOUNDING_S = 30
+_NAME_TAG = "mlflow.runName"
+
+logger = logging.getLogger(__name__)
+
+
+class Study:
+    """A study in its storage, made where it is not there yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    run_id : str, optional
+        The MLflow run of this process, below which the trials may stand; a helper has none.
+
+    Attributes
+    ----------
+    plan : Plan
+        What to do.
+    optuna_study : optuna.Study
+        Optuna's own study.
+
+    Raises
+    ------
+    ConfigError
+        The study was begun for something else.
+    TrackingError
+        The storage cannot be used.
+    """
+
+    def __init__(self, plan: Plan, run_id: str | None) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.plan = plan
+        self._run_id = run_id
+        self._tidied = False
+        self._current = -1
+        self._stopped_by: BaseException | None = None
+        storage = open_storage(plan.storage, plan.name)
+        founder = self._open(storage)
+        self._presence = Presence(self.optuna_study)
+        self._queue = Queue(self.optuna_study, storage, self._presence, plan.total)
+        if founder:
+            self._found()
+        self._check_identity()
+        self.optuna_study.sampler = plan.make_sampler(self._seed(founder))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the runs of this process are tagged with."""
+        worker = self._presence.name
+        return {STUDY_TAG: self.plan.name, STUDY_ID_TAG: self._id, WORKER_TAG: worker}
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """The time in which this process counts as one that works on the study."""
+        with self._presence:
+            self._tend()
+            yield
+
+    def work(self, objective: Objective, deadline: float = math.inf) -> None:
+        """Run trials until there are enough, by whomever, or until `deadline`.
+
+        Parameters
+        ----------
+        objective : callable
+            Runs one trial.
+        deadline : float
+            Time, as of `time.monotonic`, after which no trial is begun or waited for.
+        """
+        while time.monotonic() < deadline and not self.done():
+            self._tend()
+            if self._queue.place_left():
+                self._run_one(objective)
+            else:
+                time.sleep(_POLL_S)
+
+    def watch(self, alive: Callable[[], bool], deadline: float = math.inf) -> None:
+        """Let others work, giving back the trials of those that die.
+
+        Parameters
+        ----------
+        alive : callable
+            Whether there is still somebody to wait for.
+        deadline : float
+            Time, as of `time.monotonic`, after which nothing is given back any more.
+        """
+        while alive():
+            time.sleep(_POLL_S)
+            if time.monotonic() < deadline:
+                self._tend()
+
+    def done(self) -> bool:
+        """Whether all trials have come to an end."""
+        return self._queue.done()
+
+    def leads(self) -> bool:
+        """Whether it is for this process to finish the study; if so, all runs are put in order."""
+        if not self._lead():
+            return False
+        adopt(self._id, str(self._attribute("parent")))
+        self._tidy()
+        return True
+
+    def trials(self) -> list[Trial]:
+        """All trials that have come to an end, by number."""
+        return sorted(map(Trial.of, self._queue.finished()), key=lambda trial: trial.number)
+
+    def best(self) -> Trial:
+        """The first of `ranked`."""
+        return self.ranked()[0]
+
+    def ranked(self) -> list[Trial]:
+        """Completed trials, best figure first; of equals, the better second, then the earlier.
+
+        Raises
+        ------
+        TrackingError
+            No trial was completed.
+        """
+        complete = [trial for trial in self.trials() if trial.results]
+        if not complete:
+            raise TrackingError(
+                f"study={self.plan.name}: none of its {len(self.trials())} trials was completed; "
+                f"the last one ended with: {self._last_failure()}"
+            )
+
+        def rank(trial: Trial) -> tuple[float, ...]:
+            costs = (
+                value if name in LOWER_IS_BETTER else -value
+                for name, value in zip(self.plan.metrics, trial.results, strict=True)
+            )
+            return (*costs, trial.number)
+
+        return sorted(complete, key=rank)
+
+    def front(self) -> list[Trial]:
+        """The trials that no other beats in all metrics."""
+        best = map(Trial.of, self.optuna_study.best_trials)
+        return sorted(best, key=lambda trial: trial.number)
+
+    @property
+    def outcome(self) -> Mapping[str, Any] | None:
+        """What `conclude` has kept, where there has been no further trial since."""
+        kept = self._attribute("outcome")
+        same = kept is not None and kept["trials"] == len(self.trials())
+        return kept["found"] if same else None
+
+    def conclude(self, found: Mapping[str, Any]) -> None:
+        """Keep what came out, for whoever gives the same command again."""
+        outcome = {"trials": len(self.trials()), "found": dict(found)}
+        self.optuna_study.set_user_attr("outcome", outcome)
+
+    def _open(self, storage: optuna.storages.BaseStorage) -> bool:
+        """Open the study; true when it was not there before."""
+        where: dict[str, Any] = {"storage": storage, "study_name": self.plan.name}
+        pruner = self.plan.make_pruner()
+        try:
+            self.optuna_study = optuna.create_study(
+                **where, directions=self.plan.directions, pruner=pruner
+            )
+        except DuplicatedStudyError:
+            self.optuna_study = optuna.load_study(**where, pruner=pruner)
+            return False
+        return True
+
+    def _found(self) -> None:
+        """Do what the process that has made the study does before all others."""
+        self.optuna_study.set_user_attr("identity", dict(self.plan.identity))
+        if self.plan.sampler != "grid":
+            for values in self.plan.first[: self.plan.trials]:
+                self.optuna_study.enqueue_trial(self.plan.space.inside(values))
+        self.optuna_study.set_user_attr("id", self._presence.name.rpartition("/")[2])
+
+    def _check_identity(self) -> None:
+        for _ in range(_FOUNDING_S):
+            if self._attribute("id") is not None:
+                break
+            time.sleep(_POLL_S)
+        else:
+            raise TrackingError(
+                f"study={self.plan.name}: its first process ended before it had begun; give "
+                "another name"
+            )
+        before, now = self._attribute("identity"), self.plan.identity
+        for key in sorted(before | now):
+            if before.get(key) != now.get(key):
+                raise ConfigError(
+                    f"study={self.plan.name}: was begun with {key}={before.get(key)}, not "
+                    f"{now.get(key)}; give the same again, or another name"
+                )
+
+    def _seed(self, founder: bool) -> int:
+        """A seed with which no process chooses what another, or an earlier one, has chosen."""
+        trials = self.optuna_study.get_trials(deepcopy=False)
+        begun = sum(trial.state != TrialState.WAITING for trial in trials)
+        leader = self._attribute("leader")
+        alone = founder or (self._run_id and leader and self._presence.dead(leader))
+        own = 0 if alone else zlib.crc32(self._presence.name.encode())
+        return int(np.random.SeedSequence([self.plan.seed, begun, own]).generate_state(1)[0])
+
+    def _lead(self) -> bool:
+        """Whether this process leads: the first one does, and when it has died the next."""
+        leader = self._attribute("leader")
+        if leader == self._presence.name:
+            return True
+        if self._run_id is None or (leader is not None and not self._presence.dead(leader)):
+            return False
+        self.optuna_study.set_user_attr("parent", self._run_id)
+        self.optuna_study.set_user_attr("leader", self._presence.name)
+        adopt(self._id, self._run_id)
+        return True
+
+    def _tend(self) -> None:
+        """Take the lead where nobody has it, and give back the trials of the dead."""
+        self._lead()
+        if self._queue.give_back_lost() or not self._tidied:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        if parent := self._attribute("parent"):
+            end_lost_runs(self._id, parent, self._presence.dead)
+            self._tidied = True
+
+    def _run_one(self, objective: Objective) -> None:
+        def run(trial: optuna.Trial) -> Sequence[float]:
+            return self._attempt(trial, objective)
+
+        try:
+            self.optuna_study.optimize(run, n_trials=1, catch=(AsdError, _DroppedError))
+        except ValueError:  # Optuna cannot tell the end of a trial that has one already
+            if not self._queue.taken_away(self._current):
+                raise
+            logger.warning("no sign of life for too long: the trial was given to another process")
+        if self._stopped_by is not None:
+            raise self._stopped_by
+        ended = self._queue.finished()
+        if len(ended) >= _MANY_FAILURES and all(t.state == TrialState.FAIL for t in ended):
+            self.best()  # says why there is none
+
+    def _attempt(self, trial: optuna.Trial, objective: Objective) -> Sequence[float]:
+        self._current = trial._trial_id
+        number = self._queue.begin(trial)
+        if number is None:
+            raise _DroppedError
+        try:
+            return self._attempt_counted(number, trial, objective)
+        except PrunedError as error:
+            logger.info("trial %d: pruned", number)
+            raise optuna.TrialPruned from error
+        except AsdError as error:
+            trial.set_user_attr("error", str(error))
+            logger.warning("trial %d failed: %s", number, error)
+            raise
+        except BaseException as error:
+            if not self._queue.taken_away(trial._trial_id):
+                # Optuna would let a trial that is ended by SystemExit run for ever.
+                self._stopped_by = error
+                self._queue.give_back(trial)
+            raise _DroppedError from error
+
+    def _attempt_counted(
+        self, number: int, trial: optuna.Trial, objective: Objective
+    ) -> Sequence[float]:
+        values = self.plan.searched.suggest(trial)
+
+        def report(step: int, loss: float) -> None:
+            if len(self.plan.metrics) > 1:
+                return
+            # Optuna takes what is reported to be better the same way as the result.
+            sign = 1.0 if self.plan.metrics[0] in LOWER_IS_BETTER else -1.0
+            trial.report(sign * loss, step)
+            if trial.should_prune():
+                raise PrunedError
+
+        tags = {TRIAL_TAG: str(number), _NAME_TAG: f"trial {number}", **self.tags}
+        parent = str(self._attribute("parent"))
+        with trial_run(parent, tags, trial.user_attrs.get(RUN)) as tracked:
+            trial.set_user_attr(RUN, tracked.run_id)
+            return objective(Attempt(number, values, tracked, report))
+
+    @property
+    def _id(self) -> str:
+        return str(self._attribute("id"))
+
+    def _attribute(self, key: str) -> Any:
+        return self.optuna_study.user_attrs.get(key)
+
+    def _last_failure(self) -> str:
+        reasons = [trial.user_attrs.get("error") for trial in self._queue.finished()]
+        return next((str(reason) for reason in reversed(reasons) if reason), "pruned")
+
+
+class _DroppedError(Exception):
+    """The trial does not count: another takes its place."""

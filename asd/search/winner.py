@@ -1,0 +1,82 @@
+"""Which candidate a sweep ends with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asd.config.steps import SweepConfig
+from asd.search.candidates import Candidate, Candidates
+from asd.search.runoff import FINALISTS, Runoff, run_off
+from asd.search.study import Study
+from asd.search.validation import Validation
+from asd.text import count
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The candidate, and how it was found."""
+
+    label: str
+    candidate: Candidate
+    runoff: Runoff | None = None
+    """None where the best trial wins without one."""
+
+    def lines(self) -> list[str]:
+        """For the report."""
+        runoff = self.runoff
+        if runoff is None:
+            return [f"winner: {self.label}"]
+        parts = count(len(runoff.figures[runoff.incumbent]), "part")
+        means = ", ".join(f"{name} {runoff.mean(name):.4f}" for name in runoff.figures)
+        lines = [f"run-off on {parts} of the train side, each held out: {means}"]
+        if self.label == runoff.incumbent:
+            return [*lines, f"winner: {self.label}; no other clearly beats it"]
+        gain, error = runoff.gain(self.label)
+        above = f"{gain:+.4f} +- {error:.4f} above {runoff.incumbent}"
+        return [*lines, f"winner: {self.label}, {above}"]
+
+
+def find_winner(
+    study: Study, candidates: Candidates, validation: Validation, config: SweepConfig, root: Path
+) -> Winner:
+    """The best trial; without labelled anomalies only where it beats the default in a run-off.
+
+    Where the ranges leave the default out, the others have to beat the best trial.
+
+    Parameters
+    ----------
+    study : Study
+        Whose trials have come to an end.
+    candidates : Candidates
+        What its trials stand for.
+    validation : Validation
+        What they were compared on.
+    config : SweepConfig
+        The metrics; with two of them, or one that is no area under a ROC curve, the best trial
+        wins.
+    root : Path
+        Folder of the cache.
+
+    Raises
+    ------
+    TrackingError
+        No trial was completed.
+    """
+    ranked: dict[str, Candidate] = {}
+    for trial in study.ranked():
+        candidate = candidates.candidate(trial.values)
+        if candidate not in ranked.values():
+            ranked[f"trial {trial.number} {candidate.name}"] = candidate
+    best = Winner(*next(iter(ranked.items())))
+    if validation.kind == "valid" or config.metric not in (("auc",), ("pauc",)):
+        return best
+    usual = candidates.default()
+    incumbent = best.label
+    if usual is not None:
+        found = (name for name, own in ranked.items() if own == usual)
+        incumbent = next(found, f"default {usual.name}")
+        ranked.setdefault(incumbent, usual)
+    contenders = {incumbent: ranked[incumbent]} | dict(list(ranked.items())[:FINALISTS])
+    if len(contenders) == 1:
+        return best
+    runoff = run_off(contenders, incumbent, validation, config.metric[0], config.max_fpr, root)
+    return Winner(runoff.winner, contenders[runoff.winner], runoff) if runoff else best
