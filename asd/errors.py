@@ -7,6 +7,7 @@
     ├── DataError             something about files, folders, labels or manifests
     │   ├── AudioError        one recording cannot be used
     │   └── NotEnoughClipsError   too few clips for what was asked
+    ├── FeatureError          a front end, or the store of features, cannot be used
     ├── DetectorError         a detector cannot be fitted, saved or loaded
     └── TrackingError         the MLflow store, a run or a model cannot be used
 
@@ -33,6 +34,10 @@ class AudioError(DataError):
 
 class NotEnoughClipsError(DataError):
     """There are fewer clips than the operation needs."""
+
+
+class FeatureError(AsdError):
+    """A front end, or the store of features, cannot be used."""
 
 
 class DetectorError(AsdError):

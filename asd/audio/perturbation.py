@@ -57,7 +57,7 @@ CHANGES = (
 )
 
 
-def disturb(
+def perturb(
     samples: Samples,
     sample_rate: int,
     change: Change,

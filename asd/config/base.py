@@ -8,6 +8,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from asd.errors import ConfigError
 
 
+class Documented:
+    """Marks a field of free keys: which config says what they are, where none else is named.
+
+    Parameters
+    ----------
+    config : type of Config
+        Its keys stand in ``--help``.
+    """
+
+    def __init__(self, config: "type[Config]") -> None:
+        self.config = config
+
+
 class Config(BaseModel):
     """A frozen set of named values; unknown keys and values out of range are errors."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic_core import PydanticUndefinedType
 
-from asd.config.base import Config, flatten
+from asd.config.base import Config, Documented, flatten
 from asd.errors import ConfigError
 
 T = TypeVar("T", bound=Config)
@@ -31,7 +31,7 @@ def load(config: type[T], argv: Sequence[str]) -> T:
     """
     given = {key: value for key, value in _pairs(argv) if value != ""}
     path = given.pop("config", "")
-    values = _read_yaml(Path(path)) if path else {}
+    values = read_yaml(Path(path)) if path else {}
     return config.parse(_nested([*flatten(values).items(), *given.items()]))
 
 
@@ -66,7 +66,8 @@ def _fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]
     own_first = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)
     for name in own_first:
         field = config.model_fields[name]
-        kind = field.annotation
+        documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
+        kind = documented[0].config if documented else field.annotation
         if isinstance(kind, type) and issubclass(kind, Config):
             yield from _fields(kind, f"{prefix}{name}.")
         else:
@@ -87,7 +88,14 @@ def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _read_yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """The keys of a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or holds something else than keys.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

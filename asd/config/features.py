@@ -1,4 +1,4 @@
-"""Configuration of the log-mel front end."""
+"""Configuration of front ends: what all have, and that of log-mel, the usual one."""
 
 from typing import Any, Literal
 
@@ -28,15 +28,20 @@ def _n_mels(given: dict[str, Any]) -> int:
     return min(128, _n_fft(given) // 4)
 
 
-class LogMelConfig(Config):
+class FrontEndConfig(Config):
+    """What every front end is told."""
+
+    sample_rate: int = Field(_RATE, ge=1000, le=192000)
+    """Sampling rate in Hz at which clips are analysed; that of the clips where not given."""
+
+
+class LogMelConfig(FrontEndConfig):
     """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
 
     The defaults of `n_fft`, `hop_length` and `n_mels` follow the sample rate, so that a frame is
     as long, and a band as well resolved, at any rate. Sweeps scale their choices alike.
     """
 
-    sample_rate: int = Field(_RATE, ge=1000, le=192000)
-    """Sampling rate in Hz at which clips are analysed."""
     n_fft: int = Field(
         default_factory=_n_fft,
         ge=32,
@@ -66,11 +71,14 @@ class LogMelConfig(Config):
     scaling: Literal["db", "clip_max"] = "db"
     """`db`: decibels re 1, floor -100 dB (absolute). `clip_max`: decibels below the clip's own
     maximum, clipped to [-80, 0] and scaled to [0, 1], as the original scripts did."""
-    level: Literal["none", "rms"] = Field(
-        "none", json_schema_extra={"search": {"choices": ["none", "rms"]}}
+    level: Literal["power", "none", "rms", "decibels", "mean"] = Field(
+        "power", json_schema_extra={"search": {"choices": ["power", "none"]}}
     )
-    """`rms` brings each clip to the same loudness before analysis, so that recording gain is
-    ignored; `none` keeps it."""
+    """`power` subtracts the clip's level, the median over frames of their power in dB, so that
+    recording gain is ignored; `none` keeps it, for recorders whose gain never changes. `rms`
+    brings the samples to one loudness instead. `decibels` (median over frames of the mean of the
+    bands) and `mean` (mean of all values) are those of earlier releases. Not used with
+    scaling=clip_max, which is relative to the clip already."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "LogMelConfig":

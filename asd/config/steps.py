@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from asd.config.base import Config
+from asd.config.base import Config, Documented
 from asd.config.features import LogMelConfig
+from asd.config.recipe import Branch, Fusion
 from asd.config.threshold import ThresholdConfig
 
 
@@ -22,6 +23,16 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+def _checked_features(fields: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a wrong field of log-mel at once; those of other front ends wait for their file."""
+    if fields.get("name", "logmel") == "logmel":
+        LogMelConfig.parse({k: v for k, v in fields.items() if k != "name"}, "features.")
+    return fields
+
+
+FeatureFields = Annotated[
+    dict[str, Any], AfterValidator(_checked_features), Documented(LogMelConfig)
+]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
 Range = Annotated[tuple[float, float], BeforeValidator(_split_commas), AfterValidator(_ordered)]
@@ -121,8 +132,8 @@ class AugmentConfig(Config):
 class FitConfig(Config):
     """What a detector is fitted with, apart from its own fields."""
 
-    features: LogMelConfig = LogMelConfig()
-    """The log-mel front end."""
+    features: FeatureFields = Field(default_factory=dict)
+    """The front end: `name` says which, log-mel where not given; its own fields besides."""
     threshold: ThresholdConfig = ThresholdConfig()
     """The decision threshold."""
     seed: int = Field(42, ge=0)
@@ -137,7 +148,14 @@ class TrainConfig(FitConfig):
     data: str = DEMO_DATA
     """Folder of the data set; data/demo is made on first use."""
     detector: dict[str, Any] = Field(default_factory=dict)
-    """The detector's own fields, as detector.<field>; a wrong one lists them."""
+    """The detector's own fields, as detector.<field>; a wrong one lists them. Of a recipe of
+    several branches, detector.<branch>.<field>."""
+    label: str = ""
+    """Name of the recipe in tables; the model's where not given."""
+    branches: tuple[Branch, ...] = ()
+    """In a YAML file: front ends and detectors that judge together, instead of `model`."""
+    fusion: Fusion = "mean"
+    """How the scores of several branches become one: `mean` or `logmeanexp`."""
 
 
 class ImportConfig(Config):
@@ -241,7 +259,9 @@ class PromoteConfig(Config):
     min_gain: float = Field(0.0, ge=0)
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
-    """Longest time to judge a clip, in ms; the clip's own length where not given."""
+    """Longest processor time to judge a clip, in ms; the clip's own length where not given."""
+    max_fpr: float = Field(0.1, gt=0, le=1)
+    """Largest false-positive rate that the partial AUC looks at."""
     seed: int = Field(42, ge=0)
     """Seed of the bootstrap intervals."""
 
@@ -303,8 +323,8 @@ class CompareConfig(Config):
     """How often each is fitted; a detector that the seed does not change, twice at most."""
     seed: int = Field(42, ge=0)
     """The first seed; the next ones follow it."""
-    features: LogMelConfig = LogMelConfig()
-    """The log-mel front end of detectors that bring no settings of their own."""
+    features: FeatureFields = Field(default_factory=dict)
+    """The front end of detectors that bring no settings of their own."""
     max_fpr: float = Field(0.1, gt=0, le=1)
     """Largest false-positive rate that the partial AUC looks at."""
 

@@ -18,6 +18,7 @@ from asd.audio.pitch import PitchMethod, shift
 from asd.data.manifest import Clip, Dataset, save
 from asd.data.mix import Mix, renamed
 from asd.data.output import check_output, whole_folder
+from asd.data.sound import save_sound, sound_of
 from asd.errors import ConfigError, DataError
 from asd.files import file_digest
 from asd.parallel import parallel_map
@@ -160,6 +161,7 @@ def augment(
         made = parallel_map(partial(_make, folder, rate, pitch_method), pieces, desc="augment")
         clips = sorted((clip for clip, _ in made), key=lambda clip: clip.path)
         save(folder, clips)
+        save_sound(folder, sound_of(data))
     return _report(Dataset(output, tuple(clips)), pieces, [headroom_db for _, headroom_db in made])
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,9 @@ class Clip(BaseModel):
     """Ground truth; `unknown` takes part in no metric."""
     machine: str = ""
     """Which machine; empty where there is one only."""
+    session: str = ""
+    """Which session (a flight, a day, a mounting of the microphone) the recording is of; empty
+    where each recording is one of its own. Sessions are held out whole."""
     domain: Domain = "source"
     """`source` for the conditions trained on, `target` for shifted ones (DCASE)."""
     condition: str = ""
@@ -57,6 +61,8 @@ class Clip(BaseModel):
 
 
 COLUMNS = tuple(Clip.model_fields)
+_ADDED = ("session",)
+"""Columns that manifests of earlier releases do not have."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,10 @@ class Dataset:
         """The folder's own name."""
         return self.root.resolve().name
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of the data: 16 hex digits over all rows, whatever their order."""
-        rows = sorted("\x1f".join(_cells(clip)) for clip in self.clips)
+        rows = sorted("\x1f".join(_identity(clip)) for clip in self.clips)
         return hashlib.sha256("\x1e".join(rows).encode()).hexdigest()[:16]
 
     def file(self, clip: Clip) -> Path:
@@ -117,7 +123,8 @@ def load(root: Path) -> Dataset:
         raise DataError(f"{root}: no data set here (no {MANIFEST_NAME}); make one with preprocess")
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        header = reader.fieldnames or ()
+        missing = [c for c in COLUMNS if c not in header and c not in _ADDED]
         if missing:
             raise DataError(f"{path}: missing columns {', '.join(missing)}; run preprocess again")
         clips = tuple(_row(path, number, row) for number, row in enumerate(reader, start=2))
@@ -145,7 +152,7 @@ def save(root: Path, clips: Iterable[Clip]) -> Dataset:
 
 def _row(path: Path, number: int, row: dict[str, str]) -> Clip:
     try:
-        return Clip.model_validate({column: row[column] for column in COLUMNS})
+        return Clip.model_validate({column: row[column] for column in COLUMNS if column in row})
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])
@@ -161,6 +168,12 @@ def _check(path: Path, clips: tuple[Clip, ...]) -> None:
         if clip.path in seen:
             raise DataError(f"{path}: {clip.path} stands twice; each file may be listed once")
         seen.add(clip.path)
+
+
+def _identity(clip: Clip) -> list[str]:
+    """The cells that tell clips apart; data sets without sessions keep the digest they had."""
+    cells = dict(zip(COLUMNS, _cells(clip), strict=True))
+    return [text for name, text in cells.items() if text or name not in _ADDED]
 
 
 def _cells(clip: Clip) -> list[str]:

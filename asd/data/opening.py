@@ -3,8 +3,6 @@
 import logging
 from pathlib import Path
 
-from asd.audio import decode as audio
-from asd.config import LogMelConfig
 from asd.config.steps import DEMO_DATA, CutConfig
 from asd.data import manifest
 from asd.data.demo import make_demo
@@ -41,21 +39,6 @@ def demo_source() -> Path:
         logger.info("making the demo plant in %s (first use)", DEMO_SOURCE)
         make_demo(DEMO_SOURCE)
     return DEMO_SOURCE
-
-
-def for_clips(features: LogMelConfig, dataset: Dataset) -> LogMelConfig:
-    """The front end at the clips' own sample rate, unless the user has chosen one."""
-    if "sample_rate" in features.model_fields_set:
-        return features
-    rate = audio.probe(dataset.file(dataset.clips[0])).sample_rate
-    given = features.model_dump(exclude_unset=True)
-    return LogMelConfig.parse({**given, "sample_rate": rate}, "features.")
-
-
-def clip_seconds(dataset: Dataset) -> float:
-    """The length of a clip: that which most of the seconds are cut to."""
-    lengths = [clip.duration_s for clip in dataset.clips]
-    return max(set(lengths), key=lambda length: (lengths.count(length) * length, length))
 
 
 def _demo_dataset(root: Path) -> Dataset:

@@ -12,6 +12,7 @@ from asd.data.cut import Cut, Cutter, Remainder
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
 from asd.data.output import check_output, whole_folder
+from asd.data.sound import Sound, save_sound
 from asd.data.split import SIDES, Fractions, assign
 from asd.errors import AudioError, ConfigError, DataError
 from asd.parallel import map_recordings
@@ -139,6 +140,7 @@ def preprocess(
             raise _nothing_to_train_on(source, layout)
         shutil.rmtree(pieces)
         save(folder, clips)
+        save_sound(folder, Sound(sample_rate=rate, clip_seconds=clip_seconds, channel=channel))
     dataset = Dataset(output, tuple(clips))
     return PreprocessReport(
         dataset=dataset,

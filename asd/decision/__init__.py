@@ -1,1 +1,1 @@
-"""From scores to verdicts: thresholds, p-values, and what they promise."""
+"""Thresholds, p-values and verdicts: what scores mean for windows, recordings and events."""

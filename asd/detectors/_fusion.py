@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from asd.arrays import Scores
-from asd.detectors._patches import blocks
+from asd.arrays import Indices, Scores
+from asd.detectors._patches import group_blocks
 
 _FOLDS = 4
 _LEAST_SHARE = 1e-3
@@ -16,17 +16,22 @@ _LEAST_SPREAD = 0.01
 """Smallest spread of the logarithms of held-out scores: 1 %."""
 
 
-def folds(n_clips: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def folds(groups: Indices) -> Iterator[tuple[Indices, Indices]]:
     """Clips to fit on and clips to score, four times; each clip is scored once.
 
-    Folds are blocks of clips in order, so that clips of one recording seldom stand on both sides.
+    Folds are runs of recordings in their order: neighbours in time are alike.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_clips,)
+        Number of the recording that each clip is of.
 
     Examples
     --------
-    >>> [(fit.tolist(), score.tolist()) for fit, score in folds(4)][:2]
+    >>> [(fit.tolist(), score.tolist()) for fit, score in folds(np.arange(4))][:2]
     [([1, 2, 3], [0]), ([0, 2, 3], [1])]
     """
-    fold_of = blocks(n_clips, _FOLDS)
+    fold_of = group_blocks(len(groups), _FOLDS, groups)
     for fold in range(fold_of.max() + 1):
         yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
 

@@ -1,92 +1,11 @@
 """Short pieces of a clip, each described by a few numbers a mel band."""
 
-from collections.abc import Sequence
-from typing import overload
-
 import numpy as np
-from numpy.typing import NDArray
 
-from asd.arrays import Spectrogram
-from asd.detectors._statistics import Level
-from asd.features.clipset import Features
-
-Matrix = NDArray[np.float64]
+from asd.arrays import Indices, Matrix, Spectrogram
 
 
-class Part(Sequence[Spectrogram]):
-    """Some of the clips, each read from the whole when it is asked for.
-
-    Parameters
-    ----------
-    whole : Features
-        All clips.
-    indices : ndarray of shape (n_clips,)
-        Which of them, in order.
-    """
-
-    def __init__(self, whole: Features, indices: NDArray[np.intp]) -> None:
-        self._whole = whole
-        self._indices = indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Spectrogram: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Part": ...
-    def __getitem__(self, index: int | slice) -> "Spectrogram | Part":
-        if isinstance(index, slice):
-            return Part(self._whole, self._indices[index])
-        return self._whole[int(self._indices[index])]
-
-
-def levelled(spectrogram: Spectrogram, level: Level) -> Matrix:
-    """The clip with its level in dB subtracted, so that the gain of the recording is forgotten.
-
-    The level is the median over frames of the mean over bands: clicks, and foreign sounds in less
-    than half of the clip, leave it as it is.
-
-    Parameters
-    ----------
-    spectrogram : ndarray of shape (n_mels, n_frames)
-        At least one frame.
-    level : {"normalised", "kept"}
-        With `kept` nothing is subtracted.
-    """
-    values = spectrogram.astype(np.float64)
-    return values - np.median(values.mean(axis=0)) if level == "normalised" else values
-
-
-class Levelled(Sequence[Spectrogram]):
-    """Clips with their level subtracted, see `levelled`, when they are asked for.
-
-    Parameters
-    ----------
-    whole : Features
-        The clips as they are.
-    level : {"normalised", "kept"}
-        As in `levelled`.
-    """
-
-    def __init__(self, whole: Features, level: Level) -> None:
-        self._whole = whole
-        self._level: Level = level
-
-    def __len__(self) -> int:
-        return len(self._whole)
-
-    @overload
-    def __getitem__(self, index: int) -> Spectrogram: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Levelled": ...
-    def __getitem__(self, index: int | slice) -> "Spectrogram | Levelled":
-        if isinstance(index, slice):
-            return Levelled(self._whole[index], self._level)
-        return levelled(self._whole[index], self._level).astype(np.float32)
-
-
-def patch_starts(n_frames: int, length: int, hop: int) -> NDArray[np.intp]:
+def patch_starts(n_frames: int, length: int, hop: int) -> Indices:
     """First frame of each patch; the last patch is flush with the end of the clip.
 
     Examples
@@ -101,15 +20,17 @@ def patch_starts(n_frames: int, length: int, hop: int) -> NDArray[np.intp]:
     return starts if starts[-1] == last else np.append(starts, last)
 
 
-def patch_statistics(values: Matrix, length: int, hop: int) -> Matrix:
+def patch_statistics(values: Matrix, length: int, starts: Indices) -> Matrix:
     """Mean and standard deviation over time of each band in each patch.
 
     Parameters
     ----------
     values : ndarray of shape (n_mels, n_frames)
         At least one frame; a clip shorter than a patch is one short patch.
-    length, hop : int
-        Frames of a patch, and from one patch to the next.
+    length : int
+        Frames of a patch.
+    starts : ndarray of shape (n_patches,)
+        First frame of each patch, of those that `patch_starts` gives.
 
     Returns
     -------
@@ -117,7 +38,7 @@ def patch_statistics(values: Matrix, length: int, hop: int) -> Matrix:
         All means first, then all standard deviations.
     """
     windows = np.lib.stride_tricks.sliding_window_view(values, min(length, values.shape[1]), axis=1)
-    chosen = windows[:, patch_starts(values.shape[1], length, hop)]
+    chosen = windows[:, starts]
     return np.ascontiguousarray(np.concatenate([chosen.mean(axis=2), chosen.std(axis=2)]).T)
 
 
@@ -145,7 +66,7 @@ def spread_patches(contributions: Matrix, n_frames: int, length: int, hop: int) 
     return np.asarray(total / np.maximum(times, 1), dtype=np.float32)
 
 
-def evenly(n_items: int, most: int) -> NDArray[np.intp]:
+def evenly(n_items: int, most: int) -> Indices:
     """At most `most` of `n_items` indices, evenly spread and in order.
 
     Examples
@@ -156,7 +77,7 @@ def evenly(n_items: int, most: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, n_items - 1, min(n_items, most)).round().astype(np.intp))
 
 
-def blocks(n_items: int, n_blocks: int) -> NDArray[np.intp]:
+def blocks(n_items: int, n_blocks: int) -> Indices:
     """Number of the block that each item belongs to, when they are cut into blocks in order.
 
     Clips next to each other are mostly of one recording, and more alike than the machine is to
@@ -169,3 +90,29 @@ def blocks(n_items: int, n_blocks: int) -> NDArray[np.intp]:
     """
     parts = np.array_split(np.arange(n_items), min(n_blocks, n_items))
     return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def group_blocks(n_items: int, n_blocks: int, groups: Indices | None = None) -> Indices:
+    """`blocks` that do not part the items of a group, such as the clips of a recording.
+
+    Parameters
+    ----------
+    n_items : int
+        How many there are.
+    n_blocks : int
+        Most blocks; fewer where there are fewer groups.
+    groups : ndarray of shape (n_items,), optional
+        Number of the group of each item. Where not given, or where there is but one group, items
+        are parted anywhere.
+
+    Examples
+    --------
+    >>> group_blocks(6, 2, np.array([7, 7, 7, 7, 3, 5])).tolist()
+    [0, 0, 0, 0, 0, 1]
+    """
+    if groups is None or np.ptp(groups) == 0:
+        return blocks(n_items, n_blocks)
+    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    # Groups keep the order in which they first stand in the data.
+    rank = np.argsort(np.argsort(first))
+    return blocks(len(first), n_blocks)[rank][group_of]

@@ -1,23 +1,18 @@
 """What detectors on statistics of whole clips have in common."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from asd.arrays import Spectrogram
-from asd.features.clipset import Features
 
 Vector = NDArray[np.float64]
-
-Level = Literal["normalised", "kept"]
 
 _QUANTILES = (0.1, 0.5, 0.9)
 N_STATISTICS = 3 + len(_QUANTILES)
 """Numbers a mel band."""
 
 
-def clip_statistics(spectrogram: Spectrogram, level: Level) -> Vector:
+def clip_statistics(spectrogram: Spectrogram) -> Vector:
     """Describe a clip of any length by a few numbers a mel band.
 
     They are, each over time: mean, standard deviation, the 10, 50 and 90 % quantiles, and the
@@ -27,9 +22,6 @@ def clip_statistics(spectrogram: Spectrogram, level: Level) -> Vector:
     ----------
     spectrogram : ndarray of shape (n_mels, n_frames)
         At least one frame.
-    level : {"normalised", "kept"}
-        `normalised` subtracts the mean of the clip, its level in dB, so that the gain of the
-        recording does not matter.
 
     Returns
     -------
@@ -37,19 +29,12 @@ def clip_statistics(spectrogram: Spectrogram, level: Level) -> Vector:
         All means first, then all standard deviations, and so on.
     """
     values = spectrogram.astype(np.float64)
-    if level == "normalised":
-        values -= values.mean()
     if values.shape[1] > 1:
         change = np.abs(np.diff(values, axis=1)).mean(axis=1)
     else:
         change = np.zeros(len(values))
     quantiles = np.quantile(values, _QUANTILES, axis=1)
     return np.concatenate([values.mean(axis=1), values.std(axis=1), *quantiles, change])
-
-
-def statistics_table(features: Features, level: Level) -> Vector:
-    """`clip_statistics` of each clip, ``(n_clips, 6 * n_mels)``."""
-    return np.stack([clip_statistics(spectrogram, level) for spectrogram in features])
 
 
 def statistics_scale(table: Vector) -> Vector:
@@ -67,7 +52,7 @@ def statistics_scale(table: Vector) -> Vector:
 
 
 def spread_over_time(
-    contributions: Vector, spectrogram: Spectrogram, level: Level, reference: Vector
+    contributions: Vector, spectrogram: Spectrogram, reference: Vector
 ) -> Spectrogram:
     """Map contributions of statistics to a score back to time and mel bands.
 
@@ -80,8 +65,6 @@ def spread_over_time(
         Not negative.
     spectrogram : ndarray of shape (n_mels, n_frames)
         The clip.
-    level : {"normalised", "kept"}
-        As the statistics were computed.
     reference : ndarray of shape (6 * n_mels,)
         The statistics that were expected.
 
@@ -92,8 +75,6 @@ def spread_over_time(
     """
     rows = contributions.reshape(N_STATISTICS, -1).sum(axis=0)
     values = spectrogram.astype(np.float64)
-    if level == "normalised":
-        values -= values.mean()
     away = np.abs(values - reference[: len(values), None])
     means = away.mean(axis=1, keepdims=True)
     weights = np.divide(away, means, out=np.ones_like(away), where=means > 0)

@@ -8,6 +8,7 @@ sweeps and in the contract tests.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from zipfile import BadZipFile
@@ -18,12 +19,32 @@ from numpy.typing import NDArray
 from asd.arrays import Spectrogram
 from asd.config import Config
 from asd.errors import DetectorError, NotEnoughClipsError
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
 
 Scores = NDArray[np.float64]
 
 EpochCallback = Callable[[int, Mapping[str, float]], None]
 """Called once an epoch with its number (from 1) and its metrics."""
+
+
+def ignore_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+    """The epoch callback that does nothing."""
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """The circumstances of a fit, which change nothing of what is learned."""
+
+    on_epoch: EpochCallback = ignore_epoch
+    """Told once an epoch; detectors that are fitted in one step do not call it."""
+    checkpoint_dir: Path | None = None
+    """Folder in which detectors that train for many epochs keep their state after each, and from
+    which they go on after a kill; the caller deletes it when the fitted detector is safe."""
+    device: str = "auto"
+    """Where networks are trained: a name that torch knows, or `auto` for the first CUDA device
+    where there is one, else the processor."""
+    jobs: int | None = None
+    """Threads that train; as many as torch would use where not given."""
 
 
 class DetectorConfig(Config):
@@ -38,22 +59,11 @@ class DetectorConfig(Config):
 C = TypeVar("C", bound=DetectorConfig)
 
 
-def ignore_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
-    """The epoch callback that does nothing."""
-
-
 class Detector(ABC, Generic[C]):
     """Learns what normal sounds like and scores how far a clip is from it.
 
     A higher score is more anomalous, always. The constructor only stores; `fit` learns.
     Attributes that are learned end in an underscore.
-
-    Attributes
-    ----------
-    checkpoint_dir : Path or None
-        Folder in which detectors that train for many epochs keep their state after each, and
-        from which they go on after a kill. Set it before `fit`; delete the folder when the fitted
-        detector is safe.
     """
 
     name: ClassVar[str]
@@ -62,23 +72,24 @@ class Detector(ABC, Generic[C]):
     """The detector's own configuration class."""
     min_clips: ClassVar[int] = 2
     """The least number of training clips."""
+    stops_early: ClassVar[bool] = False
+    """Whether the validation clips decide when learning ends."""
 
     def __init__(self, config: C, seed: int = 0) -> None:
         self.config = config
         self.seed = seed
-        self.checkpoint_dir: Path | None = None
 
-    def fit(self, train: Features, valid: Features, on_epoch: EpochCallback = ignore_epoch) -> Self:
+    def fit(self, train: ClipSet, valid: ClipSet, context: FitContext | None = None) -> Self:
         """Learn from normal clips.
 
         Parameters
         ----------
-        train : Features
+        train : ClipSet
             Normal clips to learn from.
-        valid : Features
+        valid : ClipSet
             Normal clips for early stopping; may be empty. Never used to fit anything else.
-        on_epoch : callable
-            Told once an epoch; detectors that are fitted in one step do not call it.
+        context : FitContext, optional
+            Circumstances: who is told of each epoch, where state is kept, what may be used.
 
         Raises
         ------
@@ -90,23 +101,23 @@ class Detector(ABC, Generic[C]):
                 f"model={self.name} needs at least {self.min_clips} training clips, got "
                 f"{len(train)}; add recordings or cut shorter clips (clip_seconds)"
             )
-        self._fit(train, valid, on_epoch)
+        self._fit(train, valid, context or FitContext())
         return self
 
     @abstractmethod
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
         """Learn; the number of clips has been checked."""
 
     @abstractmethod
-    def score(self, features: Features) -> Scores:
+    def score(self, clips: ClipSet) -> Scores:
         """Anomaly score of each clip, ``(n_clips,)`` float64, higher = more anomalous.
 
         The score of a clip does not depend on the clips it is scored together with.
         """
 
     @abstractmethod
-    def explain(self, features: Features) -> list[Spectrogram]:
-        """Which part of each sound is unusual: one ``(n_mels, n_frames_i)`` map a clip, >= 0."""
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
+        """Which part of each sound is unusual: one ``(n_rows, n_frames_i)`` map a clip, >= 0."""
 
     @abstractmethod
     def _state(self) -> dict[str, NDArray[Any]]:

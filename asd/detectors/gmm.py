@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from asd.arrays import Scores, Spectrogram
 from asd.detectors._flat import overlay, window_frames
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Gmm(Detector[GmmConfig]):
     Config = GmmConfig
     min_clips = 4
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         self.n_frames_ = int(np.median([spectrogram.shape[1] for spectrogram in train]))
         self._fit_subspace(train)
         starts = range(0, len(train), _CLIPS_AT_ONCE)
@@ -96,19 +97,20 @@ class Gmm(Detector[GmmConfig]):
             points.append((windows - self.mean_) / self.scale_ @ self.basis_)
         self._fit_mixture(np.concatenate(points).astype(np.float64), len(train))
 
-    def score(self, features: Features) -> Scores:
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """Mean negative log likelihood of each clip's windows, ``(n_clips,)``."""
-        return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)
+        return np.array([self._score(spectrogram) for spectrogram in clips], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Squared deviation from the nearest Gaussian's centre, ``(n_mels, n_frames_i)`` a clip.
 
         The deviation is whitened and carried back through the principal components; with
         ``residual=true`` the squared residual, in units of its variance, is added.
         """
-        return [self._explain(spectrogram) for spectrogram in features]
+        return [self._explain(spectrogram) for spectrogram in clips]
 
-    def _fit_subspace(self, train: Features) -> None:
+    def _fit_subspace(self, train: ClipSet) -> None:
         chosen = np.arange(len(train))
         if len(train) > _SUBSPACE_CLIPS:
             rng = np.random.default_rng(self.seed)

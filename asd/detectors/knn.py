@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 
-from asd.arrays import Scores, Spectrogram, Vector
+from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
+from asd.detectors._density import BLOCKS, neighbour_distance
+from asd.detectors._patches import group_blocks
 from asd.detectors._statistics import (
-    Level,
     clip_statistics,
     spread_over_time,
     statistics_scale,
-    statistics_table,
 )
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
-from asd.features.clipset import Features
+from asd.detectors.base import Detector, DetectorConfig, FitContext
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 
@@ -31,12 +31,11 @@ class KnnConfig(DetectorConfig):
         "euclidean", json_schema_extra={"search": {"choices": ["euclidean", "manhattan"]}}
     )
     """Distance between the statistics of two clips."""
-    level: Level = "normalised"
-    """`normalised` ignores the gain of the recording; `kept` makes loudness count, for recorders
-    whose gain never changes."""
-    density_k: int = Field(0, ge=0, json_schema_extra={"search": {"low": 0, "high": 16}})
-    """Divide the distance to a training clip by the mean distance of that clip to this many of
-    its own neighbours, so that rare operating states are not taken for faults; 0 for not."""
+    density: float = Field(0.5, ge=0, le=1, json_schema_extra={"search": {"low": 0.0, "high": 1}})
+    """Divide the distance to a training clip by the typical distance around it, to this power, so
+    that rare operating states are not taken for faults: 0 for not at all, 1 for wholly."""
+    density_k: int = Field(5, ge=0)
+    """Neighbours from other blocks of training clips by which that distance is told; 0 for not."""
 
 
 class Knn(Detector[KnnConfig]):
@@ -44,7 +43,8 @@ class Knn(Detector[KnnConfig]):
 
     Local-density normalisation follows K. Wilkinghoff et al., "Keeping the Balance: Anomaly Score
     Calculation for Domain Generalization", ICASSP 2025: the distance to each training clip is
-    divided by that clip's own mean distance to its nearest neighbours.
+    divided by that clip's own mean distance to its nearest neighbours; here to a power below 1,
+    and by neighbours from other blocks of clips, since those of one recording are too alike.
 
     Attributes
     ----------
@@ -59,52 +59,51 @@ class Knn(Detector[KnnConfig]):
     name = "knn"
     Config = KnnConfig
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
-        table = statistics_table(train, self.config.level)
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
+        table = train.table(clip_statistics)
+        self._learn(table, group_blocks(len(train), BLOCKS, train.groups()))
+
+    def _learn(self, table: Matrix, block_of: Indices) -> None:
+        """Learn from statistics of clips, ``(n, 6 * n_mels)``, and their blocks, ``(n,)``."""
         self.scale_ = statistics_scale(table)
         # Rounded as they are saved, so that a loaded detector scores just the same.
         self.references_ = (table / self.scale_).astype(np.float32).astype(np.float64)
-        self.density_ = self._density()
+        self.density_ = self._density(block_of)
 
-    def score(self, features: Features) -> Scores:
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """Mean distance of each clip to its `k` nearest normal clips, ``(n_clips,)``."""
-        scores = [np.sort(self._distances(self._describe(s)))[: self.config.k] for s in features]
+        described = clips.table(clip_statistics) / self.scale_
+        scores = [np.sort(self._distances(row))[: self.config.k] for row in described]
         return np.array([nearest.mean() for nearest in scores], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """How far each band is from the nearest normal clip: ``(n_mels, n_frames_i)`` a clip."""
-        return [self._explain(spectrogram) for spectrogram in features]
+        described = clips.table(clip_statistics) / self.scale_
+        return [self._explain(*pair) for pair in zip(described, clips, strict=True)]
 
-    def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
-        described = self._describe(spectrogram)
+    def _explain(self, described: Vector, spectrogram: Spectrogram) -> Spectrogram:
         nearest = self.references_[self._distances(described).argmin()]
         difference = np.abs(described - nearest)
         contributions = difference if self.config.distance == "manhattan" else difference**2
-        level = self.config.level
-        return spread_over_time(contributions, spectrogram, level, nearest * self.scale_)
-
-    def _describe(self, spectrogram: Spectrogram) -> Vector:
-        return clip_statistics(spectrogram, self.config.level) / self.scale_
+        return spread_over_time(contributions, spectrogram, nearest * self.scale_)
 
     def _distances(self, described: Vector) -> Vector:
         metric = _METRICS[self.config.distance]
         distances: Vector = cdist(described[None], self.references_, metric)[0]
         return distances / self.density_
 
-    def _density(self) -> Vector:
-        n_clips = len(self.references_)
-        if self.config.density_k == 0:
-            return np.ones(n_clips)
-        search = NearestNeighbors(
-            n_neighbors=min(self.config.density_k, n_clips - 1),
-            metric=_METRICS[self.config.distance],
-            algorithm="brute",
-        )
-        distances, _ = search.fit(self.references_).kneighbors()
-        density: Vector = distances.mean(axis=1)
-        # Clips that stand in the data twice have no distance; they must not reach infinity.
-        typical = float(np.median(density))
-        return np.maximum(density, 0.01 * typical) if typical > 0 else np.ones(n_clips)
+    def _density(self, block_of: Indices) -> Vector:
+        count, metric = self.config.density_k, _METRICS[self.config.distance]
+        if count == 0 or self.config.density == 0:
+            return np.ones(len(self.references_))
+        references = self.references_
+
+        def distances(rows: slice) -> Vector:
+            return np.asarray(cdist(references[rows], references, metric), np.float64)
+
+        density = neighbour_distance(distances, block_of, block_of, count)
+        return np.asarray(density**self.config.density, np.float64)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {

@@ -8,14 +8,13 @@ from sklearn.covariance import ledoit_wolf
 
 from asd.arrays import Scores, Spectrogram, Vector
 from asd.detectors._statistics import (
-    Level,
     clip_statistics,
     spread_over_time,
     statistics_scale,
-    statistics_table,
 )
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
-from asd.features.clipset import Features
+from asd.detectors.base import Detector, DetectorConfig, FitContext
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _LEAST_VARIANCE = 1e-6
 """In squared units of the statistics: keeps distances finite where training clips are alike."""
@@ -23,10 +22,6 @@ _LEAST_VARIANCE = 1e-6
 
 class MahalanobisConfig(DetectorConfig):
     """Configuration of `Mahalanobis`."""
-
-    level: Level = "normalised"
-    """`normalised` ignores the gain of the recording; `kept` makes loudness count, for recorders
-    whose gain never changes."""
 
 
 class Mahalanobis(Detector[MahalanobisConfig]):
@@ -49,8 +44,8 @@ class Mahalanobis(Detector[MahalanobisConfig]):
     name = "mahalanobis"
     Config = MahalanobisConfig
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
-        table = statistics_table(train, self.config.level)
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
+        table = train.table(clip_statistics)
         self.mean_ = table.mean(axis=0)
         self.scale_ = statistics_scale(table)
         covariance, _ = ledoit_wolf((table - self.mean_) / self.scale_, assume_centered=True)
@@ -58,19 +53,22 @@ class Mahalanobis(Detector[MahalanobisConfig]):
         variances = np.maximum(variances, _LEAST_VARIANCE)
         self.whitening_ = (directions / np.sqrt(variances)) @ directions.T
 
-    def score(self, features: Features) -> Scores:
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """Mahalanobis distance of each clip, ``(n_clips,)``."""
-        distances = [np.linalg.norm(self._deviation(spectrogram)) for spectrogram in features]
+        distances = [np.linalg.norm(self._deviation(row)) for row in clips.table(clip_statistics)]
         return np.array(distances, dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Share of each band in the squared distance: ``(n_mels, n_frames_i)`` a clip."""
-        level = self.config.level
-        return [spread_over_time(self._deviation(s) ** 2, s, level, self.mean_) for s in features]
+        described = clips.table(clip_statistics)
+        return [
+            spread_over_time(self._deviation(row) ** 2, clip, self.mean_)
+            for row, clip in zip(described, clips, strict=True)
+        ]
 
-    def _deviation(self, spectrogram: Spectrogram) -> Vector:
+    def _deviation(self, described: Vector) -> Vector:
         """Whitened, and as close to the statistics themselves as whitening allows."""
-        described = clip_statistics(spectrogram, self.config.level)
         deviation: Vector = self.whitening_ @ ((described - self.mean_) / self.scale_)
         return deviation
 

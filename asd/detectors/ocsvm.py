@@ -14,10 +14,11 @@ from sklearn.svm import OneClassSVM
 
 from asd.arrays import Scores, Spectrogram, Vector
 from asd.detectors._flat import overlay, window_frames
-from asd.detectors._statistics import Level, clip_statistics, spread_over_time
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
+from asd.detectors._statistics import clip_statistics, spread_over_time
+from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _EXACT_CLIPS = 4000
 """Most clips for which `auto` takes the exact SVM, whose time and memory grow with the square."""
@@ -33,9 +34,6 @@ class OcsvmConfig(DetectorConfig):
     vector: Literal["statistics", "flat"] = "statistics"
     """What the SVM sees of a clip: `statistics` of each mel band over time, or `flat`, every
     value of the spectrogram, as the original scripts did."""
-    level: Level = "normalised"
-    """For `statistics`: `normalised` ignores the gain of the recording; `kept` makes loudness
-    count, for recorders whose gain never changes."""
     components: int = Field(
         100, ge=1, le=256, json_schema_extra={"search": {"low": 5, "high": 100}}
     )
@@ -79,7 +77,7 @@ class Ocsvm(Detector[OcsvmConfig]):
     name = "ocsvm"
     Config = OcsvmConfig
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         self.n_mels_ = len(train[0])
         self.n_frames_ = int(np.median([clip.shape[1] for clip in train]))
         scaler = StandardScaler()
@@ -105,9 +103,10 @@ class Ocsvm(Detector[OcsvmConfig]):
             else _exact(points, self.config.nu, self.gamma_)
         )
 
-    def score(self, features: Features) -> Scores:
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """How far outside the boundary each clip is, ``(n_clips,)``."""
-        return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)
+        return np.array([self._score(spectrogram) for spectrogram in clips], dtype=np.float64)
 
     def _score(self, spectrogram: Spectrogram) -> float:
         # One vector at a time: sums of floats depend on what else is in a product.
@@ -115,19 +114,18 @@ class Ocsvm(Detector[OcsvmConfig]):
         sums = [self.weights_ @ np.exp(-self.gamma_ * self._squares(point)) for point in points]
         return float(self.offset_ - np.mean(sums))
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """What pushes each clip out: ``(n_mels, n_frames_i)`` a clip, not negative.
 
         The gradient of the score times the deviation from the mean normal clip, in each
         dimension, where that is positive. Maps are comparable within a clip only.
         """
-        return [self._explain(spectrogram) for spectrogram in features]
+        return [self._explain(spectrogram) for spectrogram in clips]
 
     def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         contributions = [self._contributions(vector) for vector in self._vectors(spectrogram)]
         if self.config.vector == "statistics":
-            level = self.config.level
-            return spread_over_time(contributions[0], spectrogram, level, self.mean_)
+            return spread_over_time(contributions[0], spectrogram, self.mean_)
         maps = np.stack(contributions).reshape(len(contributions), self.n_mels_, -1)
         return overlay(maps, spectrogram.shape[1])
 
@@ -159,15 +157,15 @@ class Ocsvm(Detector[OcsvmConfig]):
                 f"features.n_mels={self.n_mels_}"
             )
         if self.config.vector == "statistics":
-            return clip_statistics(spectrogram, self.config.level)[None]
+            return clip_statistics(spectrogram)[None]
         frames = window_frames(spectrogram.shape[1], self.n_frames_)
         windows = spectrogram[:, frames].transpose(1, 0, 2).astype(np.float64)
         return windows.reshape(len(frames), -1)
 
-    def _blocks(self, features: Features) -> Iterator[Vector]:
+    def _blocks(self, clips: ClipSet) -> Iterator[Vector]:
         """First windows of the training clips, ``(n, n_dims)``, a bounded number at a time."""
-        for indices in _split(len(features)):
-            yield np.stack([self._vectors(features[index])[0] for index in indices])
+        for indices in _split(len(clips)):
+            yield np.stack([self._vectors(clips[index])[0] for index in indices])
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {

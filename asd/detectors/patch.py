@@ -7,54 +7,53 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from asd.arrays import Matrix, Scores, Spectrogram
-from asd.detectors._blas import one_thread
-from asd.detectors._patches import blocks, evenly, levelled, patch_statistics, spread_patches
-from asd.detectors._statistics import Level
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
-from asd.features.clipset import Features
+from asd.arrays import Indices, Matrix, Scores, Spectrogram
+from asd.detectors._density import BLOCKS, neighbour_distance
+from asd.detectors._patches import (
+    evenly,
+    group_blocks,
+    patch_starts,
+    patch_statistics,
+    spread_patches,
+)
+from asd.detectors.base import Detector, DetectorConfig, FitContext
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _SAMPLED_PATCHES = 10_000
 """Patches from which scales, components and densities are found; more change them little."""
-_LEAST_BANK = 64
-_BLOCKS = 8
 _NEIGHBOURS = 5
 """Neighbours in other blocks of clips by which the density around a patch is judged."""
 _LEAST_SPREAD = 0.05
 """Smallest spread of a value, relative to the typical one: keeps distances finite."""
-_ROWS_AT_ONCE = 512
 
 
 class PatchConfig(DetectorConfig):
     """Configuration of `Patch`."""
 
-    frames: int = Field(8, ge=1, json_schema_extra={"search": {"choices": [4, 8, 16]}})
-    """Frames of a patch; they overlap by half."""
+    frames: int = Field(8, ge=1, json_schema_extra={"search": {"choices": [1, 2, 4, 8, 16]}})
+    """Frames of a patch; they overlap by half. One or two tell sounds, eight how sounds go on."""
     components: int = Field(
         64, ge=1, json_schema_extra={"search": {"low": 8, "high": 128, "log": True}}
     )
     """Principal components by which patches are compared."""
-    bank: int = Field(2000, ge=1)
-    """Most patches to remember, at most half of those seen; memory and scoring time grow with
-    them."""
-    density: float = Field(0.25, ge=0, le=1, json_schema_extra={"search": {"low": 0.0, "high": 1}})
+    bank: int = Field(3500, ge=1)
+    """Most patches to remember; memory and scoring time grow with them."""
+    density: float = Field(0.5, ge=0, le=1, json_schema_extra={"search": {"low": 0.0, "high": 1}})
     """Divide the distance to a remembered patch by the typical distance around it, to this power:
     0 for not at all, 1 for wholly."""
-    level: Level = "normalised"
-    """`normalised` ignores the gain of the recording; `kept` makes loudness count, for recorders
-    whose gain never changes."""
 
 
 class Patch(Detector[PatchConfig]):
     """Mean distance of a clip's patches from the nearest patches of normal clips.
 
-    A bank of patches, thinned out where they are dense, as in K. Roth et al., "Towards Total
-    Recall in Industrial Anomaly Detection", CVPR 2022, with log-mel patches instead of image
-    features: what a machine seldom does is remembered as well as what it always does. Distances
-    are made comparable between operating states as in K. Wilkinghoff et al., "Keeping the
-    Balance: Anomaly Score Calculation for Domain Generalization", ICASSP 2025, but only in part
-    by default, and by neighbours from other blocks of training clips, since those of the same
-    recording are too alike.
+    A memory bank of patches as in K. Roth et al., "Towards Total Recall in Industrial Anomaly
+    Detection", CVPR 2022, with log-mel patches instead of image features, and drawn at random:
+    thinning out where patches are dense would keep every outlier. Distances are made comparable
+    between operating states as in K. Wilkinghoff et al., "Keeping the Balance: Anomaly Score
+    Calculation for Domain Generalization", ICASSP 2025, but only in part by default, and by
+    neighbours from other blocks of training clips, since those of the same recording are too
+    alike.
 
     Attributes
     ----------
@@ -73,13 +72,13 @@ class Patch(Detector[PatchConfig]):
     name = "patch"
     Config = PatchConfig
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
-        with one_thread():
-            self._learn(train)
+    @one_thread()
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
+        patches, clip_of = self._sample(train)
+        self._learn(patches, group_blocks(len(train), BLOCKS, train.groups())[clip_of])
 
-    def _learn(self, train: Features) -> None:
-        rng = np.random.default_rng(self.seed)
-        patches, clip_of = self._sample(train, rng)
+    def _learn(self, patches: Matrix, block_of: Indices) -> None:
+        """Learn from statistics of patches, ``(n, 2 * n_mels)``, and their blocks, ``(n,)``."""
         self.mean_ = patches.mean(axis=0)
         scale = _scale(patches)
         scaled = (patches - self.mean_) / scale
@@ -87,25 +86,37 @@ class Patch(Detector[PatchConfig]):
         self.back_ = directions[:, ::-1][:, : self.config.components].T
         self.projection_ = self.back_.T / scale[:, None]
         projected = scaled @ self.back_.T
-        order = _coreset(projected, min(self.config.bank, max(_LEAST_BANK, len(projected) // 2)))
+        drawn = np.random.default_rng(self.seed).permutation(len(projected))[: self.config.bank]
+        order = np.sort(drawn)
         # Rounded as it is saved, so that a loaded detector scores just the same.
         self.bank_ = projected[order].astype(np.float32).astype(np.float64)
-        block_of = blocks(len(train), _BLOCKS)[clip_of]
-        self.density_ = _density(self.bank_, block_of[order], projected, block_of)
-        self.density_ **= self.config.density
+        self.density_ = self._density(projected, block_of, order)
+        self._index()
 
-    def score(self, features: Features) -> Scores:
+    def _density(self, projected: Matrix, block_of: Indices, order: Indices) -> Matrix:
+        """What the distance to each remembered patch is divided by, ``(n_bank,)``."""
+        if self.config.density == 0:
+            return np.ones(len(order))
+        density = neighbour_distance(
+            lambda rows: _distances(self.bank_[rows], projected),
+            block_of[order],
+            block_of,
+            _NEIGHBOURS,
+        )
+        return np.asarray(density**self.config.density, np.float64)
+
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """Mean over a clip's patches of the distance to the nearest one known, ``(n_clips,)``."""
-        with one_thread():
-            scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
+        scores = [self._nearest(self._project(clip))[0].mean() for clip in clips]
         return np.array(scores, dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """How far each band of each patch is from the nearest one: ``(n_mels, n_frames_i)`` a clip.
 
         The sum over bands is the distance of the patches at that time.
         """
-        return [self._explain(clip) for clip in features]
+        return [self._explain(clip) for clip in clips]
 
     def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         projected = self._project(spectrogram)
@@ -122,27 +133,47 @@ class Patch(Detector[PatchConfig]):
         return max(1, self.config.frames // 2)
 
     def _describe(self, spectrogram: Spectrogram) -> Matrix:
-        values = levelled(spectrogram, self.config.level)
-        return patch_statistics(values, self.config.frames, self._hop)
+        return self._statistics(spectrogram, self._starts(spectrogram))
+
+    def _starts(self, spectrogram: Spectrogram) -> Indices:
+        return patch_starts(spectrogram.shape[1], self.config.frames, self._hop)
+
+    def _statistics(self, spectrogram: Spectrogram, starts: Indices) -> Matrix:
+        return patch_statistics(spectrogram.astype(np.float64), self.config.frames, starts)
 
     def _project(self, spectrogram: Spectrogram) -> Matrix:
         projected: Matrix = (self._describe(spectrogram) - self.mean_) @ self.projection_
         return projected
 
-    def _sample(self, train: Features, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.intp]]:
+    def _sample(self, train: ClipSet) -> tuple[Matrix, Indices]:
         """Statistics of patches of clips from all over the training data, and their clips."""
         clips = evenly(len(train), _SAMPLED_PATCHES)
         most = _SAMPLED_PATCHES // len(clips)
-        found: list[Matrix] = []
+        rng = np.random.default_rng(self.seed)
+        sampled = []
         for index in tqdm(clips, desc=f"model={self.name}", unit="clip", disable=None):
-            patches = self._describe(train[int(index)])
-            found.append(patches[np.sort(rng.permutation(len(patches))[:most])])
-        return np.concatenate(found), np.repeat(clips, [len(patches) for patches in found])
+            clip = train[int(index)]
+            starts = np.sort(rng.permutation(self._starts(clip))[:most])
+            sampled.append(self._statistics(clip, starts))
+        return np.concatenate(sampled), np.repeat(clips, [len(patches) for patches in sampled])
 
-    def _nearest(self, projected: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
+    def _nearest(self, projected: Matrix) -> tuple[Matrix, Indices]:
         """Distance of each patch to the nearest remembered one, and which that is."""
-        distances = _distances(projected, self.bank_) / self.density_
-        return distances.min(axis=1), distances.argmin(axis=1)
+        squares = (projected**2).sum(axis=1, keepdims=True)
+        wide = np.concatenate([projected, squares, np.ones_like(squares)], axis=1)
+        nearest = (wide.astype(np.float32) @ self._search).argmin(axis=1)
+        distances = np.linalg.norm(projected - self.bank_[nearest], axis=1)
+        return distances / self.density_[nearest], nearest
+
+    def _index(self) -> None:
+        """Make the matrix whose product with ``[x, x^2, 1]`` is the squared distances from x.
+
+        Single precision finds the nearest twice as fast; its distance is computed anew.
+        """
+        weights = 1 / self.density_**2
+        squares = (self.bank_**2).sum(axis=1)
+        rows = [-2 * self.bank_.T * weights, weights[None], (squares * weights)[None]]
+        self._search = np.concatenate(rows).astype(np.float32)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {
@@ -159,6 +190,7 @@ class Patch(Detector[PatchConfig]):
         self.back_ = state["back"]
         self.bank_ = state["bank"].astype(np.float64)
         self.density_ = state["density"]
+        self._index()
 
 
 def _scale(patches: Matrix) -> Matrix:
@@ -181,40 +213,3 @@ def _distances(left: Matrix, right: Matrix) -> Matrix:
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
     distances: Matrix = np.sqrt(np.maximum(squares - 2 * left @ right.T, 0))
     return distances
-
-
-def _coreset(points: Matrix, size: int) -> NDArray[np.intp]:
-    """Indices of points from which no other point is far, in order.
-
-    The greedy algorithm of T. Gonzalez, Theoretical Computer Science 38 (1985): the next is always
-    the point that is farthest from all before it. The first is the one nearest the mean.
-    """
-    if size >= len(points):
-        return np.arange(len(points))
-    thin = points.astype(np.float32)
-    squares = (thin**2).sum(axis=1)
-    chosen = [int(squares.argmin())]
-    distances = np.full(len(thin), np.inf, np.float32)
-    while len(chosen) < size:
-        last = chosen[-1]
-        np.minimum(distances, squares + squares[last] - 2 * thin @ thin[last], out=distances)
-        distances[last] = -np.inf
-        chosen.append(int(distances.argmax()))
-    return np.sort(chosen)
-
-
-def _density(
-    bank: Matrix, bank_block: NDArray[np.intp], sample: Matrix, sample_block: NDArray[np.intp]
-) -> Matrix:
-    """Mean distance of each remembered patch to its neighbours in other blocks, ``(n_bank,)``."""
-    found = np.empty(len(bank))
-    for start in range(0, len(bank), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        distances = _distances(bank[rows], sample)
-        distances[bank_block[rows, None] == sample_block] = np.inf
-        elsewhere = np.isfinite(distances).sum(axis=1).min()
-        nearest = np.partition(distances, min(_NEIGHBOURS, elsewhere) - 1, axis=1)
-        found[rows] = nearest[:, : min(_NEIGHBOURS, elsewhere)].mean(axis=1)
-    # Patches that stand in the data twice have no distance; they must not reach infinity.
-    typical = float(np.median(found))
-    return np.maximum(found, 0.01 * typical) if typical > 0 else np.ones(len(found))

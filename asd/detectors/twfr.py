@@ -9,12 +9,11 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.covariance import ledoit_wolf
 
-from asd.arrays import Matrix, Scores, Spectrogram
+from asd.arrays import Indices, Matrix, Scores, Spectrogram
 from asd.detectors._fusion import centre_and_spread, folds, join, standardise
-from asd.detectors._patches import levelled
-from asd.detectors._statistics import Level
-from asd.detectors.base import Detector, DetectorConfig, EpochCallback
-from asd.features.clipset import Features
+from asd.detectors.base import Detector, DetectorConfig, FitContext
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _DECAYS = (1.0, 0.99, 0.9, 0.5, 0.0)
 """From the mean over time (1) to its maximum (0)."""
@@ -27,9 +26,6 @@ class TwfrConfig(DetectorConfig):
 
     components: int = Field(1, ge=1, json_schema_extra={"search": {"low": 1, "high": 8}})
     """Gaussians of each mixture, for machines with so many operating states."""
-    level: Level = "normalised"
-    """`normalised` ignores the gain of the recording; `kept` makes loudness count, for recorders
-    whose gain never changes."""
 
 
 class Twfr(Detector[TwfrConfig]):
@@ -55,27 +51,28 @@ class Twfr(Detector[TwfrConfig]):
     Config = TwfrConfig
     min_clips: ClassVar[int] = 8
 
-    def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         pooled = np.stack([self._pool(clip) for clip in train], axis=1)
         mixtures = [self._mixture(table) for table in pooled]
         self.means_, self.whitening_ = (np.stack(parts) for parts in zip(*mixtures, strict=True))
-        scales = [centre_and_spread(self._held_out(table)) for table in pooled]
+        scales = [centre_and_spread(self._held_out(table, train.groups())) for table in pooled]
         self.centre_, self.spread_ = np.array(scales).T
 
-    def score(self, features: Features) -> Scores:
+    @one_thread()
+    def score(self, clips: ClipSet) -> Scores:
         """How much farther off than held-out normal clips, on a scale that decays share.
 
         Around 0 for normal clips, in standard deviations of logarithms, ``(n_clips,)``.
         """
-        return np.array([join(self._standardised(clip))[0] for clip in features], dtype=np.float64)
+        return np.array([join(self._standardised(clip))[0] for clip in clips], dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Squared whitened deviation of each band, where the clip is far from what is usual."""
-        return [self._explain(clip) for clip in features]
+        return [self._explain(clip) for clip in clips]
 
     def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         say = softmax(self._standardised(spectrogram)[:, 0])
-        values = levelled(spectrogram, self.config.level)
+        values = spectrogram.astype(np.float64)
         rows, expected = np.zeros(len(values)), np.zeros(len(values))
         for weight, means, whitening, pooled in zip(
             say, self.means_, self.whitening_, self._pool(spectrogram), strict=True
@@ -91,7 +88,7 @@ class Twfr(Detector[TwfrConfig]):
 
     def _pool(self, spectrogram: Spectrogram) -> Matrix:
         """Spectra pooled with each decay, ``(n_decays, n_mels)``."""
-        loudest_first = np.sort(levelled(spectrogram, self.config.level), axis=1)[:, ::-1]
+        loudest_first = np.sort(spectrogram.astype(np.float64), axis=1)[:, ::-1]
         weights = np.power.outer(np.array(_DECAYS), np.arange(loudest_first.shape[1]))
         weights /= weights.sum(axis=1, keepdims=True)
         pooled: Matrix = weights @ loudest_first.T
@@ -108,11 +105,11 @@ class Twfr(Detector[TwfrConfig]):
         scales = 1 / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
         return means, (directions * scales) @ directions.T
 
-    def _held_out(self, table: Matrix) -> Scores:
-        found = np.empty(len(table))
-        for outside, inside in folds(len(table)):
-            found[inside] = _nearest(table[inside], *self._mixture(table[outside]))
-        return found
+    def _held_out(self, table: Matrix, groups: Indices) -> Scores:
+        distances = np.empty(len(table))
+        for outside, inside in folds(groups):
+            distances[inside] = _nearest(table[inside], *self._mixture(table[outside]))
+        return distances
 
     def _standardised(self, spectrogram: Spectrogram) -> Matrix:
         """Standardised distance for each decay, ``(n_decays, 1)``."""

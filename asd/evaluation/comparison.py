@@ -6,7 +6,11 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-Metric = Literal["auc", "pauc", "fit_seconds", "score_seconds", "megabytes"]
+from asd.text import markdown_table
+
+Metric = Literal[
+    "auc", "pauc", "recall", "false_alarm_rate", "fit_seconds", "score_seconds", "megabytes"
+]
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,12 @@ class Outcome:
     seed: int
     auc: float
     pauc: float
+    recall: float
+    """Share of the anomalous test clips that raise an alarm."""
+    false_alarm_rate: float
+    """Share of the normal test clips that raise one."""
     fit_seconds: float
+    """Of the served detector, without its calibration."""
     score_seconds: float
     """For all test clips, without the front end."""
     megabytes: float
@@ -87,27 +96,31 @@ class Comparison:
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
-        lines = [
-            "| data | model | AUC | pAUC | fit (s) | score (s) | size (MB) |",
-            "|---|---|---:|---:|---:|---:|---:|",
-        ]
+        columns = ["data", "model", "AUC", "pAUC", "found", "false alarms"]
+        columns += ["fit (s)", "score (s)", "size (MB)"]
+        rows = []
         for data in self.data:
             ranked = sorted(self.models, key=lambda m: -self.spread(m, data, "auc").mean)
-            lines += [self._row(model, data) for model in ranked]
+            rows += [self._row(model, data) for model in ranked]
         if len(self.data) > 1:
-            for model in self.models:
-                ranks = (f"{self.macro(model, metric):.3f}" for metric in ("auc", "pauc"))
-                lines.append(f"| all, mean | {model} | {' | '.join(ranks)} | | | |")
-        return lines
+            rows += [self._means(model) for model in self.models]
+        return markdown_table(columns, rows, "ll" + "r" * 7)
 
-    def _row(self, model: str, data: str) -> str:
+    def _means(self, model: str) -> list[str]:
+        ranks = [f"{self.macro(model, 'auc'):.3f}", f"{self.macro(model, 'pauc'):.3f}"]
+        found, alarms = self.macro(model, "recall"), self.macro(model, "false_alarm_rate")
+        return ["all, mean", model, *ranks, f"{found:.1%}", f"{alarms:.1%}", "", "", ""]
+
+    def _row(self, model: str, data: str) -> list[str]:
         ranks = [_with_margin(self.spread(model, data, "auc"))]
         ranks.append(_with_margin(self.spread(model, data, "pauc")))
         fit = self.spread(model, data, "fit_seconds").mean
         score = self.spread(model, data, "score_seconds").mean
         size = self.spread(model, data, "megabytes").mean
-        cells = [data, model, *ranks, f"{fit:.2f}", f"{score:.2f}", f"{size:.2f}"]
-        return f"| {' | '.join(cells)} |"
+        found = self.spread(model, data, "recall").mean
+        alarms = self.spread(model, data, "false_alarm_rate").mean
+        shares = [f"{found:.1%}", f"{alarms:.1%}"]
+        return [data, model, *ranks, *shares, f"{fit:.2f}", f"{score:.2f}", f"{size:.2f}"]
 
 
 def _with_margin(found: Spread) -> str:

@@ -1,6 +1,5 @@
 """Scores of the clips of a test set, beside what the clips are."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.arrays import Scores
 from asd.data.manifest import COLUMNS, Clip
+from asd.decision.decision import Decision
 from asd.errors import DetectorError
-from asd.files import atomic_path
+from asd.files import write_csv
 
 GroupBy = Literal["condition", "domain", "machine", "pitch"]
 
@@ -35,10 +36,25 @@ class ScoreTable:
     p_values: NDArray[np.float64] | None
     """``(n_clips,)`` conformal p-values in (0, 1]; None where there was no calibration."""
     threshold: float
-    """A clip is judged anomalous when its score is greater."""
+    """A clip is judged anomalous when its score is greater; where machines have thresholds of
+    their own, the one of all machines."""
+    alarms: NDArray[np.bool_] | None = None
+    """The decisions, ``(n_clips,)``, where they are not those of `threshold`."""
+
+    @classmethod
+    def judged(cls, clips: tuple[Clip, ...], scores: Scores, decision: Decision) -> Self:
+        """The table of clips as a decision judges them, each by the rule of its machine."""
+        p_values, alarms = np.empty(len(clips)), np.zeros(len(clips), dtype=bool)
+        names = np.array([clip.machine for clip in clips])
+        for name in np.unique(names).tolist():
+            mine = names == name
+            p_values[mine] = decision.windows(scores[mine], name)
+            alarms[mine] = decision.alarms(scores[mine], name)
+        without = bool(np.isnan(p_values).any())
+        return cls(clips, scores, None if without else p_values, decision.threshold.value, alarms)
 
     def __post_init__(self) -> None:
-        for values in (self.scores, self.p_values):
+        for values in (self.scores, self.p_values, self.alarms):
             if values is not None and values.shape != (len(self.clips),):
                 raise ValueError(f"{len(self.clips)} clips, but values of shape {values.shape}")
         bad = np.flatnonzero(~np.isfinite(self.scores))
@@ -54,7 +70,7 @@ class ScoreTable:
     @property
     def is_anomaly(self) -> NDArray[np.bool_]:
         """The decisions, ``(n_clips,)``."""
-        return self.scores > self.threshold
+        return self.scores > self.threshold if self.alarms is None else self.alarms
 
     @property
     def normal(self) -> NDArray[np.bool_]:
@@ -71,7 +87,8 @@ class ScoreTable:
         chosen = np.flatnonzero(mask)
         p_values = None if self.p_values is None else self.p_values[chosen]
         clips = tuple(self.clips[index] for index in chosen)
-        return type(self)(clips, self.scores[chosen], p_values, self.threshold)
+        alarms = None if self.alarms is None else self.alarms[chosen]
+        return type(self)(clips, self.scores[chosen], p_values, self.threshold, alarms)
 
     def groups(self, by: GroupBy) -> dict[str, NDArray[np.bool_]]:
         """Masks, ``(n_clips,)``, of the clips that share a condition, domain, machine or pitch.
@@ -93,14 +110,16 @@ class ScoreTable:
         The columns are those of the manifest and then `anomaly_score`, `threshold`, `is_anomaly`
         (0 or 1) and `p_value` (empty where there is none).
         """
-        with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([*COLUMNS, "anomaly_score", "threshold", "is_anomaly", "p_value"])
-            for index, clip in enumerate(self.clips):
-                score = float(self.scores[index])
-                p_value = "" if self.p_values is None else float(self.p_values[index])
-                judged = [score, self.threshold, int(score > self.threshold), p_value]
-                writer.writerow([*clip.model_dump().values(), *judged])
+        p_values = [None] * len(self) if self.p_values is None else self.p_values.tolist()
+        judged = zip(
+            self.scores.tolist(), self.is_anomaly.astype(int).tolist(), p_values, strict=True
+        )
+        columns = [*COLUMNS, "anomaly_score", "threshold", "is_anomaly", "p_value"]
+        rows = (
+            [*clip.model_dump().values(), score, self.threshold, alarm, p]
+            for clip, (score, alarm, p) in zip(self.clips, judged, strict=True)
+        )
+        write_csv(path, columns, rows)
 
 
 _KEYS: dict[GroupBy, Callable[[Clip], str]] = {

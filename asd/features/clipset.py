@@ -1,13 +1,91 @@
-"""The shape in which spectrograms travel between front end, detectors and explanations."""
+"""Features of many clips, with what is known of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-Spectrogram = NDArray[np.float32]
+from asd.arrays import Indices, Matrix, Spectrogram, Vector
+from asd.data.manifest import Clip
 
-Features = Sequence[Spectrogram]
-"""Log-mel spectrograms, one a clip, each ``(n_mels, n_frames_i)`` float32. Clips may differ in
-length. An element may be a view into a memory map: do not write to it, and do not gather all
-of them at once where they may exceed memory."""
+Describe = Callable[[Spectrogram], Vector]
+"""From the features of a clip to a few numbers, ``(n_values,)``."""
+
+
+class ClipSet(Sequence[Spectrogram]):
+    """Features of clips, each read when it is asked for, and the clips' rows of the manifest.
+
+    An element is ``(n_rows, n_frames_i)`` float32; clips may differ in length. Do not write to an
+    element, and do not gather all of them at once where they may exceed memory.
+
+    Parameters
+    ----------
+    spectrograms : sequence of ndarray
+        The features of each clip.
+    clips : sequence of Clip, optional
+        What is known of each; where it is not given, each clip is a recording of its own.
+    """
+
+    def __init__(
+        self, spectrograms: Sequence[Spectrogram], clips: Sequence[Clip] | None = None
+    ) -> None:
+        if clips is not None and len(clips) != len(spectrograms):
+            raise ValueError(f"{len(clips)} clips for {len(spectrograms)} spectrograms")
+        self._whole = spectrograms
+        self._places: Indices = np.arange(len(spectrograms))
+        self._rows = None if clips is None else tuple(clips)
+        self._memo: dict[Describe, dict[int, Vector]] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Spectrogram: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ClipSet": ...
+    def __getitem__(self, index: int | slice) -> "Spectrogram | ClipSet":
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        return self._whole[int(self._places[index])]
+
+    def __iter__(self) -> Iterator[Spectrogram]:
+        return (self._whole[int(place)] for place in self._places)
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """Rows of the manifest, one a clip; empty where nothing is known of the clips."""
+        return () if self._rows is None else tuple(self._rows[place] for place in self._places)
+
+    def groups(self) -> Indices:
+        """Number of the recording that each clip is of, ``(n_clips,)``.
+
+        Fold and density estimates go by these: clips of one recording are more alike than the
+        machine is to itself.
+        """
+        if self._rows is None:
+            return self._places.copy()
+        names = [clip.recording for clip in self.clips]
+        return np.unique(names, return_inverse=True)[1].astype(np.intp)
+
+    def machines(self) -> tuple[str, ...]:
+        """Machine that each clip is of, ``(n_clips,)``; empty for one without a name."""
+        return ("",) * len(self) if self._rows is None else tuple(c.machine for c in self.clips)
+
+    def take(self, places: Indices) -> "ClipSet":
+        """Some of the clips, in the order of `places`, ``(n,)``; nothing is read."""
+        part = ClipSet.__new__(ClipSet)
+        part._whole, part._rows, part._memo = self._whole, self._rows, self._memo
+        part._places = self._places[places]
+        return part
+
+    def table(self, describe: Describe) -> Matrix:
+        """What a function says of each clip, ``(n_clips, n_values)``.
+
+        The numbers are remembered, here and in all parts of the same set, so that folds do not
+        compute them again: `describe` has to be the same object each time, and its vectors small.
+        """
+        known = self._memo.setdefault(describe, {})
+        for place in self._places.tolist():
+            if place not in known:
+                known[place] = describe(self._whole[place])
+        return np.stack([known[place] for place in self._places.tolist()])

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asd.arrays import Spectrogram
+from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
-
-VERSION = 1
-"""Raised whenever the same samples and config would give other values; part of cache keys."""
+from asd.features.base import Axes, FrontEnd
+from asd.threads import one_thread
 
 _FLOOR = 1e-10
 """Power below which decibels are not told apart, `amin` in librosa: -100 dB."""
@@ -28,7 +27,7 @@ _LEAST_RMS = 1e-4
 """Clips quieter than this, -80 dB re full scale, are amplified no further: silence stays silent."""
 
 
-class LogMel:
+class LogMel(FrontEnd[LogMelConfig]):
     """Log-mel spectrograms of clips.
 
     With ``scaling="db"`` the values are ``librosa.power_to_db(librosa.feature.melspectrogram(...),
@@ -45,18 +44,30 @@ class LogMel:
         What to compute.
     """
 
+    name = "logmel"
+    Config = LogMelConfig
+    version = 2
+
     def __init__(self, config: LogMelConfig) -> None:
-        self.config = config
+        super().__init__(config)
         window = librosa.filters.get_window("hann", config.n_fft, fftbins=True)
         self._window = torch.from_numpy(np.asarray(window, dtype=np.float64))
         self._bands = _bands(config)
+
+    def axes(self) -> Axes:
+        """Mel bands in Hz, frames in seconds, levels in dB."""
+        step = self.config.hop_length / self.config.sample_rate
+        relative = " re the clip's own" if self.config.level in _LEVELS else ""
+        unit = f"dB{relative}" if self.config.scaling == "db" else "0 to 1"
+        return Axes(band_centres(self.config), "Hz", step, f"Level ({unit})")
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
         odd = self.config.n_fft % 2
         return 1 + (n_samples - odd) // self.config.hop_length
 
-    def __call__(self, samples: Spectrogram) -> Spectrogram:
+    @one_thread()
+    def __call__(self, samples: Samples) -> Spectrogram:
         """Log-mel spectrogram of one clip.
 
         Parameters
@@ -68,7 +79,8 @@ class LogMel:
         Returns
         -------
         ndarray of shape (n_mels, n_frames), float32
-            Decibels re 1 in [-100, ∞) (``scaling="db"``) or [0, 1] (``scaling="clip_max"``).
+            Decibels re 1 in [-100, ∞), less the clip's level where that is taken off
+            (``scaling="db"``), or [0, 1] (``scaling="clip_max"``).
         """
         if self.config.level == "rms":
             samples = samples * level_gain(samples, self.config.hop_length)
@@ -77,9 +89,12 @@ class LogMel:
         decibels = mel.T.contiguous().clamp_(min=_FLOOR).log10_().mul_(10.0)
         if self.config.scaling == "clip_max":
             decibels.sub_(decibels.max()).clamp_(min=-_RANGE_DB).add_(_RANGE_DB).div_(_RANGE_DB)
-        return np.asarray(decibels.numpy(), dtype=np.float32)
+        values = np.asarray(decibels.numpy(), dtype=np.float32)
+        if self.config.scaling == "db" and self.config.level in _LEVELS:
+            values -= np.float32(_LEVELS[self.config.level](values))
+        return values
 
-    def batch(self, samples: Spectrogram) -> Spectrogram:
+    def batch(self, samples: Samples) -> Spectrogram:
         """Log-mel spectrograms of clips of equal length, each just as if it came alone.
 
         Parameters
@@ -93,7 +108,7 @@ class LogMel:
         """
         return np.stack([self(clip) for clip in samples])
 
-    def _power(self, samples: Spectrogram) -> torch.Tensor:
+    def _power(self, samples: Samples) -> torch.Tensor:
         """Magnitude or energy spectrogram, ``(n_frames, n_fft // 2 + 1)`` float32."""
         n_fft, hop = self.config.n_fft, self.config.hop_length
         margin = n_fft // 2
@@ -118,7 +133,37 @@ def band_centres(config: LogMelConfig) -> NDArray[np.float64]:
     return np.asarray(edges[1:-1], np.float64)
 
 
-def level_gain(samples: Spectrogram, frame_length: int) -> np.float32:
+def power_level(decibels: Spectrogram) -> float:
+    """Level of a clip in dB: the median over frames of the mean power of their bands.
+
+    Power, not decibels, is what is averaged over bands: a machine that fills a few bands would
+    otherwise seem louder when its silent bands are a little less silent, and a fault in a few
+    loud bands would turn all others down. The median over frames leaves out clicks, and foreign
+    sounds in less than half of the clip.
+
+    Parameters
+    ----------
+    decibels : ndarray of shape (n_mels, n_frames)
+        At least one frame.
+    """
+    power = np.power(10.0, decibels.astype(np.float64) / 10).mean(axis=0)
+    return float(10 * np.log10(np.median(power)))
+
+
+def decibel_level(decibels: Spectrogram) -> float:
+    """Median over frames of the mean of their bands in dB, as earlier releases took it."""
+    return float(np.median(decibels.astype(np.float64).mean(axis=0)))
+
+
+def mean_level(decibels: Spectrogram) -> float:
+    """Mean of all values in dB, as earlier releases took it."""
+    return float(decibels.mean(dtype=np.float64))
+
+
+_LEVELS = {"power": power_level, "decibels": decibel_level, "mean": mean_level}
+
+
+def level_gain(samples: Samples, frame_length: int) -> np.float32:
     """Factor that brings a clip to a level of -20 dB re full scale.
 
     The level is the median over frames of the root mean square, so that clicks, and foreign

@@ -1,14 +1,16 @@
-"""From a sweep's configuration to what may be tried, and from a point of it to a candidate."""
+"""From a sweep's configuration to what may be tried, and from a point of it to a recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from asd import detectors
 from asd.config import LogMelConfig, ThresholdConfig, flatten
-from asd.config.steps import FitConfig, SweepConfig, TrainConfig
+from asd.config.recipe import Recipe
+from asd.config.recipes import recipe_names, recipe_of
+from asd.config.steps import SweepConfig, TrainConfig
 from asd.detectors.base import DetectorConfig
 from asd.errors import ConfigError
+from asd.pipeline.branches import resolved
 from asd.search.space import Axis, Choices, Space, Value, axes_of
 
 _THRESHOLD_FIELDS = {
@@ -19,34 +21,6 @@ _THRESHOLD_FIELDS = {
 """By which methods a field of the threshold is used."""
 _IN_SAMPLES = ("features.n_fft", "features.hop_length")
 _IN_HERTZ = ("features.f_min", "features.f_max")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One way to listen: a detector, a front end and a threshold."""
-
-    name: str
-    detector: DetectorConfig
-    fit: FitConfig
-
-    def params(self) -> dict[str, Any]:
-        """As they are logged, under the names that all runs use."""
-        return {
-            "detector": self.name,
-            **self.detector.flat("detector."),
-            **self.fit.features.flat("features."),
-            **self.fit.threshold.flat("threshold."),
-            "seed": self.fit.seed,
-        }
-
-    def settings(self, data: str) -> dict[str, Any]:
-        """As a YAML file for ``train -P config=``."""
-        return {
-            "model": self.name,
-            "data": data,
-            "detector": self.detector.model_dump(mode="json"),
-            **self.fit.model_dump(mode="json"),
-        }
 
 
 class Candidates:
@@ -70,46 +44,42 @@ class Candidates:
         self._config = config
         self._features = {
             "sample_rate": sample_rate,
-            **config.features.model_dump(exclude_unset=True),
+            **config.features,
         }
         self._check_given()
         self.space = Space(tuple(self._axes()))
 
-    def candidate(self, values: Mapping[str, Value]) -> Candidate:
-        """The candidate at a point of the space."""
+    def recipe(self, values: Mapping[str, Value]) -> Recipe:
+        """The recipe at a point of the space, every field filled in."""
         name = str(values.get("detector", self.models[0]))
-        fields = self._given(name) | _below(self._prefix(name), values)
-        threshold = self._config.threshold.model_dump(exclude_unset=True)
-        return Candidate(
-            name,
-            detectors.detector_class(name).Config.parse(fields, self._prefix(name)),
-            FitConfig(
-                features=LogMelConfig.parse(
-                    self._features | _below("features.", values), "features."
-                ),
-                threshold=ThresholdConfig.parse(
-                    threshold | _below("threshold.", values), "threshold."
-                ),
-                seed=self._config.seed,
-            ),
+        given = self._config.threshold.model_dump(exclude_unset=True)
+        threshold = ThresholdConfig.parse(given | _below("threshold.", values), "threshold.")
+        wish = TrainConfig(
+            model=name,
+            detector=self._given(name) | _below(self._prefix(name), values),
+            features=self._features | _below("features.", values),
+            threshold=threshold,
+            seed=self._config.seed,
         )
+        return resolved(recipe_of(wish), self._features["sample_rate"])
 
     def defaults(self) -> list[dict[str, Value]]:
         """The point of each detector's defaults."""
         points = []
         for name in self.models:
-            own = detectors.detector_class(name).Config.parse(self._given(name))
+            kind = self._kind(name)
+            own = {} if kind is None else kind.parse(self._given(name)).flat(self._prefix(name))
             points.append(
                 {
                     "detector": name,
-                    **own.flat(self._prefix(name)),
+                    **own,
                     **LogMelConfig.parse(self._features).flat("features."),
                     **self._config.threshold.flat("threshold."),
                 }
             )
         return points
 
-    def default(self) -> Candidate | None:
+    def default(self) -> Recipe | None:
         """What would be trained without a sweep: the usual detector, or else the first of them.
 
         None where the ranges that the user gives leave it out.
@@ -118,16 +88,17 @@ class Candidates:
         index = self.models.index(usual) if usual in self.models else 0
         values = self.space.inside(self.defaults()[index])
         held = all(axis.key in values for axis in self.space.axes if axis.active(values))
-        return self.candidate(values) if held else None
+        return self.recipe(values) if held else None
 
     def _axes(self) -> Sequence[Axis]:
         ranges = flatten(self._config.space)
         valid = [f"{p}{f}" for p, kind in self._kinds().items() for f in kind.model_fields]
         axes = [] if len(self.models) == 1 else [Axis("detector", Choices(self.models))]
         for name in self.models:
-            kind = detectors.detector_class(name).Config
+            kind = self._kind(name)
             when = ("detector", (name,)) if len(self.models) > 1 else None
-            axes += axes_of(kind, self._prefix(name), self._given(name), ranges, when)
+            if kind is not None:
+                axes += axes_of(kind, self._prefix(name), self._given(name), ranges, when)
         asked = set(ranges)
         for axis in axes_of(LogMelConfig, "features.", self._features, ranges):
             heard = axis if axis.key in asked else self._heard(axis)
@@ -184,8 +155,13 @@ class Candidates:
         return Axis(axis.key, Choices(tuple(kept))) if len(kept) > 1 else None
 
     def _kinds(self) -> dict[str, Any]:
-        own = {self._prefix(name): detectors.detector_class(name).Config for name in self.models}
+        kinds = {self._prefix(name): self._kind(name) for name in self.models}
+        own = {prefix: kind for prefix, kind in kinds.items() if kind is not None}
         return {**own, "features.": LogMelConfig, "threshold.": ThresholdConfig}
+
+    def _kind(self, name: str) -> type[DetectorConfig] | None:
+        """The config of a detector; None for a recipe of several branches, tried as it is."""
+        return None if name in recipe_names() else detectors.detector_class(name).Config
 
     def _prefix(self, name: str) -> str:
         return "detector." if len(self.models) == 1 else f"detector.{name}."
@@ -202,14 +178,18 @@ class Candidates:
                 "detector.<model>.<field>"
             )
         for name in self.models:
-            detectors.detector_class(name).Config.parse(self._given(name), self._prefix(name))
+            kind = self._kind(name)
+            if kind is not None:
+                kind.parse(self._given(name), self._prefix(name))
         LogMelConfig.parse(self._features, "features.")
 
 
 def _models(words: Sequence[str]) -> tuple[str, ...]:
-    names = detectors.names() if "all" in words else list(dict.fromkeys(words))
+    every = sorted([*detectors.names(), *recipe_names()])
+    names = every if "all" in words else list(dict.fromkeys(words))
     for name in names:
-        detectors.detector_class(name)
+        if name not in recipe_names():
+            detectors.detector_class(name)
     return tuple(names)
 
 

@@ -23,7 +23,7 @@ _KEY = "alive:"
 _GONE = "gone"
 
 
-class Presence:
+class Heartbeat:
     """The signs of life of this process, and what is known of the others.
 
     The signs are attributes of the study, so that they reach as far as its storage. They are
@@ -46,7 +46,7 @@ class Presence:
         self._study = study
         self._seen: dict[str, tuple[object, float]] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._study.set_user_attr(_KEY + self.name, 0)

@@ -1,8 +1,8 @@
-"""Stand-ins for anomalies that nobody has recorded, made from normal validation clips.
+"""Pseudo-anomalies, in place of those that nobody has recorded, made from normal validation clips.
 
 A sweep has to compare candidates, and usually there is no labelled anomaly to compare them on.
-Each stand-in is a normal validation clip with something laid over it, or something done to its
-spectrum, that no healthy machine of the training set does. How well a detector tells them apart
+Each pseudo-anomaly is a normal validation clip with something laid over it, or something done to
+its spectrum, that no healthy machine of the training set does. How well a detector tells them apart
 from the untouched clips is a proxy for how well it finds faults, and no more than that.
 
 The sounds are synthesised here: nothing of the test side, nor any recorded noise, is used.
@@ -17,9 +17,9 @@ import librosa
 import numpy as np
 import soundfile
 from filelock import FileLock
-from numpy.typing import NDArray
 from scipy import signal
 
+from asd.arrays import Samples
 from asd.audio.decode import read_clip
 from asd.audio.overlay import overlay, snr_gain_db, trim_silence, within_full_scale
 from asd.audio.synthesis import events
@@ -30,18 +30,17 @@ from asd.files import file_digest
 from asd.parallel import parallel_map
 
 VERSION = 1
-"""Raised whenever the same clips and seed would give other stand-ins."""
+"""Raised whenever the same clips and seed would give other pseudo-anomalies."""
 
 LEAST = 200
-"""Stand-ins that there are at least; each clip is used equally often."""
+"""Pseudo-anomalies that there are at least; each clip is used equally often."""
 SNR_DB = (-5.0, 15.0)
 """Ratio of the clip to what is laid over it, drawn evenly: from plain to faint."""
 
-Samples = NDArray[np.float32]
 Change = Callable[[Samples, int, np.random.Generator], Samples]
 
 
-def stand_ins(normal: Dataset, seed: int, root: Path) -> Dataset:
+def pseudo_anomalies(normal: Dataset, seed: int, root: Path) -> Dataset:
     """Changed copies of normal clips, made on first use.
 
     Parameters
@@ -72,7 +71,7 @@ def stand_ins(normal: Dataset, seed: int, root: Path) -> Dataset:
                 for clip in clips
                 for copy in range(copies)
             ]
-            manifest.save(folder, parallel_map(_make, tasks, "stand-ins"))
+            manifest.save(folder, parallel_map(_make, tasks, "pseudo-anomalies"))
     return manifest.load(folder)
 
 

@@ -7,7 +7,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from asd.search.heartbeat import Presence
+from asd.search.heartbeat import Heartbeat
 
 WORKER = "worker"
 """Attribute of a trial: which process runs it."""
@@ -37,18 +37,18 @@ class Queue:
         Whose trials they are.
     storage : BaseStorage
         Where it is kept.
-    presence : Presence
+    heartbeat : Heartbeat
         Who is alive.
     total : float
         How many trials there are to be.
     """
 
     def __init__(
-        self, study: optuna.Study, storage: BaseStorage, presence: Presence, total: float
+        self, study: optuna.Study, storage: BaseStorage, heartbeat: Heartbeat, total: float
     ) -> None:
         self._study = study
         self._storage = storage
-        self._presence = presence
+        self._heartbeat = heartbeat
         self._total = total
 
     def counted(self) -> list[FrozenTrial]:
@@ -83,7 +83,7 @@ class Queue:
             Its number among those that count, from 0, which it keeps when it is run again; None
             where there are enough already, and it is dropped.
         """
-        trial.set_user_attr(WORKER, self._presence.name)
+        trial.set_user_attr(WORKER, self._heartbeat.name)
         number = self._number(trial)
         if number >= self._total:
             trial.set_user_attr(_DROPPED, _SURPLUS)
@@ -120,7 +120,7 @@ class Queue:
         # Between its beginning and its first attribute a trial has no worker yet: it is watched
         # under a name of its own.
         worker = trial.user_attrs.get(WORKER, f"trial {trial.number}")
-        return trial.state == TrialState.RUNNING and self._presence.dead(worker)
+        return trial.state == TrialState.RUNNING and self._heartbeat.dead(worker)
 
     def _number(self, trial: optuna.Trial | FrozenTrial) -> int:
         """A trial's number among those that count.

@@ -6,19 +6,21 @@ time without some recordings of the train side, and judged on those.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from asd.detectors.base import ignore_epoch
+from asd.config.recipe import Recipe
+from asd.data.manifest import Dataset
+from asd.detectors.base import FitContext
 from asd.errors import AsdError
-from asd.pipeline.calibrate import rotations
-from asd.search.candidates import Candidate
-from asd.search.pseudo_anomalies import stand_ins
-from asd.search.validation import STAND_INS, Validation
+from asd.features.store import FeatureStore
+from asd.pipeline.folds import calibration_folds, splits
+from asd.search.pseudo_anomalies import pseudo_anomalies
+from asd.search.validation import PSEUDO_ANOMALIES, Validation
 
 FINALISTS = 3
 """Trials that take part, beside the default."""
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Runoff:
-    """What came out of it."""
+    """Figures of each candidate on each fold, and what follows from them."""
 
     incumbent: str
     """Label of what the others have to beat."""
@@ -76,7 +78,7 @@ class Runoff:
 
 
 def run_off(
-    candidates: Mapping[str, Candidate],
+    candidates: Mapping[str, Recipe],
     incumbent: str,
     validation: Validation,
     metric: str,
@@ -106,15 +108,12 @@ def run_off(
         None where there are too few recordings for it, or the incumbent cannot be fitted.
     """
     train, normal = validation.train, validation.normal
-    if train.recordings() & normal.recordings():
+    if train.recordings() & normal.recordings() or len(train.recordings()) < LEAST_FOLDS:
         return None
-    seed = candidates[incumbent].fit.seed
-    folds = rotations(train, normal, seed)[:MOST_FOLDS]
-    if len(folds) < LEAST_FOLDS or not all(inside.clips and held.clips for inside, held in folds):
-        return None
+    seed = candidates[incumbent].seed
     sides = []
-    for inside, held in folds:
-        changed = stand_ins(held, seed, root / STAND_INS)
+    for inside, held in _folds(train, normal):
+        changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
         sides.append(replace(validation, train=inside, normal=held, anomalous=changed))
     figures: dict[str, list[float]] = {}
     with tqdm(total=len(candidates) * len(sides), desc="run-off", disable=None) as bar:
@@ -130,8 +129,18 @@ def run_off(
     return Runoff(incumbent, figures) if incumbent in figures else None
 
 
-def _judge(
-    candidate: Candidate, side: Validation, metric: str, max_fpr: float, root: Path
-) -> float:
-    detector, cache, _ = side.fit(candidate, root, ignore_epoch)
-    return side.judge(detector, cache, candidate.fit.threshold, max_fpr)[metric]
+def _folds(train: Dataset, normal: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
+    """What to fit on, and what to hold out: runs of recordings of the train side in turn.
+
+    The validation side, on which the candidates were chosen, is fitted on and never held out.
+    """
+    for inside, held_out in splits(calibration_folds(train.clips, MOST_FOLDS)):
+        kept = tuple(train.clips[place] for place in inside)
+        held = tuple(train.clips[place] for place in held_out)
+        yield Dataset(train.root, normal.clips + kept), Dataset(train.root, held)
+
+
+def _judge(recipe: Recipe, side: Validation, metric: str, max_fpr: float, root: Path) -> float:
+    store = FeatureStore(root)
+    scorer, _ = side.fit(recipe, store, FitContext())
+    return side.judge(scorer, recipe.threshold, store, max_fpr)[metric]

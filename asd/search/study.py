@@ -17,7 +17,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import TrialState
 
 from asd.errors import AsdError, ConfigError, TrackingError
-from asd.search.heartbeat import Presence
+from asd.search.heartbeat import Heartbeat
 from asd.search.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
 from asd.search.queue import RUN, Queue
 from asd.search.storage import open_storage
@@ -74,8 +74,8 @@ class Study:
         self._stopped_by: BaseException | None = None
         storage = open_storage(plan.storage, plan.name)
         founder = self._open(storage)
-        self._presence = Presence(self.optuna_study)
-        self._queue = Queue(self.optuna_study, storage, self._presence, plan.total)
+        self._heartbeat = Heartbeat(self.optuna_study)
+        self._queue = Queue(self.optuna_study, storage, self._heartbeat, plan.total)
         if founder:
             self._found()
         self._check_identity()
@@ -84,13 +84,13 @@ class Study:
     @property
     def tags(self) -> dict[str, str]:
         """What the runs of this process are tagged with."""
-        worker = self._presence.name
+        worker = self._heartbeat.name
         return {STUDY_TAG: self.plan.name, STUDY_ID_TAG: self._id, WORKER_TAG: worker}
 
     @contextmanager
     def joined(self) -> Iterator[None]:
         """The time in which this process counts as one that works on the study."""
-        with self._presence:
+        with self._heartbeat:
             self._tend()
             yield
 
@@ -206,7 +206,7 @@ class Study:
         if self.plan.sampler != "grid":
             for values in self.plan.first[: self.plan.trials]:
                 self.optuna_study.enqueue_trial(self.plan.space.inside(values))
-        self.optuna_study.set_user_attr("id", self._presence.name.rpartition("/")[2])
+        self.optuna_study.set_user_attr("id", self._heartbeat.name.rpartition("/")[2])
 
     def _check_identity(self) -> None:
         for _ in range(_FOUNDING_S):
@@ -231,19 +231,19 @@ class Study:
         trials = self.optuna_study.get_trials(deepcopy=False)
         begun = sum(trial.state != TrialState.WAITING for trial in trials)
         leader = self._attribute("leader")
-        alone = founder or (self._run_id and leader and self._presence.dead(leader))
-        own = 0 if alone else zlib.crc32(self._presence.name.encode())
+        alone = founder or (self._run_id and leader and self._heartbeat.dead(leader))
+        own = 0 if alone else zlib.crc32(self._heartbeat.name.encode())
         return int(np.random.SeedSequence([self.plan.seed, begun, own]).generate_state(1)[0])
 
     def _lead(self) -> bool:
         """Whether this process leads: the first one does, and when it has died the next."""
         leader = self._attribute("leader")
-        if leader == self._presence.name:
+        if leader == self._heartbeat.name:
             return True
-        if self._run_id is None or (leader is not None and not self._presence.dead(leader)):
+        if self._run_id is None or (leader is not None and not self._heartbeat.dead(leader)):
             return False
         self.optuna_study.set_user_attr("parent", self._run_id)
-        self.optuna_study.set_user_attr("leader", self._presence.name)
+        self.optuna_study.set_user_attr("leader", self._heartbeat.name)
         adopt(self._id, self._run_id)
         return True
 
@@ -255,7 +255,7 @@ class Study:
 
     def _tidy(self) -> None:
         if parent := self._attribute("parent"):
-            end_lost_runs(self._id, parent, self._presence.dead)
+            end_lost_runs(self._id, parent, self._heartbeat.dead)
             self._tidied = True
 
     def _run_one(self, objective: Objective) -> None:

@@ -5,24 +5,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asd import detectors
 from asd.arrays import Scores
 from asd.config import ThresholdConfig
+from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
 from asd.decision.thresholds import fit_threshold
-from asd.detectors.base import Detector, EpochCallback
+from asd.detectors.base import FitContext
 from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation.metrics import auc
-from asd.features.store import FeatureCache
-from asd.search.candidates import Candidate
-from asd.search.pseudo_anomalies import stand_ins
+from asd.features.store import FeatureStore
+from asd.pipeline.branches import make_front_end
+from asd.pipeline.scorer import Scorer
+from asd.search.pseudo_anomalies import pseudo_anomalies
 
-STAND_INS = "stand-ins"
-"""Folder of the stand-ins below that of the cache."""
+PSEUDO_ANOMALIES = "pseudo-anomalies"
+"""Folder of the pseudo-anomalies below that of the cache."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,18 +35,18 @@ class Validation:
     normal: Dataset
     anomalous: Dataset
     kind: str
-    """`valid` where `anomalous` are labelled recordings, `proxy` where they are stand-ins."""
+    """`valid` where `anomalous` are labelled recordings, `proxy` where they were made."""
 
     @classmethod
     def of(cls, dataset: Dataset, seed: int, root: Path, metrics: tuple[str, ...]) -> "Validation":
-        """Take the labelled anomalies of the validation side, or stand-ins where it has none.
+        """Take the labelled anomalies of the validation side, or make some where it has none.
 
         Parameters
         ----------
         dataset : Dataset
             What the sweep is about.
         seed : int
-            Seed of the stand-ins.
+            Seed of the pseudo-anomalies.
         root : Path
             Folder of the cache.
         metrics : tuple of str
@@ -72,35 +72,31 @@ class Validation:
         if "f1" in metrics:
             raise ConfigError(
                 f"metric=f1: {dataset.root} has no labelled anomalies on its validation side, and "
-                "stand-ins say nothing about a threshold; use metric=auc"
+                "pseudo-anomalies say nothing about a threshold; use metric=auc"
             )
-        logger.info("no labelled validation anomalies: candidates are compared by stand-ins")
-        return cls(train, normal, stand_ins(normal, seed, root / STAND_INS), "proxy")
+        logger.info("no labelled validation anomalies: candidates are compared by pseudo-anomalies")
+        return cls(train, normal, pseudo_anomalies(normal, seed, root / PSEUDO_ANOMALIES), "proxy")
 
     def fit(
-        self, candidate: Candidate, root: Path, on_epoch: EpochCallback
-    ) -> tuple[Detector[Any], FeatureCache, dict[str, float]]:
-        """Fit a candidate on the training side, just as `train` does."""
-        cache = FeatureCache(root, candidate.fit.features)
-        train, normal = cache.features(self.train), cache.features(self.normal)
-        kind = detectors.detector_class(candidate.name)
+        self, recipe: Recipe, store: FeatureStore, context: FitContext
+    ) -> tuple[Scorer, dict[str, float]]:
+        """Fit a resolved recipe on the training side, and say how long it took."""
+        for branch in recipe.branches:
+            front_end = make_front_end(branch)
+            for side in (self.train, self.normal):
+                store.features(side, front_end)
         started = time.perf_counter()
-        detector = kind(candidate.detector, candidate.fit.seed).fit(train, normal, on_epoch)
-        return detector, cache, {"fit_seconds": time.perf_counter() - started}
+        scorer = Scorer.fit(recipe, self.train, self.normal, store, context)
+        return scorer, {"fit_seconds": time.perf_counter() - started}
 
     def judge(
-        self,
-        detector: Detector[Any],
-        cache: FeatureCache,
-        threshold: ThresholdConfig,
-        max_fpr: float,
+        self, scorer: Scorer, threshold: ThresholdConfig, store: FeatureStore, max_fpr: float
     ) -> dict[str, float]:
-        """Figures of a fitted detector: `auc` and `pauc`, `f1` where labelled, `score_seconds`."""
-        normal, anomalous = cache.features(self.normal), cache.features(self.anomalous)
+        """Figures of a fitted recipe: `auc` and `pauc`, `f1` where labelled, `score_seconds`."""
         started = time.perf_counter()
-        usual = detector.score(normal)
+        usual = scorer.score(self.normal, store)
         seconds = (time.perf_counter() - started) / len(usual)
-        unusual = detector.score(anomalous)
+        unusual = scorer.score(self.anomalous, store)
         figures = {
             "auc": auc(usual, unusual),
             "pauc": auc(usual, unusual, max_fpr),

@@ -1,10 +1,11 @@
-"""Which candidate a sweep ends with."""
+"""Which recipe a sweep ends with."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from asd.config.recipe import Recipe
 from asd.config.steps import SweepConfig
-from asd.search.candidates import Candidate, Candidates
+from asd.search.candidates import Candidates
 from asd.search.runoff import FINALISTS, Runoff, run_off
 from asd.search.study import Study
 from asd.search.validation import Validation
@@ -13,10 +14,10 @@ from asd.text import count
 
 @dataclass(frozen=True)
 class Winner:
-    """The candidate, and how it was found."""
+    """The recipe, and how it was chosen."""
 
     label: str
-    candidate: Candidate
+    recipe: Recipe
     runoff: Runoff | None = None
     """None where the best trial wins without one."""
 
@@ -61,19 +62,19 @@ def find_winner(
     TrackingError
         No trial was completed.
     """
-    ranked: dict[str, Candidate] = {}
+    ranked: dict[str, Recipe] = {}
     for trial in study.ranked():
-        candidate = candidates.candidate(trial.values)
-        if candidate not in ranked.values():
-            ranked[f"trial {trial.number} {candidate.name}"] = candidate
+        recipe = candidates.recipe(trial.values)
+        if recipe not in ranked.values():
+            ranked[f"trial {trial.number} {recipe.label}"] = recipe
     best = Winner(*next(iter(ranked.items())))
     if validation.kind == "valid" or config.metric not in (("auc",), ("pauc",)):
         return best
     usual = candidates.default()
     incumbent = best.label
     if usual is not None:
-        found = (name for name, own in ranked.items() if own == usual)
-        incumbent = next(found, f"default {usual.name}")
+        same = (name for name, recipe in ranked.items() if recipe == usual)
+        incumbent = next(same, f"default {usual.label}")
         ranked.setdefault(incumbent, usual)
     contenders = {incumbent: ranked[incumbent]} | dict(list(ranked.items())[:FINALISTS])
     if len(contenders) == 1:

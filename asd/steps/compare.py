@@ -1,35 +1,35 @@
-"""Many detectors on many data sets, fitted several times each: one table."""
+"""Many recipes on many data sets, fitted several times each: one table."""
 
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from asd import detectors
 from asd.arrays import Scores
-from asd.config import LogMelConfig
-from asd.config.presets import read_entrants
+from asd.config.recipe import Recipe
+from asd.config.recipes import read_recipes
 from asd.config.steps import CompareConfig, FitConfig
 from asd.data.manifest import Dataset
-from asd.data.opening import for_clips, open_dataset
-from asd.detectors.base import Detector
+from asd.data.opening import open_dataset
+from asd.data.sound import sound_of
 from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation import plots
 from asd.evaluation.comparison import Comparison, Outcome
-from asd.evaluation.metrics import auc, metric_key
-from asd.features.store import FeatureCache
+from asd.evaluation.evaluation import evaluate
+from asd.evaluation.metrics import metric_key
+from asd.features.store import FeatureStore
+from asd.pipeline.branches import make_front_end, resolved
+from asd.pipeline.pipeline import Pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
 
 def run(config: CompareConfig) -> Comparison:
-    """Fit every detector on every data set with every seed, a nested run each.
+    """Fit every recipe on every data set with every seed, a nested run each.
 
-    A detector whose scores are the same with the first two seeds does not depend on the seed and
+    A recipe whose scores are the same with the first two seeds does not depend on the seed and
     is not fitted again.
 
     Raises
@@ -38,14 +38,17 @@ def run(config: CompareConfig) -> Comparison:
         A detector, its settings or a data set cannot be used.
     """
     with step_run("compare", config.flat()) as tracked:
-        contestants = _contestants(config)
+        shared = FitConfig(features=config.features, seed=config.seed)
+        recipes = read_recipes(config.models, shared, {})
+        for recipe in recipes:
+            resolved(recipe, 16000)  # a wrong field is found before any work is done
         data = [open_dataset(path) for path in config.data]
-        _check(contestants, data)
+        _check(recipes, data)
         outcomes = [
             outcome
             for dataset in data
-            for contestant in contestants
-            for outcome in _outcomes(contestant, dataset, config)
+            for recipe in recipes
+            for outcome in _outcomes(recipe, dataset, config)
         ]
         comparison = Comparison(tuple(outcomes))
         _log(comparison, tracked)
@@ -53,30 +56,9 @@ def run(config: CompareConfig) -> Comparison:
     return comparison
 
 
-@dataclass(frozen=True)
-class _Contestant:
-    """A detector with its settings."""
-
-    name: str
-    """The word that was given; of a file of settings, its name."""
-    features: LogMelConfig
-    detector: Detector[Any]
-    """Not fitted: its config."""
-
-
-def _contestants(config: CompareConfig) -> list[_Contestant]:
-    shared = FitConfig(features=config.features, seed=config.seed)
-    contestants = []
-    for entrant in read_entrants(config.models, shared, {}):
-        kind = detectors.detector_class(entrant.train.model)
-        own = kind.Config.parse(entrant.train.detector, "detector.")
-        contestants.append(_Contestant(entrant.label, entrant.train.features, kind(own)))
-    return contestants
-
-
-def _check(contestants: list[_Contestant], data: list[Dataset]) -> None:
+def _check(recipes: list[Recipe], data: list[Dataset]) -> None:
     """Find before any work is done what would end it late."""
-    named = (("models", [c.name for c in contestants]), ("data", [d.name for d in data]))
+    named = (("models", [r.label for r in recipes]), ("data", [d.name for d in data]))
     for key, names in named:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -91,62 +73,53 @@ def _check(contestants: list[_Contestant], data: list[Dataset]) -> None:
                 )
 
 
-def _outcomes(
-    contestant: _Contestant, dataset: Dataset, config: CompareConfig
-) -> Iterable[Outcome]:
+def _outcomes(recipe: Recipe, dataset: Dataset, config: CompareConfig) -> Iterator[Outcome]:
     first: Scores | None = None
     for number in range(config.seeds):
-        outcome, scores = _fit_and_score(contestant, dataset, config.seed + number, config.max_fpr)
+        seeded = recipe.model_copy(update={"seed": config.seed + number})
+        outcome, scores = _fit_and_score(seeded, dataset, config.max_fpr)
         yield outcome
         if first is not None and np.array_equal(first, scores):
             return
         first = scores if first is None else first
 
 
-def _fit_and_score(
-    contestant: _Contestant, dataset: Dataset, seed: int, max_fpr: float
-) -> tuple[Outcome, Scores]:
-    name, own = contestant.name, contestant.detector.config
-    cache = FeatureCache(cache_root(), for_clips(contestant.features, dataset))
-    params = {
-        "model": name,
-        "detector": contestant.detector.name,
-        **own.flat("detector."),
-        **cache.config.flat("features."),
-        **data_params(dataset),
-        "seed": seed,
-    }
-    with step_run("compare one", params, f"{name} on {dataset.name}, seed {seed}") as tracked:
-        parts = [dataset.split("train", "normal"), dataset.split("valid", "normal")]
-        test = dataset.split("test").select(lambda clip: clip.label != "unknown")
-        # The front end is the same for all; computed here, it is not part of anybody's seconds.
-        train, valid, probe = (cache.features(part) for part in (*parts, test))
-        detector = type(contestant.detector)(own, seed)
+def _fit_and_score(recipe: Recipe, dataset: Dataset, max_fpr: float) -> tuple[Outcome, Scores]:
+    full = resolved(recipe, sound_of(dataset).sample_rate)
+    params = {"model": full.label, **full.flat(), **data_params(dataset)}
+    name = f"{full.label} on {dataset.name}, seed {full.seed}"
+    with step_run("compare one", params, name) as tracked:
+        store = FeatureStore(cache_root())
+        known = dataset.select(lambda clip: clip.label != "unknown")
+        # Features are the same for all; computed here, they are not part of anybody's seconds.
+        for branch in full.branches:
+            store.features(known, make_front_end(branch))
         started = time.perf_counter()
-        detector.fit(train, valid)
-        fitted = time.perf_counter()
-        scores = detector.score(probe)
-        scored = time.perf_counter()
-        anomalous = np.array([clip.label == "anomaly" for clip in test.clips])
+        pipeline, report = Pipeline.fit(full, known.split("train"), known.split("valid"), store)
+        seconds = time.perf_counter() - started - report.calibration_seconds
+        evaluation = evaluate(full.label, pipeline, known, store, max_fpr)
+        metrics = evaluation.metrics
         outcome = Outcome(
-            model=name,
+            model=full.label,
             data=dataset.name,
-            seed=seed,
-            auc=auc(scores[~anomalous], scores[anomalous]),
-            pauc=auc(scores[~anomalous], scores[anomalous], max_fpr),
-            fit_seconds=fitted - started,
-            score_seconds=scored - fitted,
-            megabytes=_megabytes(detector),
+            seed=full.seed,
+            auc=metrics["auc"],
+            pauc=metrics["pauc"],
+            recall=metrics["recall"],
+            false_alarm_rate=metrics["false_alarm_rate"],
+            fit_seconds=seconds,
+            score_seconds=metrics["score_seconds"],
+            megabytes=_megabytes(pipeline),
         )
-        tracked.log_input(test, "testing")
+        tracked.log_input(known.split("test"), "testing")
         tracked.log_metrics(outcome.figures())
-    return outcome, scores
+    return outcome, evaluation.table.scores
 
 
-def _megabytes(detector: Detector[Any]) -> float:
+def _megabytes(pipeline: Pipeline) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        detector.save(folder)
+        pipeline.save(folder)
         return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from asd.config.steps import FitConfig, ImportConfig
+from asd.config.recipe import Branch, Recipe
+from asd.config.steps import ImportConfig
 from asd.data.opening import open_dataset
 from asd.detectors.nets.legacy import import_checkpoint
-from asd.features.store import FeatureCache
-from asd.steps.train import finish, log_settings
+from asd.features.store import FeatureStore
+from asd.pipeline.pipeline import Pipeline
+from asd.steps.train import log_model
 from asd.tracking.models import ModelRef
-from asd.tracking.runs import step_run
+from asd.tracking.runs import data_params, step_run
 from asd.tracking.store import cache_root
 
 
@@ -24,11 +26,19 @@ def run(config: ImportConfig) -> ModelRef:
     with step_run("import", {"checkpoint": path, "data": config.data}) as tracked:
         detector, features = import_checkpoint(path)
         tracked.rename(f"import {detector.name}")
-        tracked.log_params({"detector": detector.name, **detector.config.flat("detector.")})
-        dataset = open_dataset(config.data)
+        branch = Branch(
+            label=detector.name,
+            model=detector.name,
+            detector=detector.config.model_dump(mode="json"),
+            features={"name": "logmel", **features.model_dump(mode="json")},
+        )
         # The weights are what they are: there is nothing to fit again without a fold.
         threshold = config.threshold.model_copy(update={"calibration": "split"})
-        log_settings(FitConfig(threshold=threshold), features, dataset, tracked)
-        cache = FeatureCache(cache_root(), features)
+        recipe = Recipe(label=detector.name, branches=(branch,), threshold=threshold)
+        dataset = open_dataset(config.data)
+        tracked.log_params({**recipe.flat(), **data_params(dataset)})
+        valid = dataset.split("valid")
+        store = FeatureStore(cache_root())
+        pipeline, report = Pipeline.adopt(recipe, detector, valid, store)
         made = f"imported {detector.name} from {path}, with a threshold for {dataset.root}"
-        return finish(detector, cache, dataset, threshold, 0.0, tracked, made)
+        return log_model(pipeline, report, dataset, tracked, made)

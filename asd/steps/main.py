@@ -1,12 +1,13 @@
 """From recordings to a champion: every step as a run below one parent."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
-from asd import detectors
 from asd.audio.decode import VIDEO_SUFFIXES, find_audio
-from asd.config.presets import Entrant, read_entrants
+from asd.config.recipe import Recipe
+from asd.config.recipes import read_recipes
 from asd.config.steps import (
     DEMO,
     AugmentConfig,
@@ -17,8 +18,10 @@ from asd.config.steps import (
 )
 from asd.data.manifest import Dataset
 from asd.data.opening import demo_source
+from asd.pipeline.branches import resolved
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
-from asd.steps.evaluate import Evaluation
+from asd.steps.evaluate import Evaluated
+from asd.text import markdown_table
 from asd.tracking import registry
 from asd.tracking.runs import TrackedRun, data_params, step_run
 
@@ -27,7 +30,7 @@ WORK = Path("data/main")
 logger = logging.getLogger(__name__)
 
 
-def run(config: MainConfig) -> list[Evaluation]:
+def run(config: MainConfig) -> list[Evaluated]:
     """Extract, preprocess, augment, train and evaluate each model, and promote the best.
 
     The data sets in between are made anew below ``data/main/<name of the source>``.
@@ -37,38 +40,31 @@ def run(config: MainConfig) -> list[Evaluation]:
     AsdError
         What the steps raise, or a model is unknown.
     """
-    entrants = _entrants(config)
+    recipes = read_recipes(config.models, config, config.detector)
+    for recipe in recipes:
+        resolved(recipe, 16000)  # a wrong model or field is found before any work is done
     with step_run("main", config.flat(), f"main {_name(config)}") as tracked:
         dataset = _prepare(config)
         tracked.log_params(data_params(dataset))
-        evaluations = [_try(entrant, dataset) for entrant in entrants]
-        best = max(evaluations, key=lambda found: found.metrics.get(config.metric, float("-inf")))
+        evaluated = [_try(recipe, dataset) for recipe in recipes]
+        best = max(evaluated, key=lambda e: e.evaluation.metrics.get(config.metric, -math.inf))
         wish = PromoteConfig(
             model_uri=best.model.uri,
             data=str(dataset.root),
             metric=config.metric,
             min_gain=config.min_gain,
         )
-        promote.run(wish)
-        _log_table(entrants, evaluations, tracked)
+        promote.run(wish, dataset)
+        _log_table(recipes, evaluated, tracked)
         champion = registry.champion()
         tracked.report(
-            *_table(entrants, evaluations),
+            *_table(recipes, evaluated),
             f"champion: {champion.name if champion else 'none'} ({registry.CHAMPION_URI})",
             "see the runs:  mlflow ui --port 5000",
             f"serve it:      {promote.SERVE}",
             "score a file:  mlflow run . -e score -P source=<file or folder>",
         )
-    return evaluations
-
-
-def _entrants(config: MainConfig) -> list[Entrant]:
-    """Find a wrong model or field before any work is done."""
-    entrants = read_entrants(config.models, config, config.detector)
-    for entrant in entrants:
-        kind = detectors.detector_class(entrant.train.model)
-        kind.Config.parse(entrant.train.detector, f"detector.{entrant.label}.")
-    return entrants
+    return evaluated
 
 
 def _name(config: MainConfig) -> str:
@@ -129,31 +125,26 @@ def _noise_count(clips: Dataset, config: MainConfig) -> int:
     return max(1, min(config.noise_count, normal // 2))
 
 
-def _try(entrant: Entrant, dataset: Dataset) -> Evaluation:
-    settings = entrant.train
-    data = str(dataset.root)
-    model = train.fit(settings.model, settings.detector, settings, data, entrant.label)
-    return evaluate.run(EvaluateConfig(model_uri=model.uri, data=data, seed=settings.seed))
+def _try(recipe: Recipe, dataset: Dataset) -> Evaluated:
+    model = train.fit(recipe, dataset)
+    wish = EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=recipe.seed)
+    return evaluate.run(wish, dataset)
 
 
 _COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")
 
 
-def _table(entrants: list[Entrant], evaluations: list[Evaluation]) -> list[str]:
-    lines = ["model             " + "".join(f"{column:>18}" for column in _COLUMNS)]
-    for entrant, found in zip(entrants, evaluations, strict=True):
-        cells = (_cell(found.metrics.get(column)) for column in _COLUMNS)
-        lines.append(f"{entrant.label:<18}" + "".join(f"{cell:>18}" for cell in cells))
-    return lines
+def _table(recipes: list[Recipe], evaluated: list[Evaluated]) -> list[str]:
+    rows = []
+    for recipe, outcome in zip(recipes, evaluated, strict=True):
+        figures = (outcome.evaluation.metrics.get(column) for column in _COLUMNS)
+        cells = ("-" if value is None else f"{value:.3f}" for value in figures)
+        rows.append([recipe.label, *cells])
+    return markdown_table(["model", *_COLUMNS], rows)
 
 
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _log_table(entrants: list[Entrant], evaluations: list[Evaluation], tracked: TrackedRun) -> None:
-    for entrant, found in zip(entrants, evaluations, strict=True):
-        shown = (column for column in _COLUMNS if column in found.metrics)
-        tracked.log_metrics(
-            {f"{column}.{entrant.label}": found.metrics[column] for column in shown}
-        )
+def _log_table(recipes: list[Recipe], evaluated: list[Evaluated], tracked: TrackedRun) -> None:
+    for recipe, outcome in zip(recipes, evaluated, strict=True):
+        metrics = outcome.evaluation.metrics
+        shown = (column for column in _COLUMNS if column in metrics)
+        tracked.log_metrics({f"{column}.{recipe.label}": metrics[column] for column in shown})

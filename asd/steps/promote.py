@@ -2,18 +2,18 @@
 
 import hashlib
 import json
-from typing import Any
 
 from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
-from asd.data.opening import open_dataset
 from asd.errors import TrackingError
 from asd.evaluation import gates
-from asd.evaluation.gates import Gate
-from asd.steps.evaluate import Evaluation, judge
+from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.gates import Gate, Probe
+from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
-from asd.tracking.models import load, resolve, training_params
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.fresh import fresh_scores
+from asd.tracking.models import ModelRef, resolve
+from asd.tracking.runs import TrackedRun, step_run
 
 SERVE = f"mlflow models serve -m {registry.CHAMPION_URI} --env-manager local -p 5001"
 
@@ -23,11 +23,18 @@ _EVIDENCE = (
 )  # fmt: skip
 
 
-def run(config: PromoteConfig) -> bool:
+def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
     """Compare candidate and champion on the test clips of one data set; true when promoted.
 
     All gates of `asd.evaluation.gates` must hold. The candidate gets a version in the registry
     either way: as ``champion``, or as ``challenger``.
+
+    Parameters
+    ----------
+    config : PromoteConfig
+        What to promote, and on what conditions.
+    dataset : Dataset, optional
+        The data set, where it is open already.
 
     Raises
     ------
@@ -37,47 +44,53 @@ def run(config: PromoteConfig) -> bool:
     """
     with step_run("promote", config.flat()) as tracked:
         seen = registry.holders().champion
-        candidate = resolve(config.model_uri)
-        pipeline = load(candidate)
-        dataset = open_dataset(config.data or pipeline.trained_on.path)
-        tracked.rename(f"promote {pipeline.detector.name}")
-        tracked.log_params({"model": candidate.uri, **data_params(dataset)})
-        evaluation = judge(candidate, pipeline, dataset, tracked, seed=config.seed)
-        if seen is not None and registry.model_of(seen).model_id == candidate.model_id:
-            promoted, lines = False, [f"{candidate.name} is the champion already"]
+        model = resolve(config.model_uri)
+        tracked.log_params({"model": model.uri})
+        candidate = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
+        tracked.rename(f"promote {candidate.evaluation.pipeline.recipe.label}")
+        if seen is not None and registry.model_of(seen).model_id == model.model_id:
+            promoted, lines = False, [f"{model.name} is the champion already"]
         else:
-            outcome = _pass_gates(config, evaluation, seen, tracked)
-            promoted, lines = _settle(evaluation, outcome, seen, tracked)
+            outcome = _pass_gates(config, candidate, seen, tracked)
+            promoted, lines = _settle(candidate, outcome, seen, tracked)
         tracked.set_tags({"asd.promoted": str(promoted).lower()})
         tracked.report(*lines, after=SERVE if promoted else "")
     return promoted
 
 
 def _pass_gates(
-    config: PromoteConfig, candidate: Evaluation, seen: str | None, tracked: TrackedRun
+    config: PromoteConfig, candidate: Evaluated, seen: str | None, tracked: TrackedRun
 ) -> list[Gate]:
     """Put the candidate through the gates; the costly one only if the others let it through."""
-    champion = None if seen is None else _judge_champion(seen, candidate.dataset, config.seed)
-    probe = gates.probe(candidate.pipeline, candidate.dataset)
+    evaluation = candidate.evaluation
+    champion = None if seen is None else _judge_champion(seen, evaluation.dataset, config)
+    probe = gates.probe(evaluation.pipeline, evaluation.dataset)
     outcome = [
-        gates.gain(candidate, champion, config.metric, config.min_gain, config.seed),
-        gates.false_alarms(candidate, champion),
-        gates.latency(probe, candidate.pipeline, config.max_latency_ms),
+        gates.gain(evaluation, champion, config.metric, config.min_gain),
+        gates.false_alarms(evaluation, champion),
+        gates.latency(probe, evaluation.pipeline, config.max_latency_ms),
     ]
     if not any(gate.refuses for gate in outcome):
-        outcome.append(gates.reload(candidate.model, probe))
+        outcome.append(_reload(candidate.model, probe))
     for gate in outcome:
         tracked.log_metrics(gate.figures)
         tracked.set_tags({f"asd.gate.{gate.name}": str(gate)})
     return outcome
 
 
-def _judge_champion(version: str, dataset: Dataset, seed: int) -> Evaluation:
+def _reload(model: ModelRef, probe: Probe) -> Gate:
+    try:
+        return gates.reload(probe, fresh_scores(model, probe.files))
+    except TrackingError as error:
+        return Gate("reload", False, str(error))
+
+
+def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:
     """Score the champion afresh on the candidate's clips."""
     try:
         model = registry.model_of(version)
         with step_run("evaluate", {"model": model.uri}, "evaluate champion") as tracked:
-            return judge(model, load(model), dataset, tracked, seed=seed)
+            return judge(model, "", config.max_fpr, config.seed, tracked, dataset).evaluation
     except TrackingError as error:
         raise TrackingError(
             f"the champion, version {version}, cannot be compared with: {error}; to do without "
@@ -86,7 +99,7 @@ def _judge_champion(version: str, dataset: Dataset, seed: int) -> Evaluation:
 
 
 def _settle(
-    candidate: Evaluation, outcome: list[Gate], seen: str | None, tracked: TrackedRun
+    candidate: Evaluated, outcome: list[Gate], seen: str | None, tracked: TrackedRun
 ) -> tuple[bool, list[str]]:
     """Move the aliases as the gates say, and keep the evidence with the version."""
     name = candidate.model.name
@@ -114,34 +127,19 @@ def _overtaken(seen: str | None) -> str:
     )
 
 
-def _evidence(candidate: Evaluation) -> dict[str, str]:
+def _evidence(candidate: Evaluated) -> dict[str, str]:
     """What a version is and how it did, as tags."""
-    text = json.dumps(_settings(candidate), sort_keys=True)
-    promised = candidate.pipeline.threshold.promised_rate
+    evaluation = candidate.evaluation
+    pipeline, metrics = evaluation.pipeline, evaluation.metrics
+    text = json.dumps(pipeline.recipe.flat(), sort_keys=True)
+    promised = pipeline.threshold.promised_rate
     return {
-        "detector": candidate.pipeline.detector.name,
+        "detector": pipeline.name,
         "config": text,
         "config.digest": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "data.name": candidate.dataset.name,
-        "data.digest": candidate.dataset.digest,
-        "data.trained_on": candidate.pipeline.trained_on.digest,
+        "data.name": evaluation.dataset.name,
+        "data.digest": evaluation.dataset.digest,
+        "data.trained_on": pipeline.trained_on.digest,
         "threshold.promised_rate": "none" if promised is None else f"{promised:.6g}",
-        **{
-            f"metric.{name}": f"{candidate.metrics[name]:.6g}"
-            for name in _EVIDENCE
-            if name in candidate.metrics
-        },
-    }
-
-
-def _settings(candidate: Evaluation) -> dict[str, Any]:
-    """Everything that was chosen for a model, under the names of the runs' params."""
-    detector = candidate.pipeline.detector
-    params = training_params(candidate.model)
-    return {
-        "detector": detector.name,
-        **detector.config.flat("detector."),
-        **candidate.pipeline.features.flat("features."),
-        **{name: text for name, text in params.items() if name.startswith("threshold.")},
-        "seed": detector.seed,
+        **{f"metric.{name}": f"{metrics[name]:.6g}" for name in _EVIDENCE if name in metrics},
     }

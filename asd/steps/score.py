@@ -1,16 +1,17 @@
 """Score recordings of any length, window by window."""
 
-import csv
 import functools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
-from asd.files import atomic_path
+from asd.files import write_csv
 from asd.parallel import map_recordings
-from asd.pipeline import Pipeline, Verdict
+from asd.pipeline.pipeline import Pipeline
+from asd.pipeline.verdict import Verdict
+from asd.text import count
 from asd.tracking.models import load, resolve
 from asd.tracking.runs import step_run
 
@@ -25,13 +26,24 @@ FILE_COLUMNS = (
     "is_anomaly",
     "p_value",
     "worst_start_s",
+    "events",
+    "warnings",
+)
+EVENT_COLUMNS = (
+    "file",
+    "start_s",
+    "end_s",
+    "peak_s",
+    "peak_score",
+    "p_value",
+    "expected_by_chance",
 )
 
 logger = logging.getLogger(__name__)
 
 
 def run(config: ScoreConfig) -> dict[Path, Verdict]:
-    """Judge each recording of `source` and write ``windows.csv`` and ``files.csv``.
+    """Judge each recording of `source` and write ``files.csv``, ``windows.csv`` and ``events.csv``.
 
     Raises
     ------
@@ -46,24 +58,31 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         judge = functools.partial(_judge, pipeline)
         results, skipped = map_recordings(judge, find_audio(source), "score", config.skip_bad)
         verdicts = dict(results)
-        _write(output / "windows.csv", WINDOW_COLUMNS, _window_rows(verdicts))
-        _write(output / "files.csv", FILE_COLUMNS, _file_rows(verdicts))
-        tracked.log_files(output / "windows.csv")
-        tracked.log_files(output / "files.csv")
-        alarms = sum(verdict.worst.is_anomaly for verdict in verdicts.values())
+        tables = {
+            "files": (FILE_COLUMNS, _file_rows(verdicts)),
+            "windows": (WINDOW_COLUMNS, _window_rows(verdicts)),
+            "events": (EVENT_COLUMNS, _event_rows(verdicts)),
+        }
+        for name, (columns, rows) in tables.items():
+            write_csv(output / f"{name}.csv", columns, rows)
+            tracked.log_files(output / f"{name}.csv")
+        alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
+        events = sum(len(verdict.events) for verdict in verdicts.values())
         tracked.log_metrics(
             {
                 "files": len(verdicts),
                 "files_anomalous": alarms,
+                "events": events,
                 "files_skipped": len(skipped),
                 "audio_seconds": sum(verdict.duration_s for verdict in verdicts.values()),
             }
         )
         tracked.report(
-            f"scored {len(verdicts)} recordings with {model.name}: {alarms} with an alarm",
+            f"scored {count(len(verdicts), 'recording')} with {model.name}: {alarms} with an "
+            f"alarm, {count(events, 'event')}",
             *_worst(verdicts),
             *(f"skipped: {message}" for message in skipped),
-            f"written: {output / 'files.csv'} (a row a file), {output / 'windows.csv'} (a window)",
+            f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
         )
     return verdicts
 
@@ -73,13 +92,20 @@ def _judge(pipeline: Pipeline, path: Path) -> tuple[Path, Verdict]:
 
 
 def _worst(verdicts: dict[Path, Verdict], most: int = 5) -> list[str]:
-    ranked = sorted(verdicts.items(), key=lambda item: -item[1].worst.anomaly_score)
-    return [
-        f"  {path.name}: score {verdict.worst.anomaly_score:.4g} at {verdict.worst.start_s:.1f} s"
-        f" (threshold {verdict.threshold:.4g})"
+    """The recordings with an alarm, the most anomalous first."""
+    alarms = [(path, verdict) for path, verdict in verdicts.items() if verdict.is_anomaly]
+    ranked = sorted(alarms, key=lambda item: -item[1].anomaly_score)
+    lines = [
+        f"  {path.name}: score {verdict.anomaly_score:.4g}{_p_text(verdict.p_value)}, highest at "
+        f"{verdict.worst.start_s:.1f} s"
         for path, verdict in ranked[:most]
-        if verdict.worst.is_anomaly
     ]
+    more = [f"  and {len(ranked) - most} more in files.csv"] if len(ranked) > most else []
+    return lines + more
+
+
+def _p_text(p_value: float | None) -> str:
+    return "" if p_value is None else f" (p-value {p_value:.3g})"
 
 
 def _window_rows(verdicts: dict[Path, Verdict]) -> Iterable[tuple[object, ...]]:
@@ -95,27 +121,32 @@ def _window_rows(verdicts: dict[Path, Verdict]) -> Iterable[tuple[object, ...]]:
             )
 
 
+def _event_rows(verdicts: dict[Path, Verdict]) -> Iterable[tuple[object, ...]]:
+    for path, verdict in verdicts.items():
+        for event in verdict.events:
+            yield (
+                path,
+                f"{event.start_s:.3f}",
+                f"{event.end_s:.3f}",
+                f"{event.peak_s:.3f}",
+                event.peak_score,
+                event.p_value,
+                event.expected_by_chance,
+            )
+
+
 def _file_rows(verdicts: dict[Path, Verdict]) -> Iterable[tuple[object, ...]]:
     for path, verdict in verdicts.items():
-        worst = verdict.worst
         yield (
             path,
             f"{verdict.duration_s:.3f}",
             len(verdict.windows),
             sum(window.is_anomaly for window in verdict.windows),
-            worst.anomaly_score,
+            verdict.anomaly_score,
             verdict.threshold,
-            int(worst.is_anomaly),
+            int(verdict.is_anomaly),
             verdict.p_value,
-            f"{worst.start_s:.3f}",
+            f"{verdict.worst.start_s:.3f}",
+            len(verdict.events),
+            "; ".join(verdict.warnings),
         )
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
-    with (
-        atomic_path(path) as unfinished,
-        unfinished.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)

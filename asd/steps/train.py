@@ -1,27 +1,24 @@
-"""Fit a detector and its threshold, and log them as a model."""
+"""Fit a recipe and its threshold, and log them as a model."""
 
 import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from asd import detectors
-from asd.config import LogMelConfig
-from asd.config.steps import FitConfig, TrainConfig
-from asd.config.threshold import ThresholdConfig
+from asd.config.recipe import Recipe
+from asd.config.recipes import recipe_of
+from asd.config.steps import TrainConfig
 from asd.data.manifest import Dataset
-from asd.data.opening import clip_seconds, for_clips, open_dataset
-from asd.decision.thresholds import fit_threshold
-from asd.detectors.base import Detector
-from asd.errors import NotEnoughClipsError
+from asd.data.opening import open_dataset
+from asd.data.sound import sound_of
+from asd.detectors.base import FitContext
 from asd.evaluation import plots
-from asd.features.store import FeatureCache
-from asd.pipeline import Pipeline, TrainedOn
-from asd.pipeline.calibrate import Calibration, calibrate, describe
+from asd.features.store import FeatureStore
+from asd.pipeline.branches import resolved
+from asd.pipeline.calibration import FitReport
+from asd.pipeline.pipeline import Pipeline
 from asd.text import count
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -31,94 +28,56 @@ CHECKPOINTS = Path(".cache/checkpoints")
 
 
 def run(config: TrainConfig) -> ModelRef:
-    """Fit `model` on the normal training clips of `data`.
+    """Fit a detector or a recipe on the normal training clips of `data`.
 
     Raises
     ------
     AsdError
         The model, a field or the data set cannot be used, or there are too few clips.
     """
-    return fit(config.model, config.detector, config, config.data)
+    recipe = recipe_of(config)
+    resolved(recipe, 16000)  # a wrong field is found before any work is done
+    return fit(recipe, config.data)
 
 
-def fit(
-    name: str, fields: Mapping[str, Any], config: FitConfig, data: str, label: str = ""
-) -> ModelRef:
-    """Do the step, as a run of its own, with the fields that several entry points share.
+def fit(recipe: Recipe, data: str | Dataset) -> ModelRef:
+    """Do the step, as a run of its own.
 
-    `label` names the run in the UI; the detector's name where not given.
+    Parameters
+    ----------
+    recipe : Recipe
+        What to fit.
+    data : str or Dataset
+        The data set, or its folder.
     """
-    kind = detectors.detector_class(name)
-    own = kind.Config.parse(fields, "detector.")
-    params = {"detector": name, **own.flat("detector."), "data": data}
-    with step_run("train", params, f"train {label or name}") as tracked:
-        dataset = open_dataset(data)
-        cache = FeatureCache(cache_root(), for_clips(config.features, dataset))
-        log_settings(config, cache.config, dataset, tracked)
-        detector = kind(own, config.seed)
-        with _resumable(detector, cache.config, dataset):
-            seconds = _fit_detector(detector, cache, dataset, tracked)
-        return finish(detector, cache, dataset, config.threshold, seconds, tracked)
+    where = data if isinstance(data, str) else str(data.root)
+    params = {"detector": recipe.model, "data": where}
+    with step_run("train", params, f"train {recipe.label}") as tracked:
+        dataset = open_dataset(data) if isinstance(data, str) else data
+        full = resolved(recipe, sound_of(dataset).sample_rate)
+        tracked.log_params({**full.flat(), **data_params(dataset)})
+        tracked.log_text(full.to_yaml(), "recipe.yaml")
+        pipeline, report = _fit(full, dataset, tracked)
+        clips = count(report.n_trained_on, "clip")
+        made = f"trained {pipeline.name} on {clips} of {dataset.root}"
+        return log_model(pipeline, report, dataset, tracked, made)
 
 
-def log_settings(
-    config: FitConfig, features: LogMelConfig, dataset: Dataset, tracked: TrackedRun
-) -> None:
-    """Log what a detector is fitted with, apart from its own fields."""
-    shared = {**config.threshold.flat("threshold."), "seed": config.seed}
-    tracked.log_params({**data_params(dataset), **features.flat("features."), **shared})
-    tracked.log_json(features.model_dump(), "features.json")
-
-
-def finish(
-    detector: Detector[Any],
-    cache: FeatureCache,
-    dataset: Dataset,
-    threshold: ThresholdConfig,
-    fit_seconds: float,
-    tracked: TrackedRun,
-    made: str = "",
+def log_model(
+    pipeline: Pipeline, report: FitReport, dataset: Dataset, tracked: TrackedRun, made: str
 ) -> ModelRef:
-    """Fit the threshold of a fitted detector, and log the whole as a model.
-
-    `made` says where the detector comes from; that it was trained on the clips where not given.
-    """
-    calibration = calibrate(detector, cache, dataset, threshold, fit_seconds)
-    pipeline = _pipeline(detector, cache, dataset, threshold, calibration)
-    _log_calibration(calibration, pipeline, tracked)
-    params = {"detector": detector.name, **detector.config.flat("detector.")}
-    logged = log_pipeline(pipeline, params)
+    """Log a pipeline as a model, and what its threshold rests on; `made` begins the report."""
+    logged = log_pipeline(pipeline, pipeline.recipe.flat())
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
+    _log_calibration(pipeline, report, tracked)
     after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
-    clips = count(len(dataset.split("train").clips), "clip")
-    made = made or f"trained {detector.name} on {clips} of {dataset.root}"
-    lines = _summary(pipeline, calibration, logged)
+    lines = _summary(pipeline, report, logged)
     tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
     return logged
 
 
-@contextmanager
-def _resumable(detector: Detector[Any], features: LogMelConfig, dataset: Dataset) -> Iterator[None]:
-    """Keep a training's state while it lasts: the same command goes on where it was killed."""
-    settings = [detector.name, detector.config, detector.seed, features, dataset.digest]
-    key = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
-    folder = CHECKPOINTS / key
-    detector.checkpoint_dir = folder
-    yield
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fit_detector(
-    detector: Detector[Any], cache: FeatureCache, dataset: Dataset, tracked: TrackedRun
-) -> float:
-    """Fit on the train side; gives the seconds of processor time that it took."""
-    train, valid = dataset.split("train", "normal"), dataset.split("valid", "normal")
-    for part, split in ((train, "train"), (valid, "valid")):
-        if not part.clips:
-            raise NotEnoughClipsError(
-                f"{dataset.root}: has no normal {split} clips, at least 1 is needed; add "
-                "recordings or give another split to preprocess"
-            )
+def _fit(recipe: Recipe, dataset: Dataset, tracked: TrackedRun) -> tuple[Pipeline, FitReport]:
+    train, valid = dataset.split("train"), dataset.split("valid")
     tracked.log_input(train, "training")
     tracked.log_input(valid, "validation")
     history: list[dict[str, float]] = []
@@ -127,69 +86,49 @@ def _fit_detector(
         history.append({"epoch": epoch, **metrics})
         tracked.log_metrics(metrics, step=epoch)
 
-    train_features, valid_features = cache.features(train), cache.features(valid)
-    started, busy = time.perf_counter(), time.process_time()
-    detector.fit(train_features, valid_features, on_epoch)
-    seconds = time.process_time() - busy
-    tracked.log_metrics({"fit_seconds": time.perf_counter() - started})
+    started = time.perf_counter()
+    with _checkpoints(recipe, dataset) as folder:
+        context = FitContext(on_epoch, folder)
+        pipeline, report = Pipeline.fit(recipe, train, valid, FeatureStore(cache_root()), context)
+    seconds = time.perf_counter() - started - report.calibration_seconds
+    tracked.log_metrics({"fit_seconds": seconds})
     if history:
         tracked.log_figures({"loss_curve": plots.loss_curve(history)})
-    return seconds
+    return pipeline, report
 
 
-def _pipeline(
-    detector: Detector[Any],
-    cache: FeatureCache,
-    dataset: Dataset,
-    config: ThresholdConfig,
-    calibration: Calibration,
-) -> Pipeline:
-    """Fit the threshold on held-out clips; the test side is never looked at."""
-    anomalous = dataset.split("valid", "anomaly")
-    known = detector.score(cache.features(anomalous)) if anomalous.clips else None
-    # Clips that are units of their own are spoken of as clips.
-    alone = calibration.n_recordings == len(calibration.clips)
-    recordings = None if alone else calibration.recordings
-    threshold = fit_threshold(config, calibration.scores, known, recordings)
-    notes = (threshold.note, calibration.note)
-    return Pipeline(
-        features=cache.config,
-        detector=detector,
-        threshold=replace(threshold, note="; ".join(note for note in notes if note)),
-        calibration=calibration.scores,
-        calibration_recordings=calibration.recordings,
-        clip_seconds=clip_seconds(dataset),
-        trained_on=TrainedOn(dataset.name, str(dataset.root), dataset.digest),
-    )
+@contextmanager
+def _checkpoints(recipe: Recipe, dataset: Dataset) -> Iterator[Path]:
+    """Keep a training's state while it lasts: the same command goes on where it was killed."""
+    settings = f"{recipe.to_yaml()} {dataset.digest}"
+    folder = CHECKPOINTS / hashlib.sha256(settings.encode()).hexdigest()[:16]
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _log_calibration(calibration: Calibration, pipeline: Pipeline, tracked: TrackedRun) -> None:
-    scores = calibration.scores
-    figure = plots.validation_scores(scores, pipeline.threshold)
+def _log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) -> None:
+    figure = plots.validation_scores(report.scores, pipeline.threshold)
     tracked.log_figures({"validation_scores": figure})
-    by_clip = zip(calibration.clips, scores, strict=True)
+    by_clip = zip(report.clips, report.scores, strict=True)
     tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
-    found: dict[str, float] = {
-        "calibration_clips": len(calibration.clips),
-        "calibration_recordings": calibration.n_recordings,
-        "calibration_folds": calibration.folds,
-        "calibration_seconds": calibration.seconds,
+    figures: dict[str, float] = {
+        "calibration_clips": len(report.clips),
+        "calibration_recordings": report.n_recordings,
+        "calibration_folds": max(1, report.n_folds),
+        "calibration_seconds": report.calibration_seconds,
     }
     if pipeline.threshold.promised_rate is not None:
-        found["promised_rate"] = pipeline.threshold.promised_rate
-    tracked.log_metrics(found)
+        figures["promised_rate"] = pipeline.threshold.promised_rate
+    tracked.log_metrics(figures)
 
 
-def _summary(pipeline: Pipeline, calibration: Calibration, model: ModelRef) -> list[str]:
+def _summary(pipeline: Pipeline, report: FitReport, model: ModelRef) -> list[str]:
     threshold = pipeline.threshold
     promise = ""
     if threshold.promised_rate is not None:
         promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
-    lines = [
-        f"threshold {threshold.value:.6g} by {threshold.method} from {describe(calibration)}"
-        f"{promise}",
-        f"model {model.uri}, run {model.run_id}",
-    ]
-    if threshold.note:
-        lines.insert(1, threshold.note)
-    return lines
+    source = "" if threshold.method == "fixed" else f" from {report.calibration_line()}"
+    lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
+    if pipeline.decision.note:
+        lines.append(pipeline.decision.note)
+    return [*lines, f"model {model.uri}, run {model.run_id}"]

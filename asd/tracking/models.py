@@ -18,7 +18,7 @@ from mlflow.types import ColSpec, Schema
 import asd
 from asd.errors import DetectorError, TrackingError
 from asd.files import file_digest
-from asd.pipeline import Pipeline
+from asd.pipeline.pipeline import Pipeline
 from asd.tracking.store import client
 
 MODEL_TAG = "asd.model"
@@ -69,14 +69,14 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
         info = mlflow.pyfunc.log_model(
-            name=pipeline.detector.name,
+            name=pipeline.name,
             python_model=str(_SERVED),
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
             signature=ModelSignature(inputs=_INPUTS),
             params=params,
-            tags={MODEL_TAG: pipeline.detector.name, DATA_TAG: pipeline.trained_on.name},
+            tags={MODEL_TAG: pipeline.name, DATA_TAG: pipeline.trained_on.name},
         )
     store = client()
     location = store.get_logged_model(info.model_id).artifact_location

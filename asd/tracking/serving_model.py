@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from asd.errors import AsdError, AudioError
-from asd.pipeline import Pipeline
+from asd.pipeline.pipeline import Pipeline
 
 _FIELDS = ("anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "error")
 
@@ -49,8 +49,7 @@ class AsdModel(mlflow.pyfunc.PythonModel):
             verdict = self.pipeline.judge(_decode(text))
         except AsdError as error:
             return dict.fromkeys(_FIELDS) | {"error": str(error)}
-        worst = verdict.worst
-        values = (worst.anomaly_score, verdict.threshold, worst.is_anomaly)
+        values = (verdict.anomaly_score, verdict.threshold, verdict.is_anomaly)
         row = (*values, verdict.p_value, verdict.duration_s, None)
         return dict(zip(_FIELDS, row, strict=True))
 

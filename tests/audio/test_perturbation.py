@@ -11,7 +11,7 @@ from asd.audio.perturbation import (
     Change,
     add_noise,
     background,
-    disturb,
+    perturb,
     filtered,
     gain,
     phone,
@@ -107,7 +107,7 @@ def test_short_sounds_are_repeated() -> None:
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 def test_every_change_changes_the_clip_and_is_repeatable(change: Change) -> None:
     clip = tone(440) + 0.01 * pink(RATE, np.random.default_rng(1))
-    first, second = (disturb(clip, RATE, change, [], np.random.default_rng(5), 0) for _ in range(2))
+    first, second = (perturb(clip, RATE, change, [], np.random.default_rng(5), 0) for _ in range(2))
     assert (first == second).all()
     assert first.dtype == np.float32
     if change.kind == "pitch":

@@ -7,8 +7,8 @@ import time
 import optuna
 import pytest
 
-from asd.search import heartbeat as presence
-from asd.search.heartbeat import Presence
+from asd.search import heartbeat as heartbeat
+from asd.search.heartbeat import Heartbeat
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def study() -> optuna.Study:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "INTERVAL_S", 0.05)
-    monkeypatch.setattr(presence, "STALE_S", 0.4)
+    monkeypatch.setattr(heartbeat, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(heartbeat, "STALE_S", 0.4)
 
 
 def elsewhere(name: str) -> str:
@@ -29,15 +29,15 @@ def elsewhere(name: str) -> str:
 
 
 def test_who_gives_signs_of_life_is_alive_and_who_leaves_is_not(study: optuna.Study) -> None:
-    watcher = Presence(study)
-    with Presence(study) as other:
+    watcher = Heartbeat(study)
+    with Heartbeat(study) as other:
         assert not watcher.dead(other.name)
     assert watcher.dead(other.name)
 
 
 def test_on_another_machine_silence_is_death(study: optuna.Study) -> None:
-    watcher = Presence(study)
-    far = Presence(study)
+    watcher = Heartbeat(study)
+    far = Heartbeat(study)
     far.name = elsewhere(far.name)
     with far:
         assert not watcher.dead(far.name)
@@ -52,12 +52,12 @@ def test_on_another_machine_silence_is_death(study: optuna.Study) -> None:
 def test_a_killed_process_of_this_machine_is_known_at_once(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "STALE_S", 1000.0)
+    monkeypatch.setattr(heartbeat, "STALE_S", 1000.0)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    machine = Presence(study).name.partition("/")[0]
+    machine = Heartbeat(study).name.partition("/")[0]
     name = f"{machine}/{process.pid}/0"
     study.set_user_attr(f"alive:{name}", 1)
-    watcher = Presence(study)
+    watcher = Heartbeat(study)
     assert not watcher.dead(name)
     process.kill()
     deadline = time.monotonic() + 10
@@ -69,13 +69,13 @@ def test_a_killed_process_of_this_machine_is_known_at_once(
 
 
 def test_nobody_takes_itself_for_dead(study: optuna.Study) -> None:
-    me = Presence(study)
+    me = Heartbeat(study)
     time.sleep(0.6)
     assert not me.dead(me.name)
 
 
 def test_who_never_gave_a_sign_is_given_time(study: optuna.Study) -> None:
-    watcher = Presence(study)
+    watcher = Heartbeat(study)
     assert not watcher.dead("trial 3")
     time.sleep(0.6)
     assert watcher.dead("trial 3")

@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
-from asd.search.heartbeat import Presence
+from asd.search.heartbeat import Heartbeat
 from asd.search.queue import NUMBER, Queue
 
 TOTAL = 4
@@ -31,7 +31,7 @@ class Room:
         self.study = optuna.create_study(storage=storage)
         self.gone: set[str] = set()
         self.queues = {
-            name: Queue(self.study, storage, cast(Presence, Register(name, self.gone)), TOTAL)
+            name: Queue(self.study, storage, cast(Heartbeat, Register(name, self.gone)), TOTAL)
             for name in ("one", "two")
         }
 

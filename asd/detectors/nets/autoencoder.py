@@ -12,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from asd.arrays import Scores, Spectrogram
-from asd.detectors.base import Detector, EpochCallback
-from asd.detectors.nets.training import Task, TrainingConfig, chunks, train
+from asd.detectors.base import Detector, FitContext
+from asd.detectors.nets.training import Task, TrainingConfig, train_network
 from asd.detectors.nets.workers import Workers, device
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
+from asd.threads import one_thread
 
 _WEIGHTS_NAME = "weights.safetensors"
 _RANGE_KEYS = ("input.low", "input.high")
@@ -45,44 +46,51 @@ class TorchAutoencoder(Detector[T]):
         Input values that become 0 and 1.
     """
 
+    stops_early = True
+
     @abstractmethod
     def _build(self, n_mels: int) -> torch.nn.Module:
         """A new network that maps ``(n, n_mels, n_frames)`` in [0, 1] to the same shape."""
 
-    def _fit(self, train_clips: Features, valid: Features, on_epoch: EpochCallback) -> None:
-        self.low_, self.high_ = _value_range(train_clips)
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
+        self.low_, self.high_ = _value_range(train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.network_ = self._build(len(train_clips[0])).to(device())
-        task = Task(f"model={self.name}", self.network_, self._losses, train_clips, valid)
-        self.history_ = train(task, self.config, self.seed, on_epoch, self.checkpoint_dir)
+            self.network_ = self._build(len(train[0])).to(device(context.device))
+        task = Task(f"model={self.name}", self.network_, self._losses, train, valid)
+        self.history_ = train_network(task, self.config, self.seed, context)
         self.network_.eval()
 
-    def score(self, features: Features) -> Scores:
+    def score(self, clips: ClipSet) -> Scores:
         """Mean squared error of each clip, ``(n_clips,)``, in squares of the input range."""
-        errors = [error.mean(dtype=np.float64) for error in self._error_maps(features)]
+        errors = [error.mean(dtype=np.float64) for error in self._error_maps(clips)]
         return np.asarray(errors, dtype=np.float64)
 
-    def explain(self, features: Features) -> list[Spectrogram]:
+    def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Squared error of each value: one ``(n_mels, n_frames_i)`` map a clip.
 
         The mean of a map is the clip's score.
         """
-        return list(self._error_maps(features))
+        return list(self._error_maps(clips))
 
-    def _error_maps(self, features: Features) -> Iterator[Spectrogram]:
+    def _error_maps(self, clips: ClipSet) -> Iterator[Spectrogram]:
         """One clip at a time: sums of floats depend on what else is in a batch."""
-        if len(features) == 1:
-            yield self._error_map(features[0])
+        if len(clips) == 1:
+            yield self._error_map(clips[0])
             return
-        with Workers() as workers:
-            yield from workers.map(self._error_map, features)
+        with Workers(self._device) as workers:
+            yield from workers.map(self._error_map, clips)
 
+    @one_thread()
     def _error_map(self, clip: Spectrogram) -> Spectrogram:
         self._check_bands(len(clip))
         with torch.inference_mode():
-            [clips] = chunks([clip], [0], 1)
-            return self._squared_errors(clips)[0].cpu().numpy()
+            alone = torch.from_numpy(np.ascontiguousarray(clip))[None].to(self._device)
+            return self._squared_errors(alone)[0].cpu().numpy()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network_.parameters()).device
 
     def _check_bands(self, n_mels: int) -> None:
         """Raise DetectorError where the network cannot take `n_mels` bands."""
@@ -142,7 +150,7 @@ class TorchAutoencoder(Detector[T]):
             raise ValueError(f"{_WEIGHTS_NAME}: {error}") from error
 
 
-def _value_range(clips: Features) -> tuple[float, float]:
+def _value_range(clips: ClipSet) -> tuple[float, float]:
     """The values that become 0 and 1: themselves where all clips are in [0, 1] already."""
     if all(clip.min() >= 0 and clip.max() <= 1 for clip in clips):
         return 0.0, 1.0

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.covariance import ledoit_wolf
 
-from asd.arrays import Spectrogram
-from asd.detectors._patches import Levelled, evenly, levelled
-from asd.detectors._statistics import Level
-from asd.detectors.base import EpochCallback
+from asd.detectors._patches import evenly
+from asd.detectors.base import FitContext
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.training import TrainingConfig
 from asd.detectors.nets.workers import device
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
 
 FRAMES = 5
 """Frames of a window."""
@@ -40,9 +38,6 @@ class FramesConfig(TrainingConfig):
     )
     """`mse`: mean squared error. `mahalanobis`: errors in units of their spread in training, so
     that bands which are always hard to tell count less."""
-    level: Level = "normalised"
-    """`normalised` ignores the gain of the recording; `kept` makes loudness count, as the
-    published method does."""
 
 
 T = TypeVar("T", bound=FramesConfig)
@@ -65,15 +60,11 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         The frames judged are all, or the one in the middle.
         """
 
-    def _fit(self, train_clips: Features, valid: Features, on_epoch: EpochCallback) -> None:
+    def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
         self.whitening_: torch.Tensor | None = None
-        train_clips = Levelled(train_clips, self.config.level)
-        super()._fit(train_clips, Levelled(valid, self.config.level), on_epoch)
+        super()._fit(train, valid, context)
         if self.config.score == "mahalanobis":
-            self.whitening_ = self._whiten(train_clips)
-
-    def _error_map(self, clip: Spectrogram) -> Spectrogram:
-        return super()._error_map(levelled(clip, self.config.level).astype(np.float32))
+            self.whitening_ = self._whiten(train)
 
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
         n_clips, n_mels, n_frames = clips.shape
@@ -96,15 +87,15 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         """How many times the first and the last frame are repeated: till there is a window."""
         return 0, max(0, FRAMES - n_frames)
 
-    def _whiten(self, train_clips: Features) -> torch.Tensor:
+    def _whiten(self, train: ClipSet) -> torch.Tensor:
         """Fit the spread of the errors, shrunk as in O. Ledoit and M. Wolf (2004)."""
-        chosen = evenly(len(train_clips), _SAMPLED_CLIPS)
+        chosen = evenly(len(train), _SAMPLED_CLIPS)
         most = _SAMPLED_WINDOWS // len(chosen)
         found = []
         self.network_.eval()
         with torch.inference_mode():
             for index in chosen:
-                clip = torch.from_numpy(train_clips[int(index)])[None].to(device())
+                clip = torch.from_numpy(train[int(index)])[None].to(self._device)
                 windows = self._windows(clip)[0]
                 some = torch.from_numpy(evenly(len(windows), most))
                 found.append(self._errors(windows[some]).flatten(1).cpu().numpy())
@@ -112,7 +103,7 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         variances, directions = np.linalg.eigh(covariance)
         least = max(_LEAST_VARIANCE * float(variances.mean()), 1e-12)
         whitening = (directions / np.sqrt(np.maximum(variances, least))) @ directions.T
-        return torch.from_numpy(whitening.astype(np.float32)).to(device())
+        return torch.from_numpy(whitening.astype(np.float32)).to(self._device)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         state = super()._state()

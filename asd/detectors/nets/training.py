@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +14,12 @@ from pydantic import Field
 from tqdm import tqdm
 
 from asd.arrays import Spectrogram
-from asd.detectors.base import DetectorConfig, EpochCallback
+from asd.detectors.base import DetectorConfig, FitContext
 from asd.detectors.nets import checkpoint as _checkpoint
 from asd.detectors.nets.checkpoint import Progress
-from asd.detectors.nets.workers import Workers, device
+from asd.detectors.nets.workers import Workers
 from asd.errors import DetectorError
-from asd.features.clipset import Features
+from asd.features.clipset import ClipSet
 
 _CHUNK_FRAMES = 5_100
 """Frames that pass through a network at once, 16 clips of ten seconds: larger chunks leave the
@@ -58,12 +57,19 @@ class Task:
     network: torch.nn.Module
     losses: Callable[[torch.Tensor], torch.Tensor]
     """Loss of each clip, ``(n,)``, from clips ``(n, n_mels, n_frames)``."""
-    train: Features
-    valid: Features
+    train: ClipSet
+    valid: ClipSet
     """May be empty: then the best epoch is that of the lowest training loss."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
-def chunks(features: Features, order: Iterable[int], most: int) -> Iterator[torch.Tensor]:
+
+def chunks(
+    clips: ClipSet, order: Iterable[int], most: int, where: torch.device
+) -> Iterator[torch.Tensor]:
     """The clips of `order` as tensors ``(n, n_mels, n_frames)``, clips of one length together.
 
     There are `most` clips in a chunk, or fewer where they are long. Each clip is read once, and
@@ -72,18 +78,18 @@ def chunks(features: Features, order: Iterable[int], most: int) -> Iterator[torc
     waiting: dict[tuple[int, ...], list[Spectrogram]] = {}
     held = 0
     for index in order:
-        clip = features[index]
+        clip = clips[index]
         alike = waiting.setdefault(clip.shape, [])
         alike.append(clip)
         held += clip.shape[1]
         if len(alike) == most or (len(alike) + 1) * clip.shape[1] > _CHUNK_FRAMES:
             held -= len(alike) * clip.shape[1]
-            yield _stack(waiting.pop(clip.shape))
+            yield _stack(waiting.pop(clip.shape)).to(where)
         elif held > _HELD_FRAMES:
             fullest = max(waiting, key=lambda shape: len(waiting[shape]) * shape[1])
             held -= len(waiting[fullest]) * fullest[1]
-            yield _stack(waiting.pop(fullest))
-    yield from map(_stack, waiting.values())
+            yield _stack(waiting.pop(fullest)).to(where)
+    yield from (_stack(alike).to(where) for alike in waiting.values())
 
 
 def _share(n_clips: int, n_frames: int, workers: int) -> int:
@@ -100,15 +106,11 @@ def _share(n_clips: int, n_frames: int, workers: int) -> int:
 
 
 def _stack(clips: list[Spectrogram]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(clips).astype(np.float32, copy=False)).to(device())
+    return torch.from_numpy(np.stack(clips).astype(np.float32, copy=False))
 
 
-def train(
-    task: Task,
-    config: TrainingConfig,
-    seed: int,
-    on_epoch: EpochCallback,
-    checkpoint_dir: Path | None = None,
+def train_network(
+    task: Task, config: TrainingConfig, seed: int, context: FitContext
 ) -> list[dict[str, float]]:
     """Train a network with Adam and leave it with the weights of its best epoch.
 
@@ -124,13 +126,10 @@ def train(
         How to train it.
     seed : int
         Seed of the order of clips.
-    on_epoch : callable
-        Told ``train_loss``, ``valid_loss`` (where there are validation clips),
+    context : FitContext
+        Its `on_epoch` is told ``train_loss``, ``valid_loss`` (where there are validation clips),
         ``learning_rate`` and ``clips_per_s`` once an epoch. Epochs of a resumed training that
         were finished before are told again first, so that the curves are whole.
-    checkpoint_dir : Path, optional
-        Folder in which the state is kept after each epoch and from which a killed training goes
-        on. What is there afterwards belongs to the caller, who deletes it.
 
     Returns
     -------
@@ -145,13 +144,13 @@ def train(
     optimiser = torch.optim.Adam(task.network.parameters(), lr=config.learning_rate)
     progress = Progress()
     identity: dict[str, Any] = {}
-    if checkpoint_dir is not None:
+    if context.checkpoint_dir is not None:
         identity = _identity(task, config, seed)
-        progress = _checkpoint.resume(checkpoint_dir, identity, task.network, optimiser)
+        progress = _checkpoint.resume(context.checkpoint_dir, identity, task.network, optimiser)
     for number, metrics in enumerate(progress.history, start=1):
-        on_epoch(number, metrics)
+        context.on_epoch(number, metrics)
     with (
-        Workers() as workers,
+        Workers(task.device, context.jobs) as workers,
         tqdm(
             total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
         ) as bar,
@@ -160,11 +159,13 @@ def train(
         while progress.epoch < config.epochs and not _out_of_patience(progress, config):
             metrics = _epoch(step, seed, progress.epoch + 1)
             _note(progress, metrics, task.network)
-            if checkpoint_dir is not None:
-                _checkpoint.write(checkpoint_dir, identity, progress, task.network, optimiser)
+            if context.checkpoint_dir is not None:
+                _checkpoint.write(
+                    context.checkpoint_dir, identity, progress, task.network, optimiser
+                )
             bar.set_postfix(loss=_judged(metrics), best=progress.best_loss)
             bar.update()
-            on_epoch(progress.epoch, metrics)
+            context.on_epoch(progress.epoch, metrics)
     task.network.load_state_dict(progress.best)
     return progress.history
 
@@ -204,17 +205,18 @@ def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
 
 def _update(step: _Step, batch: list[int]) -> float:
     """One step of the optimiser; the sum of the losses of the batch's clips."""
-    parameters = list(step.task.network.parameters())
+    task = step.task
+    parameters = list(task.network.parameters())
 
     def descend(clips: torch.Tensor) -> tuple[float, tuple[torch.Tensor, ...]]:
         with _fast_products(clips.device, step.config.precision):
-            loss = step.task.losses(clips).sum()
+            loss = task.losses(clips).sum()
         return float(loss.detach()), torch.autograd.grad(loss / len(batch), parameters)
 
     step.optimiser.zero_grad()
     total = 0.0
     most = _share(len(batch), step.n_frames, step.workers.count)
-    for loss, gradients in step.workers.map(descend, chunks(step.task.train, batch, most)):
+    for loss, gradients in step.workers.map(descend, chunks(task.train, batch, most, task.device)):
         total += loss
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
@@ -234,7 +236,7 @@ def _mean_loss(step: _Step) -> float:
 
     task.network.eval()
     most = _share(len(task.valid), step.n_frames, step.workers.count)
-    sums = step.workers.map(judge, chunks(task.valid, range(len(task.valid)), most))
+    sums = step.workers.map(judge, chunks(task.valid, range(len(task.valid)), most, task.device))
     return math.fsum(sums) / len(task.valid)
 
 
@@ -259,8 +261,8 @@ def _out_of_patience(progress: Progress, config: TrainingConfig) -> bool:
 def _identity(task: Task, config: TrainingConfig, seed: int) -> dict[str, Any]:
     """What must be the same for a training to go on; more epochs may be asked for."""
     digest = hashlib.sha256()
-    for features in (task.train, task.valid):
-        for clip in features:
+    for side in (task.train, task.valid):
+        for clip in side:
             digest.update(f"{clip.shape}".encode() + np.ascontiguousarray(clip[:, 0]).tobytes())
     settings = config.model_dump(mode="json", exclude={"epochs", "patience"})
     return {"data": digest.hexdigest(), "seed": seed, "model": task.name} | {

@@ -8,22 +8,43 @@ from typing import Self, TypeVar
 
 import torch
 
+from asd.errors import ConfigError
+from asd.threads import one_thread
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def device() -> torch.device:
-    """Where networks run: the CUDA device where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def device(name: str = "auto") -> torch.device:
+    """The device of that name; for `auto` the CUDA device where there is one, else the processor.
+
+    Raises
+    ------
+    ConfigError
+        Torch knows no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device={name!r}: {str(error).splitlines()[0]}") from error
 
 
 class Workers:
-    """As many threads as torch would use, each of which computes alone.
+    """Threads that each compute alone; one where a network runs on another device.
 
     The networks here are small: sharing each product among threads, as torch does, costs more
     than it gains, and comes nearly to a stand where other processes want the processor too.
 
     Within the block torch is told to use one thread; afterwards as many as before.
+
+    Parameters
+    ----------
+    where : torch.device
+        Where the network runs.
+    jobs : int, optional
+        How many threads; as many as torch would use where not given.
 
     Attributes
     ----------
@@ -31,12 +52,12 @@ class Workers:
         Number of threads.
     """
 
-    def __init__(self) -> None:
-        self._before = torch.get_num_threads()
-        self.count = 1 if device().type == "cuda" else self._before
+    def __init__(self, where: torch.device, jobs: int | None = None) -> None:
+        self.count = (jobs or torch.get_num_threads()) if where.type == "cpu" else 1
+        self._limit = one_thread()
 
     def __enter__(self) -> Self:
-        torch.set_num_threads(1)
+        self._limit.__enter__()
         self._pool = ThreadPoolExecutor(self.count, initializer=_prepare)
         return self
 
@@ -47,7 +68,7 @@ class Workers:
         at: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(self._before)
+        self._limit.__exit__(kind, error, at)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """The results of a function in the order of its arguments, few of which wait at a time."""

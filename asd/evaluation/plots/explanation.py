@@ -6,49 +6,38 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from asd.evaluation.style import new_figure, styled, tidy
+from asd.features.base import Axes as FrontEndAxes
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
 
 @styled
 def explanation(
-    log_mel: ArrayLike,
-    error_map: ArrayLike,
-    title: str,
-    *,
-    sample_rate: int,
-    hop_length: int,
-    band_hz: ArrayLike,
-    level_label: str = "Level (dB)",
+    sound_map: ArrayLike, error_map: ArrayLike, title: str, meaning: FrontEndAxes
 ) -> Figure:
     """Spectrogram above, and below it how unusual each part of it is.
 
     Parameters
     ----------
-    log_mel : array_like, shape (n_mels, n_frames)
-        The sound.
-    error_map : array_like, shape (n_mels, n_frames)
-        What `Detector.explain` gave for it, >= 0.
+    sound_map : array_like, shape (n_rows, n_frames)
+        The sound, as its front end gives it.
+    error_map : array_like, shape (n_rows, n_frames)
+        How unusual each part is, >= 0.
     title : str
         The clip's name and score.
-    sample_rate : int
-        In Hz.
-    hop_length : int
-        Samples from one frame to the next.
-    band_hz : array_like, shape (n_mels,)
-        Centre frequency of each band in Hz, rising.
-    level_label : str
-        What the values of `log_mel` are.
+    meaning : asd.features.base.Axes
+        What rows, columns and values of `sound_map` are.
     """
-    sound, error = np.asarray(log_mel, dtype=float), np.asarray(error_map, dtype=float)
-    centres = np.asarray(band_hz, dtype=float)
-    seconds = sound.shape[1] * hop_length / sample_rate
+    sound, error = np.asarray(sound_map, dtype=float), np.asarray(error_map, dtype=float)
+    centres, in_hertz = meaning.rows, meaning.row_unit == "Hz"
+    seconds = sound.shape[1] * meaning.seconds_per_frame
+    quietest = float(np.quantile(sound, 0.02))
     figure = new_figure(9.0, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
     # A single glaring cell must not leave all others dark.
     brightest = float(np.quantile(error, 0.999)) or 1.0
     for axes, values, colours, limits, label in (
-        (upper, sound, "magma", (float(np.quantile(sound, 0.02)), float(sound.max())), level_label),
+        (upper, sound, "magma", (quietest, float(sound.max())), meaning.value),
         (lower, error, "cividis", (0.0, brightest), "Unusualness"),
     ):
         image = tidy(axes, grid=None).imshow(
@@ -62,8 +51,9 @@ def explanation(
             extent=(0.0, seconds, -0.5, len(centres) - 0.5),
         )
         figure.colorbar(image, ax=axes, label=label, pad=0.01)
-        axes.set_ylabel("Frequency (Hz)")
-    _frequency_ticks(lower, centres)
+        axes.set_ylabel("Frequency (Hz)" if in_hertz else meaning.row_unit.capitalize())
+    if in_hertz:
+        _frequency_ticks(lower, centres)
     lower.set_xlabel("Time (s)")
     upper.set_title(title)
     return figure

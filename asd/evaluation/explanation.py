@@ -1,0 +1,60 @@
+"""What is unusual in the clips with the highest scores."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from asd.data.manifest import Dataset
+from asd.evaluation import plots
+from asd.evaluation.table import ScoreTable
+from asd.features.store import FeatureStore
+from asd.pipeline.pipeline import Pipeline
+
+MOST = 10
+
+
+def explanations(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    table: ScoreTable,
+    store: FeatureStore,
+    most: int = MOST,
+) -> Iterator[tuple[str, Figure]]:
+    """Draw the clips with the highest scores beside what the pipeline finds unusual in them.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What scored the clips.
+    dataset : Dataset
+        The folder that the clips of `table` are in.
+    table : ScoreTable
+        The scored clips.
+    store : FeatureStore
+        Gives the features.
+    most : int
+        How many clips to draw.
+
+    Yields
+    ------
+    name : str
+        ``<rank>_<clip>``, rank from 01.
+    figure : Figure
+        Spectrogram above, unusualness below.
+    """
+    front_end = pipeline.scorer.front_ends[0]
+    highest = [int(index) for index in np.argsort(-table.scores, kind="stable")[:most]]
+    clips = Dataset(dataset.root, tuple(table.clips[index] for index in highest))
+    sounds = store.features(clips, front_end)
+    maps = pipeline.scorer.explain(clips, store)
+    alarms = table.is_anomaly
+    for rank, (index, sound, unusual) in enumerate(zip(highest, sounds, maps, strict=True), 1):
+        clip = table.clips[index]
+        name = clip.path.rpartition("/")[2]
+        title = (
+            f"{rank}. {name}\nscore {table.scores[index]:.4g}, "
+            f"{'above' if alarms[index] else 'below'} the threshold; truth: {clip.label}"
+        )
+        figure = plots.explanation(sound, unusual, title, front_end.axes())
+        yield f"{rank:02d}_{name.rpartition('.')[0]}", figure

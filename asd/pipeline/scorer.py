@@ -1,0 +1,256 @@
+"""Fitted branches and their fusion: from features to one score a clip."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from tqdm import tqdm
+
+from asd import detectors
+from asd.arrays import Indices, Matrix, Samples, Scores, Spectrogram
+from asd.config.recipe import Recipe
+from asd.data.manifest import Dataset
+from asd.detectors.base import Detector, FitContext
+from asd.errors import ConfigError
+from asd.features.base import FrontEnd
+from asd.features.clipset import ClipSet
+from asd.features.store import FeatureStore
+from asd.pipeline.branches import make_detector, make_front_end
+from asd.pipeline.folds import MAX_FOLDS, calibration_folds, splits
+from asd.pipeline.fusion import Fusion
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Scores of normal clips by detectors that have not seen their recordings."""
+
+    scores: Matrix
+    """``(n_branches, n_clips)``."""
+    n_folds: int
+    seconds: float
+    """What the further fits took, by the clock."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """The fitted branches of a recipe."""
+
+    front_ends: tuple[FrontEnd[Any], ...]
+    detectors: tuple[Detector[Any], ...]
+    fusion: Fusion
+
+    @classmethod
+    def fit(
+        cls,
+        recipe: Recipe,
+        train: Dataset,
+        valid: Dataset,
+        store: FeatureStore,
+        context: FitContext | None = None,
+    ) -> Self:
+        """Fit the branches of a resolved recipe, and the scale that they share.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            As `asd.pipeline.branches.resolved` gives it.
+        train, valid : Dataset
+            Normal clips to learn from, and for early stopping; `valid` may be empty.
+        store : FeatureStore
+            Gives the features.
+        context : FitContext, optional
+            Circumstances of the fit.
+
+        Raises
+        ------
+        NotEnoughClipsError
+            A detector needs more clips.
+        """
+        scale = None
+        if len(recipe.branches) > 1:
+            scale = out_of_fold(recipe, train, store, context)
+        return cls.with_scale(recipe, train, valid, store, scale, context)
+
+    @classmethod
+    def with_scale(
+        cls,
+        recipe: Recipe,
+        train: Dataset,
+        valid: Dataset,
+        store: FeatureStore,
+        scale: OutOfFold | None,
+        context: FitContext | None = None,
+    ) -> Self:
+        """As `fit`, with out-of-fold scores that are there already; None for one branch."""
+        context = context or FitContext()
+        fitted = []
+        for branch in recipe.branches:
+            front_end = make_front_end(branch)
+            own = _below(context, branch.label if len(recipe.branches) > 1 else "")
+            detector = make_detector(branch, recipe.seed)
+            inside, aside = (store.features(side, front_end) for side in (train, valid))
+            fitted.append(detector.fit(inside, aside, own))
+        rows = np.zeros((len(fitted), 1)) if scale is None else scale.scores
+        return cls.of(recipe, fitted, Fusion.fit(recipe, rows))
+
+    @classmethod
+    def of(cls, recipe: Recipe, fitted: Sequence[Detector[Any]], fusion: Fusion) -> Self:
+        """The scorer of a recipe whose detectors are fitted, in the order of its branches."""
+        front_ends = tuple(make_front_end(branch) for branch in recipe.branches)
+        return cls(front_ends, tuple(fitted), fusion)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of the samples that `score_samples` takes.
+
+        Raises
+        ------
+        ConfigError
+            The front ends were told different ones.
+        """
+        rates = {front_end.sample_rate for front_end in self.front_ends}
+        if len(rates) > 1:
+            listed = ", ".join(map(str, sorted(rates)))
+            raise ConfigError(
+                f"features.sample_rate: branches have {listed} Hz; give all of them the same"
+            )
+        return rates.pop()
+
+    def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
+        """Anomaly score of each clip of a data set, taken whole, ``(n_clips,)``."""
+        return self.fusion(self._branch_scores(self._features(dataset, store)))
+
+    def score_samples(self, windows: Sequence[Samples]) -> Scores:
+        """Anomaly score of each piece of sound, ``(n,)``.
+
+        Parameters
+        ----------
+        windows : sequence of ndarray, each of shape (n_samples_i,)
+            At the sample rate of the front ends.
+        """
+        known: dict[str, ClipSet] = {}
+        sets = []
+        for front_end in self.front_ends:
+            if front_end.key not in known:
+                known[front_end.key] = ClipSet([front_end(samples) for samples in windows])
+            sets.append(known[front_end.key])
+        return self.fusion(self._branch_scores(sets))
+
+    def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
+        """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
+
+        Of several branches, those on the first one's front end are joined, each in units of its
+        own mean over the clip and weighed by its say in the score.
+        """
+        sets = self._features(dataset, store)
+        weights = self.fusion.weights(self._branch_scores(sets))
+        shared = [
+            place
+            for place, front_end in enumerate(self.front_ends)
+            if front_end.key == self.front_ends[0].key
+        ]
+        if len(shared) == 1:
+            return self.detectors[shared[0]].explain(sets[shared[0]])
+        maps = [self.detectors[place].explain(sets[place]) for place in shared]
+        return [
+            _joined(weights[shared, clip], [branch[clip] for branch in maps])
+            for clip in range(len(dataset.clips))
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write the detectors below `folder`, numbered in the order of the branches."""
+        for number, detector in enumerate(self.detectors):
+            detector.save(folder / str(number))
+
+    @classmethod
+    def load(cls, folder: Path, recipe: Recipe, fusion: Fusion) -> Self:
+        """Read back what `save` wrote."""
+        loaded = [detectors.load(folder / str(n)) for n in range(len(recipe.branches))]
+        return cls.of(recipe, loaded, fusion)
+
+    def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
+        """The features of each branch; branches with the same front end share them."""
+        known: dict[str, ClipSet] = {}
+        for front_end in self.front_ends:
+            if front_end.key not in known:
+                known[front_end.key] = store.features(dataset, front_end)
+        return [known[front_end.key] for front_end in self.front_ends]
+
+    def _branch_scores(self, sets: Sequence[ClipSet]) -> Matrix:
+        pairs = zip(self.detectors, sets, strict=True)
+        return np.stack([detector.score(clips) for detector, clips in pairs])
+
+
+def out_of_fold(
+    recipe: Recipe,
+    clips: Dataset,
+    store: FeatureStore,
+    context: FitContext | None = None,
+    most: int = MAX_FOLDS,
+) -> OutOfFold:
+    """Score each normal clip by detectors fitted without its session or recording.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        A resolved recipe.
+    clips : Dataset
+        Normal clips.
+    store : FeatureStore
+        Gives the features.
+    context : FitContext, optional
+        Circumstances of the fits; epochs are not reported.
+    most : int
+        Most folds.
+
+    Raises
+    ------
+    NotEnoughClipsError
+        A fold leaves fewer clips than a detector needs.
+    """
+    started = time.perf_counter()
+    fold_of = calibration_folds(clips.clips, most)
+    n_folds = int(fold_of.max()) + 1
+    # Epochs of folds say nothing about the detector that is served.
+    quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
+    scores = np.empty((len(recipe.branches), len(clips.clips)))
+    known: dict[str, ClipSet] = {}
+    total = len(recipe.branches) * n_folds
+    with tqdm(total=total, desc="calibration folds", unit="fit", disable=None, delay=0.5) as bar:
+        for row, branch in zip(scores, recipe.branches, strict=True):
+            front_end = make_front_end(branch)
+            if front_end.key not in known:
+                known[front_end.key] = store.features(clips, front_end)
+            whole = known[front_end.key]
+            for inside, held_out in splits(fold_of):
+                row[held_out] = _held_out_scores(
+                    make_detector(branch, recipe.seed), whole, inside, held_out, quiet
+                )
+                bar.update()
+    return OutOfFold(scores, n_folds, time.perf_counter() - started)
+
+
+def _held_out_scores(
+    detector: Detector[Any],
+    whole: ClipSet,
+    inside: Indices,
+    held_out: Indices,
+    context: FitContext,
+) -> Scores:
+    outside = whole.take(held_out)
+    return detector.fit(whole.take(inside), outside, context).score(outside)
+
+
+def _below(context: FitContext, label: str) -> FitContext:
+    if context.checkpoint_dir is None or not label:
+        return context
+    return replace(context, checkpoint_dir=context.checkpoint_dir / label)
+
+
+def _joined(weights: Scores, maps: list[Spectrogram]) -> Spectrogram:
+    means = np.array([float(part.mean()) or 1.0 for part in maps])
+    say = weights / means
+    return np.asarray(np.tensordot(say, np.stack(maps), axes=1), dtype=np.float32)

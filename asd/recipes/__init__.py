@@ -1,0 +1,1 @@
+"""Recipes by name: ``<name>.yaml`` here is what ``model=<name>`` fits."""

@@ -1,0 +1,98 @@
+"""Evaluations in MLflow: metrics on run and model, plots, tables, and the clips that alarm."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from asd.evaluation import official, plots
+from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.explanation import explanations
+from asd.evaluation.metrics import metric_key
+from asd.evaluation.plots import RobustnessRow
+from asd.evaluation.report import figures
+from asd.evaluation.robustness import COLUMNS, markdown, robustness
+from asd.evaluation.table import ScoreTable
+from asd.features.store import FeatureStore
+from asd.files import write_csv
+from asd.tracking.models import ModelRef
+from asd.tracking.runs import TrackedRun
+
+_OFFICIAL = {"dcase2020": official.dcase2020, "dcase2023": official.dcase2023}
+
+
+def log_metrics(evaluation: Evaluation, model: ModelRef, tracked: TrackedRun) -> None:
+    """Log the metrics to the run and to the model, with the clips they are of."""
+    test = evaluation.dataset.split("test")
+    tracked.log_input(test, "testing")
+    tracked.log_metrics(evaluation.metrics, model_id=model.model_id, dataset=test)
+
+
+def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
+    """Log plots, explanations, ``scores.csv`` and the clips judged anomalous."""
+    table = evaluation.table
+    tracked.log_figures(figures(evaluation))
+    pipeline, dataset = evaluation.pipeline, evaluation.dataset
+    for name, figure in explanations(pipeline, dataset, table, store):
+        tracked.log_figures({name: figure}, "explanations")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table.write_csv(folder / "scores.csv")
+        tracked.log_files(folder / "scores.csv")
+        if table.is_anomaly.any():
+            copy_anomalies(evaluation, folder / "anomalies")
+            tracked.log_files(folder / "anomalies", "anomalies")
+
+
+def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
+    """Copy each clip judged anomalous into a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in np.flatnonzero(evaluation.table.is_anomaly):
+        clip = evaluation.table.clips[index]
+        shutil.copyfile(evaluation.dataset.file(clip), folder / Path(clip.path).name)
+
+
+def log_official(
+    rules: Literal["dcase2020", "dcase2023"], table: ScoreTable, tracked: TrackedRun
+) -> list[str]:
+    """Log the official scores of a DCASE Task 2, and the files of a submission."""
+    files = official.by_file(table)
+    with tempfile.TemporaryDirectory() as name:
+        written = official.write_files(files, Path(name))
+        tracked.log_files(Path(name), "official")
+    lines = [f"{rules}: {len(written)} files of a submission are in the artifacts, in official/"]
+    if not (files.normal.any() and files.anomalous.any()):
+        return [*lines, "no official score: the test files have no labels"]
+    scores = _OFFICIAL[rules](files)
+    tracked.log_metrics({metric_key(key): value for key, value in scores.items()})
+    overall = {key: value for key, value in scores.items() if key.count(".") == 1}
+    return [*lines, ", ".join(f"{key} {value:.4f}" for key, value in overall.items())]
+
+
+def log_robustness(evaluation: Evaluation, noise: str, tracked: TrackedRun) -> list[str]:
+    """Log what changes of the recording do to the model: metrics, tables and a plot."""
+    pipeline, seed = evaluation.pipeline, evaluation.seed
+    dataset, table, max_fpr = evaluation.dataset, evaluation.table, evaluation.max_fpr
+    rows = robustness(pipeline, dataset, table, noise, seed, max_fpr)
+    tracked.log_metrics(_robustness_metrics(rows))
+    with tempfile.TemporaryDirectory() as name:
+        cells = ([row.name, *(getattr(row, column) for column in COLUMNS)] for row in rows)
+        write_csv(Path(name) / "robustness.csv", ["change", *COLUMNS], cells)
+        tracked.log_files(Path(name) / "robustness.csv")
+    lines = markdown(rows)
+    tracked.log_text("\n".join(lines) + "\n", "robustness.md")
+    promised = pipeline.threshold.promised_rate
+    tracked.log_figures({"robustness": plots.robustness(rows, promised)})
+    return lines
+
+
+def _robustness_metrics(rows: Sequence[RobustnessRow]) -> dict[str, float]:
+    return {
+        f"robustness.{column}.{row.name}": value
+        for row in rows
+        for column in ("auc", "false_alarm_rate")
+        if (value := getattr(row, column)) is not None
+    }
