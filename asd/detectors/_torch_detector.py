@@ -15,6 +15,7 @@ from asd.detectors._training import Task, TrainingConfig, chunks, train
 from asd.detectors._workers import Workers, device
 from asd.detectors.base import Detector, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _WEIGHTS_NAME = "weights.safetensors"
 _RANGE_KEYS = ("input.low", "input.high")
@@ -77,6 +78,7 @@ class TorchAutoencoder(Detector[T]):
         with Workers() as workers:
             yield from workers.map(self._error_map, features)
 
+    @one_thread()
     def _error_map(self, clip: FloatArray) -> FloatArray:
         self._check_bands(len(clip))
         with torch.inference_mode():

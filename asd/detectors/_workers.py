@@ -8,6 +8,8 @@ from typing import Self, TypeVar
 
 import torch
 
+from asd.features.threads import one_thread
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -32,11 +34,11 @@ class Workers:
     """
 
     def __init__(self) -> None:
-        self._before = torch.get_num_threads()
-        self.count = 1 if device().type == "cuda" else self._before
+        self.count = 1 if device().type == "cuda" else torch.get_num_threads()
+        self._limit = one_thread()
 
     def __enter__(self) -> Self:
-        torch.set_num_threads(1)
+        self._limit.__enter__()
         self._pool = ThreadPoolExecutor(self.count, initializer=_prepare)
         return self
 
@@ -47,7 +49,7 @@ class Workers:
         at: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(self._before)
+        self._limit.__exit__(kind, error, at)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """The results of a function in the order of its arguments, few of which wait at a time."""

@@ -10,12 +10,12 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from asd.detectors import detector_class
-from asd.detectors._blas import one_thread
 from asd.detectors._fusion import centre_and_spread, folds, join, standardise
 from asd.detectors._patches import Part, evenly
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +74,13 @@ class Auto(Detector[AutoConfig]):
                 self.members_[name] = self._member(name).fit(clips, [])
         self.centre_, self.spread_, self.usual_ = np.array(table).T
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """How much more unusual than held-out normal clips, on a scale that members share.
 
         Around 0 for normal clips, in standard deviations of logarithms, ``(n_clips,)``.
         """
-        with one_thread():
-            return join(self._standardised(features))
+        return join(self._standardised(features))
 
     def explain(self, features: Features) -> list[FloatArray]:
         """Maps of the members in units of what is usual, weighted by their say in the score."""

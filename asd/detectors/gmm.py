@@ -16,6 +16,7 @@ from asd.detectors._flat import overlay, window_frames
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.errors import DetectorError
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Gmm(Detector[GmmConfig]):
             points.append((windows - self.mean_) / self.scale_ @ self.basis_)
         self._fit_mixture(np.concatenate(points).astype(np.float64), len(train))
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """Mean negative log likelihood of each clip's windows, ``(n_clips,)``."""
         return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)

@@ -18,6 +18,7 @@ from asd.detectors._statistics import (
 )
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 
@@ -66,6 +67,7 @@ class Knn(Detector[KnnConfig]):
         self.references_ = (table / self.scale_).astype(np.float32).astype(np.float64)
         self.density_ = self._density()
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """Mean distance of each clip to its `k` nearest normal clips, ``(n_clips,)``."""
         scores = [np.sort(self._distances(self._describe(s)))[: self.config.k] for s in features]

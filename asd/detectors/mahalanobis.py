@@ -16,6 +16,7 @@ from asd.detectors._statistics import (
 )
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _LEAST_VARIANCE = 1e-6
 """In squared units of the statistics: keeps distances finite where training clips are alike."""
@@ -58,6 +59,7 @@ class Mahalanobis(Detector[MahalanobisConfig]):
         variances = np.maximum(variances, _LEAST_VARIANCE)
         self.whitening_ = (directions / np.sqrt(variances)) @ directions.T
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """Mahalanobis distance of each clip, ``(n_clips,)``."""
         distances = [np.linalg.norm(self._deviation(spectrogram)) for spectrogram in features]

@@ -17,6 +17,7 @@ from asd.detectors._statistics import Level, Vector, clip_statistics, spread_ove
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.errors import DetectorError
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _EXACT_CLIPS = 4000
 """Most clips for which `auto` takes the exact SVM, whose time and memory grow with the square."""
@@ -104,6 +105,7 @@ class Ocsvm(Detector[OcsvmConfig]):
             else _exact(points, self.config.nu, self.gamma_)
         )
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """How far outside the boundary each clip is, ``(n_clips,)``."""
         return np.array([self._score(spectrogram) for spectrogram in features], dtype=np.float64)

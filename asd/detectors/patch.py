@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from asd.detectors._blas import one_thread
 from asd.detectors._patches import (
     Matrix,
     blocks,
@@ -19,6 +18,7 @@ from asd.detectors._patches import (
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _SAMPLED_PATCHES = 10_000
 """Patches from which scales, components and densities are found; more change them little."""
@@ -79,11 +79,8 @@ class Patch(Detector[PatchConfig]):
     name = "patch"
     Config = PatchConfig
 
+    @one_thread()
     def _fit(self, train: Features, valid: Features, on_epoch: EpochCallback) -> None:  # noqa: ARG002
-        with one_thread():
-            self._learn(train)
-
-    def _learn(self, train: Features) -> None:
         rng = np.random.default_rng(self.seed)
         patches, clip_of = self._sample(train, rng)
         self.mean_ = patches.mean(axis=0)
@@ -100,10 +97,10 @@ class Patch(Detector[PatchConfig]):
         self.density_ = _density(self.bank_, block_of[order], projected, block_of)
         self.density_ **= self.config.density
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """Mean over a clip's patches of the distance to the nearest one known, ``(n_clips,)``."""
-        with one_thread():
-            scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
+        scores = [self._nearest(self._project(clip))[0].mean() for clip in features]
         return np.array(scores, dtype=np.float64)
 
     def explain(self, features: Features) -> list[FloatArray]:

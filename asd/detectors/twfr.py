@@ -14,6 +14,7 @@ from asd.detectors._patches import Matrix, levelled
 from asd.detectors._statistics import Level
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.features.sets import Features, FloatArray
+from asd.features.threads import one_thread
 
 _DECAYS = (1.0, 0.99, 0.9, 0.5, 0.0)
 """From the mean over time (1) to its maximum (0)."""
@@ -61,6 +62,7 @@ class Twfr(Detector[TwfrConfig]):
         scales = [centre_and_spread(self._held_out(table)) for table in pooled]
         self.centre_, self.spread_ = np.array(scales).T
 
+    @one_thread()
     def score(self, features: Features) -> Scores:
         """How much farther off than held-out normal clips, on a scale that decays share.
 

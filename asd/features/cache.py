@@ -24,7 +24,6 @@ from typing import overload
 
 import joblib
 import numpy as np
-import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -35,6 +34,7 @@ from asd.data.parallel import parallel_map
 from asd.errors import AudioError
 from asd.features.logmel import VERSION, LogMel
 from asd.features.sets import FloatArray
+from asd.features.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -143,16 +143,11 @@ class FeatureCache:
             logger.debug("computing the features of %d clips", len(missing))
             starts = range(0, len(missing), _CLIPS_AT_ONCE)
             tasks = [missing[start : start + _CLIPS_AT_ONCE] for start in starts]
-            threads = torch.get_num_threads()
-            torch.set_num_threads(1)
-            try:
-                # Decoding and the transform both leave the interpreter free for other threads,
-                # and threads need not load these libraries again.
-                with joblib.parallel_config(prefer="threads"):
-                    compute = partial(_compute, self.folder, LogMel(self.config))
-                    problems = list(chain.from_iterable(parallel_map(compute, tasks, "features")))
-            finally:
-                torch.set_num_threads(threads)
+            # Decoding and the transform both leave the interpreter free for other threads, and
+            # threads need not load these libraries again.
+            with one_thread(), joblib.parallel_config(prefer="threads"):
+                compute = partial(_compute, self.folder, LogMel(self.config))
+                problems = list(chain.from_iterable(parallel_map(compute, tasks, "features")))
         if problems:
             raise AudioError(f"{'; '.join(problems)}; mend these clips or run preprocess again")
 

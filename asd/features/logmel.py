@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from asd.config import LogMelConfig
 from asd.features.sets import FloatArray
+from asd.features.threads import one_thread
 
 VERSION = 1
 """Raised whenever the same samples and config would give other values; part of cache keys."""
@@ -56,6 +57,7 @@ class LogMel:
         odd = self.config.n_fft % 2
         return 1 + (n_samples - odd) // self.config.hop_length
 
+    @one_thread()
     def __call__(self, samples: FloatArray) -> FloatArray:
         """Log-mel spectrogram of one clip.
 

@@ -1,0 +1,91 @@
+"""One thread for what must come out the same on any number of processors."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import scipy.linalg  # noqa: F401 - SciPy's linear algebra is limited once it is loaded
+import torch
+from threadpoolctl import (
+    OpenBLASController,
+    ThreadpoolController,
+)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Context manager, or decorator: torch and linear algebra use one thread within the block.
+
+    A sum that threads share depends on how many there are. To share a product of small matrices
+    also costs more than it gains, and where other processes want the processor too, twenty times
+    as much.
+
+    Blocks may be nested, and may be open in several threads at once. Afterwards the calling
+    thread has as many torch threads as before, and so has the process for threads to come.
+    """
+    before = _LIMITS.enter()
+    try:
+        yield
+    finally:
+        _LIMITS.leave(before)
+
+
+class _Limits:
+    """How many blocks are open, and what they hold back.
+
+    Linear algebra has one number of threads for the whole process: the first block sets it, the
+    last gives it back. Torch has one for each thread, and one for threads that come to use it,
+    which is whatever any thread set last.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self._usual = 1
+        self._blas: Any = None
+
+    def enter(self) -> int:
+        """Hold back; gives the number of torch threads that the calling thread had."""
+        with self._lock:
+            before = torch.get_num_threads()
+            if not self._open:
+                self._usual = before
+                self._blas = _take_over().limit(limits=1)
+            self._open += 1
+            torch.set_num_threads(1)
+            return before
+
+    def leave(self, before: int) -> None:
+        """Give back what `enter` held back."""
+        with self._lock:
+            self._open -= 1
+            torch.set_num_threads(before)
+            if self._open:
+                return
+            _take_over()
+            self._blas.restore_original_limits()
+            # Nor may this thread keep others from setting the number from now on.
+            OpenBLASController.clear_controlling_thread()
+            if before != self._usual:
+                # This thread came to use torch while another was in a block. Threads to come
+                # get what any thread sets; a thread of its own sets it without a change here.
+                setter = threading.Thread(target=torch.set_num_threads, args=(self._usual,))
+                setter.start()
+                setter.join()
+
+
+_LIMITS = _Limits()
+
+
+def _take_over() -> ThreadpoolController:
+    # OpenBLAS obeys the thread that was first to set a number, and ignores the others.
+    OpenBLASController.clear_controlling_thread(force=True)
+    return _controller()
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Looking for the loaded libraries takes milliseconds, too long for each score.
+    return ThreadpoolController().select(user_api="blas")
