@@ -241,7 +241,7 @@ class PromoteConfig(Config):
     min_gain: float = Field(0.0, ge=0)
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
-    """Longest time to judge a clip, in ms; the clip's own length where not given."""
+    """Longest processor time to judge a clip, in ms; the clip's own length where not given."""
     seed: int = Field(42, ge=0)
     """Seed of the bootstrap intervals."""
 

@@ -12,7 +12,7 @@ from asd.data.manifest import Dataset
 from asd.errors import ConfigError, TrackingError
 from asd.evaluation.bootstrap import METRICS, paired_bootstrap
 from asd.evaluation.table import ScoreTable
-from asd.pipeline import Pipeline
+from asd.pipeline import Pipeline, Verdict
 from asd.steps.evaluate import Evaluation
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef
@@ -20,6 +20,8 @@ from asd.tracking.models import ModelRef
 TOLERANCE = 1e-6
 """Largest difference of a score and its repetition in another process, relative above 1."""
 PROBED = 3
+PASSES = 5
+"""Times that each probed clip is judged; the quickest counts."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Probe:
     files: list[Path]
     scores: list[float]
     latency_ms: float
-    """Median time to judge a clip."""
+    """Processor time to judge a window of `clip_seconds`, median over the files."""
 
 
 def gain(
@@ -104,7 +106,10 @@ def false_alarms(candidate: Evaluation, champion: Evaluation | None) -> Gate:
 
 
 def latency(probe: Probe, pipeline: Pipeline, max_latency_ms: float | None) -> Gate:
-    """A clip is judged in at most `max_latency_ms`, or in the time it lasts where not given."""
+    """A clip takes at most `max_latency_ms`, or as long as it lasts where that is not given.
+
+    Processor time counts, and not the clock: what else runs on the machine must not decide.
+    """
     limit = pipeline.clip_seconds * 1000 if max_latency_ms is None else max_latency_ms
     numbers = f"{probe.latency_ms:.1f} ms a clip, at most {limit:g} ms is allowed"
     figures = {"latency_ms": probe.latency_ms}
@@ -127,18 +132,30 @@ def reload(model: ModelRef, probe: Probe) -> Gate:
 
 
 def probe(pipeline: Pipeline, dataset: Dataset) -> Probe:
-    """Judge a few test clips, spread over the data set, and take the time."""
+    """Judge a few test clips, spread over the data set, and take the processor time.
+
+    A clip is judged several times and the quickest pass counts: other processes can make a pass
+    slower, by taking the processor's cache, and never quicker.
+    """
     clips = dataset.split("test").clips
     chosen = np.unique(np.linspace(0, len(clips) - 1, PROBED).round().astype(int))
     files = [dataset.file(clips[index]) for index in chosen]
-    pipeline.judge(files[0])  # the first call loads filter banks and codecs
     scores, times = [], []
     for path in files:
-        started = time.perf_counter()
-        verdict = pipeline.judge(path)
-        times.append((time.perf_counter() - started) * 1000 / len(verdict.windows))
+        verdict, seconds = _timed(pipeline, path)
+        times.append(1000 * seconds / len(verdict.windows))
         scores.append(verdict.worst.anomaly_score)
     return Probe(files, scores, statistics.median(times))
+
+
+def _timed(pipeline: Pipeline, path: Path) -> tuple[Verdict, float]:
+    """The verdict on a file, and the processor time in seconds of the quickest of the passes."""
+    passes = []
+    for _ in range(PASSES):
+        started = time.process_time()
+        verdict = pipeline.judge(path)
+        passes.append(time.process_time() - started)
+    return verdict, min(passes)
 
 
 def _value(evaluation: Evaluation, metric: str) -> float:

@@ -1,9 +1,13 @@
 """Promotion on evidence: the gates, the aliases, and the way back."""
 
 import functools
+import itertools
 import json
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +27,7 @@ from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
 from asd.evaluation.metrics import metrics
 from asd.evaluation.table import ScoreTable
 from asd.evaluation.thresholds import Threshold, binomial_interval
-from asd.pipeline import Pipeline
+from asd.pipeline import Pipeline, Verdict
 from asd.steps import evaluate, gates, promote, rollback, train
 from asd.steps.evaluate import Evaluation
 from asd.steps.gates import Probe
@@ -192,6 +196,53 @@ def test_a_slow_model_is_refused(trained: Trained) -> None:
     assert not give(trained.good, max_latency_ms=1e-6)
     assert registry.holders() == Holders(None, None, "1")
     assert "latency: refused" in report(newest("promote"))
+
+
+def busy_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+def test_a_busy_machine_does_not_change_the_decision(pipeline: Pipeline) -> None:
+    dataset = manifest.load(Path(DATA))
+
+    def decisions() -> list[bool]:
+        measured = gates.probe(pipeline, dataset)
+        return [gates.latency(measured, pipeline, limit).holds for limit in limits]
+
+    limits = [None, 10 * gates.probe(pipeline, dataset).latency_ms, 1e-6]
+    quiet = decisions()
+    with busy_process() as one, busy_process() as other:
+        try:
+            busy = decisions()
+        finally:
+            one.kill()
+            other.kill()
+    assert busy == quiet == [True, True, False]
+
+
+def test_time_spent_waiting_does_not_count_as_latency(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Pipeline.judge
+    quick = gates.probe(pipeline, manifest.load(Path(DATA))).latency_ms
+    wait_ms = 20 * quick
+
+    def held_up(judged: Pipeline, source: Path | bytes) -> Verdict:
+        time.sleep(wait_ms / 1000)
+        return judge(judged, source)
+
+    monkeypatch.setattr(Pipeline, "judge", held_up)
+    waiting = gates.probe(pipeline, manifest.load(Path(DATA)))
+    assert gates.latency(waiting, pipeline, wait_ms).holds
+
+
+def test_the_quickest_of_several_passes_counts(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass may be slow because filter banks are loaded, or because memory is wanted elsewhere."""
+    clock = itertools.accumulate(itertools.cycle([0.0, 9.0, 0.0, 0.002, 0.0, 5.0]))
+    monkeypatch.setattr(time, "process_time", lambda: next(clock))
+    assert gates.probe(pipeline, manifest.load(Path(DATA))).latency_ms == pytest.approx(2.0)
 
 
 def test_a_model_that_scores_otherwise_after_loading_is_refused(
