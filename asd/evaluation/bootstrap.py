@@ -47,7 +47,7 @@ def auc_interval(
         The table lacks normal or anomalous clips.
     """
     truth, scores = _labelled(table)
-    draws = [METRICS["auc"](truth, scores, weights) for weights in _draws(table, seed, n)]
+    draws = [weighted_auc(truth, scores, weights) for weights in _draws(table, seed, n)]
     return _percentiles(draws, confidence)
 
 
@@ -58,6 +58,7 @@ def paired_bootstrap(
     seed: int = 0,
     n: int = 1000,
     confidence: float = 0.95,
+    max_fpr: float = MAX_FPR,
 ) -> tuple[float, float, float]:
     """How much better `table_a` is than `table_b`, on the same draws of the same clips.
 
@@ -69,6 +70,8 @@ def paired_bootstrap(
         What to compare.
     seed, n, confidence
         As in `auc_interval`; so is the way of drawing.
+    max_fpr : float
+        The false-positive rate in (0, 1] up to which `pauc` counts.
 
     Returns
     -------
@@ -92,7 +95,8 @@ def paired_bootstrap(
     _, scores_b = _labelled(table_b)
 
     def difference(weights: Values) -> float:
-        return measure(truth, scores_a, weights) - measure(truth, scores_b, weights)
+        better = measure(truth, scores_a, weights, max_fpr)
+        return better - measure(truth, scores_b, weights, max_fpr)
 
     draws = [difference(weights) for weights in _draws(table_a, seed, n)]
     return difference(np.ones(len(truth))), *_percentiles(draws, confidence)
@@ -120,16 +124,17 @@ def weighted_auc(truth: NDArray[np.bool_], scores: Values, weights: Values) -> f
     return float(anomalous @ (below + normal / 2) / (normal.sum() * anomalous.sum()))
 
 
-METRICS: dict[str, Callable[[NDArray[np.bool_], Values, Values], float]] = {
-    "auc": weighted_auc,
-    "pauc": lambda truth, scores, weights: float(
-        roc_auc_score(truth, scores, sample_weight=weights, max_fpr=MAX_FPR)
+METRICS: dict[str, Callable[[NDArray[np.bool_], Values, Values, float], float]] = {
+    "auc": lambda truth, scores, weights, _: weighted_auc(truth, scores, weights),
+    "pauc": lambda truth, scores, weights, max_fpr: float(
+        roc_auc_score(truth, scores, sample_weight=weights, max_fpr=max_fpr)
     ),
-    "average_precision": lambda truth, scores, weights: float(
+    "average_precision": lambda truth, scores, weights, _: float(
         average_precision_score(truth, scores, sample_weight=weights)
     ),
 }
-"""The metrics that resampling can weigh: of truth, scores and weights, all ``(n_clips,)``."""
+"""The metrics that resampling can weigh: of truth, scores and weights, all ``(n_clips,)``, and of
+the false-positive rate up to which `pauc` counts."""
 
 
 def _labelled(table: ScoreTable) -> tuple[NDArray[np.bool_], Values]:

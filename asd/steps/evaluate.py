@@ -68,13 +68,15 @@ def run(config: EvaluateConfig) -> Evaluation:
             }
         )
         evaluation = judge(model, pipeline, dataset, tracked, config.max_fpr, config.seed)
-        _log(evaluation, tracked, Path(config.anomalies) if config.anomalies else None)
+        _log(evaluation, config, tracked)
         lines = _summary(evaluation)
         if config.official:
             lines += log_official(config.official, evaluation.table, tracked)
         if config.robustness:
             table = evaluation.table
-            lines += robustness(pipeline, dataset, table, config.noise, config.seed, tracked)
+            lines += robustness(
+                pipeline, dataset, table, config.noise, config.max_fpr, config.seed, tracked
+            )
         after = f"mlflow run . -e promote -P model_uri={model.uri}"
         tracked.report(*lines, after=after)
     return evaluation
@@ -117,9 +119,9 @@ def judge(
     return Evaluation(model, pipeline, dataset, table, figures, groups)
 
 
-def _log(evaluation: Evaluation, tracked: TrackedRun, anomalies: Path | None) -> None:
+def _log(evaluation: Evaluation, config: EvaluateConfig, tracked: TrackedRun) -> None:
     table = evaluation.table
-    tracked.log_figures(_figures(evaluation))
+    tracked.log_figures(_figures(evaluation, config.max_fpr))
     for name, figure in explanations(evaluation.pipeline, evaluation.dataset, table):
         tracked.log_figures({name: figure}, "explanations")
     with tempfile.TemporaryDirectory() as name:
@@ -129,9 +131,9 @@ def _log(evaluation: Evaluation, tracked: TrackedRun, anomalies: Path | None) ->
         if table.is_anomaly.any():
             _copy_anomalies(evaluation, folder / "anomalies")
             tracked.log_files(folder / "anomalies", "anomalies")
-    if anomalies is not None:
-        _copy_anomalies(evaluation, anomalies)
-        logger.info("clips judged anomalous copied to %s", anomalies)
+    if config.anomalies:
+        _copy_anomalies(evaluation, Path(config.anomalies))
+        logger.info("clips judged anomalous copied to %s", config.anomalies)
 
 
 def _copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
@@ -141,14 +143,14 @@ def _copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
         shutil.copyfile(evaluation.dataset.file(clip), folder / Path(clip.path).name)
 
 
-def _figures(evaluation: Evaluation) -> dict[str, Figure]:
+def _figures(evaluation: Evaluation, max_fpr: float) -> dict[str, Figure]:
     table = evaluation.table
     drawn = {
         "score_histogram": plots.score_histogram(table),
         "score_bars": plots.score_bars(table),
     }
     if "auc" in evaluation.metrics:
-        drawn["roc_curve"] = plots.roc_curve(table)
+        drawn["roc_curve"] = plots.roc_curve(table, max_fpr)
     if table.normal.any() or table.anomalous.any():
         drawn["confusion_matrix"] = plots.confusion_matrix(table)
     if len(table.groups("pitch")) > 1:

@@ -11,6 +11,7 @@ from scipy import stats
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError, TrackingError
 from asd.evaluation.bootstrap import METRICS, paired_bootstrap
+from asd.evaluation.metrics import MAX_FPR
 from asd.evaluation.table import ScoreTable
 from asd.pipeline import Pipeline, Verdict
 from asd.steps.evaluate import Evaluation
@@ -58,12 +59,17 @@ class Probe:
 
 
 def gain(
-    candidate: Evaluation, champion: Evaluation | None, metric: str, min_gain: float, seed: int
+    candidate: Evaluation,
+    champion: Evaluation | None,
+    metric: str,
+    min_gain: float,
+    seed: int,
+    max_fpr: float = MAX_FPR,
 ) -> Gate:
     """The candidate is better on the same clips: by more than 0 and by at least `min_gain`.
 
     The interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
-    does not decide. `f1` has none.
+    does not decide. `f1` has none. `max_fpr` is that with which both were evaluated.
 
     Raises
     ------
@@ -78,7 +84,9 @@ def gain(
     figures = {f"champion_{metric}": rival, "gain": difference}
     interval = ""
     if metric in METRICS:
-        difference, low, high = paired_bootstrap(candidate.table, champion.table, metric, seed)
+        difference, low, high = paired_bootstrap(
+            candidate.table, champion.table, metric, seed, max_fpr=max_fpr
+        )
         figures |= {"gain": difference, "gain_low": low, "gain_high": high}
         interval = f" (95 % interval {low:+.4f} to {high:+.4f})"
     numbers = (

@@ -42,7 +42,7 @@ def run(config: PromoteConfig) -> bool:
         dataset = open_dataset(config.data or pipeline.trained_on.path)
         tracked.rename(f"promote {pipeline.detector.name}")
         tracked.log_params({"model": candidate.uri, **data_params(dataset)})
-        evaluation = judge(candidate, pipeline, dataset, tracked, seed=config.seed)
+        evaluation = judge(candidate, pipeline, dataset, tracked, config.max_fpr, config.seed)
         if seen is not None and registry.model_of(seen).model_id == candidate.model_id:
             promoted, lines = False, [f"{candidate.name} is the champion already"]
         else:
@@ -57,10 +57,12 @@ def _pass_gates(
     config: PromoteConfig, candidate: Evaluation, seen: str | None, tracked: TrackedRun
 ) -> list[Gate]:
     """Put the candidate through the gates; the costly one only if the others let it through."""
-    champion = None if seen is None else _judge_champion(seen, candidate.dataset, config.seed)
+    champion = None if seen is None else _judge_champion(seen, candidate.dataset, config)
     probe = gates.probe(candidate.pipeline, candidate.dataset)
     outcome = [
-        gates.gain(candidate, champion, config.metric, config.min_gain, config.seed),
+        gates.gain(
+            candidate, champion, config.metric, config.min_gain, config.seed, config.max_fpr
+        ),
         gates.false_alarms(candidate, champion),
         gates.latency(probe, candidate.pipeline, config.max_latency_ms),
     ]
@@ -72,12 +74,12 @@ def _pass_gates(
     return outcome
 
 
-def _judge_champion(version: str, dataset: Dataset, seed: int) -> Evaluation:
+def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:
     """Score the champion afresh on the candidate's clips."""
     try:
         model = registry.model_of(version)
         with step_run("evaluate", {"model": model.uri}, "evaluate champion") as tracked:
-            return judge(model, load(model), dataset, tracked, seed=seed)
+            return judge(model, load(model), dataset, tracked, config.max_fpr, config.seed)
     except TrackingError as error:
         raise TrackingError(
             f"the champion, version {version}, cannot be compared with: {error}; to do without "

@@ -18,7 +18,7 @@ from asd.data.parallel import parallel_map
 from asd.detectors.base import Scores
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
-from asd.evaluation.metrics import MAX_FPR, auc
+from asd.evaluation.metrics import auc
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
 from asd.features.logmel import LogMel
@@ -38,6 +38,7 @@ def robustness(
     dataset: Dataset,
     table: ScoreTable,
     noise: str,
+    max_fpr: float,
     seed: int,
     tracked: TrackedRun,
 ) -> list[str]:
@@ -56,6 +57,8 @@ def robustness(
         The clips' scores as they are.
     noise : str
         Folder of background sounds; empty for pink noise.
+    max_fpr : float
+        The false-positive rate in (0, 1] up to which the partial AUC counts.
     seed : int
         Draws noise and the response of the telephone.
     tracked : TrackedRun
@@ -77,11 +80,11 @@ def robustness(
         )
     rate = pipeline.features.sample_rate
     noises = load_noises(Path(noise), rate) if noise else []
-    rows = [_row(UNCHANGED, table)]
+    rows = [_row(UNCHANGED, table, max_fpr)]
     for change in tqdm(CHANGES, desc="robustness", disable=None, delay=0.5):
         scores = _scores(pipeline, dataset, table.clips, _Disturbed(change, noises, rate, seed))
         changed = ScoreTable(table.clips, scores, None, table.threshold)
-        rows.append(_row(change.name, changed))
+        rows.append(_row(change.name, changed, max_fpr))
     _log(rows, pipeline.threshold.promised_rate, tracked)
     return _markdown(rows)
 
@@ -115,7 +118,7 @@ def _scores(
     return np.concatenate(found)
 
 
-def _row(name: str, table: ScoreTable) -> RobustnessRow:
+def _row(name: str, table: ScoreTable, max_fpr: float) -> RobustnessRow:
     """What is defined of AUC, partial AUC, false alarms and anomalies found."""
     normal, anomalous = table.normal, table.anomalous
     both = normal.any() and anomalous.any()
@@ -123,7 +126,7 @@ def _row(name: str, table: ScoreTable) -> RobustnessRow:
     return RobustnessRow(
         name,
         auc=auc(*scores) if both else None,
-        pauc=auc(*scores, MAX_FPR) if both else None,
+        pauc=auc(*scores, max_fpr) if both else None,
         false_alarm_rate=float(table.is_anomaly[normal].mean()) if normal.any() else None,
         recall=float(table.is_anomaly[anomalous].mean()) if anomalous.any() else None,
     )

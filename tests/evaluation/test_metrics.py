@@ -167,6 +167,17 @@ def test_paired_bootstrap_tells_a_better_detector(random_table: MakeTable) -> No
     assert paired_bootstrap(good, good, "pauc", n=20) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("max_fpr", [0.1, 0.5, 1.0])
+def test_paired_bootstrap_compares_the_partial_auc_that_was_asked_for(
+    random_table: MakeTable, max_fpr: float
+) -> None:
+    good = random_table(150)
+    bad = ScoreTable(good.clips, good.scores[::-1], None, 1.0)
+    difference, _, _ = paired_bootstrap(good, bad, "pauc", n=5, max_fpr=max_fpr)
+    expected = metrics(good, max_fpr)["pauc"] - metrics(bad, max_fpr)["pauc"]
+    assert difference == pytest.approx(expected)
+
+
 def test_paired_bootstrap_refuses_other_clips_and_metrics(random_table: MakeTable) -> None:
     table = random_table(30)
     with pytest.raises(DataError, match="same clips"):

@@ -184,6 +184,18 @@ def test_a_worse_model_is_refused_with_numbers_and_is_challenger(trained: Traine
     )
 
 
+def test_the_largest_rate_of_the_partial_auc_holds_throughout(trained: Trained) -> None:
+    """Up to a rate of 1 the partial AUC is the AUC."""
+    wish = {"data": DATA, "metric": "pauc", "max_fpr": 1.0}
+    give(trained.worse)
+    assert promote.run(PromoteConfig.parse({**wish, "model_uri": trained.good.uri}))
+    found = newest("promote").data.metrics
+    assert found["pauc"] == pytest.approx(found["auc"])
+    champion = newest("evaluate").data.metrics
+    assert found["champion_pauc"] == pytest.approx(champion["auc"])
+    assert found["gain"] == pytest.approx(found["auc"] - champion["auc"])
+
+
 def test_a_challenger_that_wins_is_challenger_no_more(trained: Trained) -> None:
     give(trained.worse)
     assert not give(trained.good, min_gain=0.99)

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import mlflow
 import numpy as np
@@ -13,6 +14,8 @@ from mlflow.entities import Run
 from asd.config.steps import AugmentConfig, EvaluateConfig, PreprocessConfig, TrainConfig
 from asd.data.disturb import CHANGES
 from asd.errors import AsdError
+from asd.evaluation import plots
+from asd.evaluation.metrics import auc
 from asd.steps import augment, evaluate, preprocess, train
 
 RATE = 8000
@@ -62,6 +65,18 @@ def test_every_change_is_scored_and_logged(
     assert "| noise_0db " in report_of(run)
     plots = mlflow.MlflowClient().list_artifacts(run.info.run_id, "plots")
     assert "plots/robustness.png" in {item.path for item in plots}
+
+
+def test_the_largest_rate_of_the_partial_auc_reaches_plot_and_table(
+    trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roc_curve = Mock(wraps=plots.roc_curve)
+    partial_auc = Mock(wraps=auc)
+    monkeypatch.setattr(plots, "roc_curve", roc_curve)
+    monkeypatch.setattr("asd.steps.robustness.auc", partial_auc)
+    evaluate.run(EvaluateConfig(robustness=True, data=trained, max_fpr=0.5))
+    assert [call.args[1:] for call in roc_curve.call_args_list] == [(0.5,)]
+    assert {call.args[2:] for call in partial_auc.call_args_list} == {(), (0.5,)}
 
 
 def test_the_report_says_the_rate_its_interval_and_alarms_a_day(

@@ -56,7 +56,9 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     axes.fill_between(inside, under, color=SKY, alpha=0.45, linewidth=0)
     axes.axvline(max_fpr, color=SKY, linewidth=1)
     axes.plot(fpr, tpr, color=BLUE, linewidth=2.2, label=f"AUC {whole:.3f}")
-    axes.fill_between([], [], color=SKY, alpha=0.45, label=f"pAUC {part:.3f} (up to {max_fpr:.0%})")
+    axes.fill_between(
+        [], [], color=SKY, alpha=0.45, label=f"pAUC {part:.3f} (up to {100 * max_fpr:g}%)"
+    )
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="chance")
     x, y = float((normal > table.threshold).mean()), float((anomalous > table.threshold).mean())
     label = f"at the threshold: {y:.0%} found, {x:.1%} false alarms"
