@@ -105,9 +105,9 @@ def judge(
         )
     tracked.log_input(test, "testing")
     started = time.perf_counter()
-    scores = pipeline.score_dataset(test, cache_root())
+    scores, p_values = pipeline.judge_dataset(test, cache_root())
     seconds = time.perf_counter() - started
-    table = ScoreTable(test.clips, scores, pipeline.p_values(scores), pipeline.threshold.value)
+    table = ScoreTable(test.clips, scores, p_values, pipeline.threshold.value)
     figures = metrics(table, max_fpr) | {"score_seconds": seconds}
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)

@@ -23,7 +23,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
 from asd.features.logmel import LogMel
 from asd.features.sets import FloatArray
-from asd.pipeline import Pipeline
+from asd.pipeline import Pipeline, windowed
 from asd.tracking.runs import TrackedRun
 
 UNCHANGED = "unchanged"
@@ -82,7 +82,8 @@ def robustness(
     noises = load_noises(Path(noise), rate) if noise else []
     rows = [_row(UNCHANGED, table, max_fpr)]
     for change in tqdm(CHANGES, desc="robustness", disable=None, delay=0.5):
-        scores = _scores(pipeline, dataset, table.clips, _Disturbed(change, noises, rate, seed))
+        disturbed = _Disturbed(change, noises, rate, pipeline.window_samples, seed)
+        scores = _scores(pipeline, dataset, table.clips, disturbed)
         changed = ScoreTable(table.clips, scores, None, table.threshold)
         rows.append(_row(change.name, changed, max_fpr))
     _log(rows, pipeline.threshold.promised_rate, tracked)
@@ -96,13 +97,14 @@ class _Disturbed:
     change: Change
     noises: Sequence[Noise]
     sample_rate: int
+    window_samples: int
     seed: int
 
-    def __call__(self, front_end: LogMel, root: Path, clip: Clip) -> FloatArray:
+    def __call__(self, front_end: LogMel, root: Path, clip: Clip) -> list[FloatArray]:
         samples = read_clip(root / clip.path, self.sample_rate)
         rng = np.random.default_rng([self.seed, int(clip.sha256[:16], 16)])
         changed = disturb(samples, self.sample_rate, self.change, self.noises, rng, self.seed)
-        return front_end(changed)
+        return windowed(front_end, changed, self.window_samples)
 
 
 def _scores(
@@ -110,12 +112,12 @@ def _scores(
 ) -> Scores:
     make = functools.partial(disturbed, LogMel(pipeline.features), dataset.root)
     jobs = None if sum(clip.duration_s for clip in clips) > _LONG_S else 1
-    found = []
+    found: list[float] = []
     for start in range(0, len(clips), _CLIPS_AT_ONCE):
         some = clips[start : start + _CLIPS_AT_ONCE]
         features = parallel_map(make, some, disturbed.change.name, jobs)
-        found.append(pipeline.detector.score(features))
-    return np.concatenate(found)
+        found += [scores.max() for scores in pipeline.score_windows(features)]
+    return np.array(found)
 
 
 def _row(name: str, table: ScoreTable, max_fpr: float) -> RobustnessRow:
