@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError, TrackingError
 from asd.evaluation.bootstrap import METRICS, paired_bootstrap
-from asd.evaluation.metrics import MAX_FPR
-from asd.evaluation.table import ScoreTable
+from asd.evaluation.metrics import MAX_FPR, alarm_interval
 from asd.pipeline import Pipeline, Verdict
 from asd.steps.evaluate import Evaluation
 from asd.tracking.fresh import fresh_scores
@@ -183,29 +181,9 @@ def _promise(evaluation: Evaluation) -> tuple[bool, str]:
         return True, "its threshold promises no false-alarm rate"
     if not len(table):
         return True, f"{promised:.1%} promised, no normal test clips to check it on"
-    low = lowest_rate(table)
+    low, _ = alarm_interval(table)
     numbers = (
         f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips, which means {low:.1%} at "
         f"least (95 % interval over recordings), {promised:.1%} promised"
     )
     return low <= promised, numbers
-
-
-def lowest_rate(table: ScoreTable) -> float:
-    """Lower end of the 95 % interval of the share of alarms in new recordings.
-
-    The Clopper-Pearson bound of the sum of the recordings' own rates among their number: no rates
-    in [0, 1] with a given mean spread more than those that are 0 or 1, which are what the bound is
-    made for. Clips of one recording only count one by one.
-
-    Parameters
-    ----------
-    table : ScoreTable
-        Normal clips, at least one.
-    """
-    names = [clip.recording for clip in table.clips]
-    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
-    _, unit = np.unique(units, return_inverse=True)
-    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
-    alarms, n = float(rates.sum()), len(rates)
-    return float(stats.beta.ppf(0.025, alarms, n - alarms + 1)) if alarms else 0.0
