@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,7 +73,7 @@ class Dataset:
         """The folder's own name."""
         return self.root.resolve().name
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of the data: 16 hex digits over all rows, whatever their order."""
         rows = sorted("\x1f".join(_cells(clip)) for clip in self.clips)

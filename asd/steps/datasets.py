@@ -1,6 +1,7 @@
 """Open the data set that a step works on."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 from asd.config import LogMelConfig
@@ -53,8 +54,8 @@ def for_clips(features: LogMelConfig, dataset: Dataset) -> LogMelConfig:
 
 def clip_seconds(dataset: Dataset) -> float:
     """The length of a clip: that which most of the seconds are cut to."""
-    lengths = [clip.duration_s for clip in dataset.clips]
-    return max(set(lengths), key=lambda length: (lengths.count(length) * length, length))
+    counts = Counter(clip.duration_s for clip in dataset.clips)
+    return max(counts, key=lambda length: (counts[length] * length, length))
 
 
 def _demo_dataset(root: Path) -> Dataset:
