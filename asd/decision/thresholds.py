@@ -186,16 +186,19 @@ def p_values(
     return sample.p_values(finite(scores))
 
 
-def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def binomial_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Clopper-Pearson interval of a rate of which `k` out of `n` were seen.
 
-    Exact for independent clips; clips of one recording are not quite independent, so the truth
-    is somewhat wider.
+    Exact for independent trials that come out as 0 or 1. `k` may also be the sum of `n`
+    independent shares: no shares in [0, 1] with a given mean spread more than those that are 0 or
+    1, which are what the interval is made for.
 
     Parameters
     ----------
-    k, n : int
-        Events seen and trials, ``0 <= k <= n``, ``n > 0``.
+    k : float
+        Events seen, or sum of shares, ``0 <= k <= n``.
+    n : int
+        Trials, above 0.
     confidence : float
         In (0, 1).
 
@@ -210,8 +213,10 @@ def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, 
     >>> round(low, 3), round(high, 3)
     (0.0, 0.308)
     """
-    interval = stats.binomtest(k, n).proportion_ci(confidence, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    return float(low), float(high)
 
 
 def alarms_per_day(rate: float, clip_seconds: float) -> float:

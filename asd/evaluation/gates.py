@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError
 from asd.evaluation.bootstrap import METRICS, paired_bootstrap
 from asd.evaluation.evaluation import Evaluation
-from asd.evaluation.table import ScoreTable
+from asd.evaluation.metrics import alarm_interval
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 
@@ -66,7 +65,7 @@ def gain(
     """The candidate is better on the same clips: by more than 0 and by at least `min_gain`.
 
     The interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
-    does not decide. `f1` has none.
+    does not decide. `f1` has none. `max_fpr` is that with which both were evaluated.
 
     Raises
     ------
@@ -188,29 +187,9 @@ def _promise(evaluation: Evaluation) -> tuple[bool, str]:
         return True, "its threshold promises no false-alarm rate"
     if not len(table):
         return True, f"{promised:.1%} promised, no normal test clips to check it on"
-    low = lowest_rate(table)
+    low, _ = alarm_interval(table)
     numbers = (
         f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips, which means {low:.1%} at "
         f"least (95 % interval over recordings), {promised:.1%} promised"
     )
     return low <= promised, numbers
-
-
-def lowest_rate(table: ScoreTable) -> float:
-    """Lower end of the 95 % interval of the share of alarms in new recordings.
-
-    The Clopper-Pearson bound of the sum of the recordings' own rates among their number: no rates
-    in [0, 1] with a given mean spread more than those that are 0 or 1, which are what the bound is
-    made for. Clips of one recording only count one by one.
-
-    Parameters
-    ----------
-    table : ScoreTable
-        Normal clips, at least one.
-    """
-    names = [clip.recording for clip in table.clips]
-    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
-    _, unit = np.unique(units, return_inverse=True)
-    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
-    alarms, n = float(rates.sum()), len(rates)
-    return float(stats.beta.ppf(0.025, alarms, n - alarms + 1)) if alarms else 0.0

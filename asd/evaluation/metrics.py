@@ -41,10 +41,10 @@ def metrics(table: ScoreTable, max_fpr: float = MAX_FPR) -> dict[str, float]:
     dict
         Ranking: `auc`; `pauc`, standardised after McClish (1989) to 0.5 for chance and 1 for
         perfect; `average_precision`. Decision at the threshold: `tp`, `fp`, `tn`, `fn`,
-        `precision`, `recall`, `f1`, `false_alarm_rate` and its 95 % Clopper-Pearson interval
-        `false_alarm_rate_low`, `_high`; `alarms_per_day`, the false alarms of a healthy machine
-        listened to without pause, in clips of the median length. Also `threshold`, `n_normal`,
-        `n_anomaly`. Those that are not defined are absent.
+        `precision`, `recall`, `f1`, `false_alarm_rate` and its 95 % interval over recordings
+        `false_alarm_rate_low`, `_high` (see `alarm_interval`); `alarms_per_day`, the false
+        alarms of a healthy machine listened to without pause, in clips of the median length. Also
+        `threshold`, `n_normal`, `n_anomaly`. Those that are not defined are absent.
     """
     normal, anomalous = table.normal, table.anomalous
     n_normal, n_anomaly = int(normal.sum()), int(anomalous.sum())
@@ -90,6 +90,30 @@ def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> floa
     """
     truth = np.concatenate([np.zeros(len(normal)), np.ones(len(anomalous))])
     return float(roc_auc_score(truth, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
+
+
+def alarm_interval(table: ScoreTable) -> tuple[float, float]:
+    """The 95 % interval of the share of alarms in new recordings like those of the table.
+
+    Recordings are the units, since clips of one recording are alike: the Clopper-Pearson interval
+    of the sum of the recordings' own rates among their number. Clips of one recording only count
+    one by one, and the interval is then too narrow.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        At least one clip.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
+    """
+    names = [clip.recording for clip in table.clips]
+    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
+    _, unit = np.unique(units, return_inverse=True)
+    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
+    return binomial_interval(float(rates.sum()), len(rates))
 
 
 def grouped(table: ScoreTable, by: GroupBy = "condition") -> dict[str, dict[str, float]]:
@@ -173,10 +197,9 @@ def _contrast(
 
 
 def _false_alarms(table: ScoreTable, normal: NDArray[np.bool_]) -> dict[str, float]:
-    alarms, n = int(table.is_anomaly[normal].sum()), int(normal.sum())
-    low, high = binomial_interval(alarms, n)
+    low, high = alarm_interval(table.select(normal))
     return {
-        "false_alarm_rate": alarms / n,
+        "false_alarm_rate": float(table.is_anomaly[normal].mean()),
         "false_alarm_rate_low": low,
         "false_alarm_rate_high": high,
     }

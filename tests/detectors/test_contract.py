@@ -1,18 +1,21 @@
 """What every detector promises. A new detector file is covered without a change here."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 from asd import detectors
-from asd.arrays import Spectrogram
 from asd.detectors.base import Detector, DetectorConfig
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
+from asd.features.sets import FloatArray
 
 N_MELS, N_FRAMES = 16, 39
 FAULTY_BANDS = slice(10, 13)
@@ -21,28 +24,28 @@ each_detector = pytest.mark.parametrize("name", detectors.names())
 
 
 def make_clips(
-    n_clips: int, seed: int, fault_db: float = 0.0, n_frames: int = 39
-) -> list[Spectrogram]:
+    n_clips: int, seed: int, fault_db: float = 0.0, n_frames: int = 39, n_mels: int = N_MELS
+) -> list[FloatArray]:
     """Spectrograms in dB of a machine with a slow beat; faults raise three bands in every frame.
 
     They cannot be written to, as views into a memory map cannot.
     """
     rng = np.random.default_rng(seed)
-    profile = -30 - 20 * np.sin(np.linspace(0, 3, N_MELS))[:, None]
+    profile = -30 - 20 * np.sin(np.linspace(0, 3, n_mels))[:, None]
     clips = []
     for _ in range(n_clips):
         beat = 3 * np.sin(np.arange(n_frames) / 4 + rng.uniform(0, 6))
-        clip = profile + beat + rng.normal(0, 2, (N_MELS, n_frames)) + rng.normal(0, 1)
+        clip = profile + beat + rng.normal(0, 2, (n_mels, n_frames)) + rng.normal(0, 1)
         clip[FAULTY_BANDS] += fault_db
         clips.append(clip.astype(np.float32))
         clips[-1].flags.writeable = False
     return clips
 
 
-def build(name: str, seed: int = 0) -> Detector[Any]:
+def build(name: str, seed: int = 0, epochs: int = 10) -> Detector[Any]:
     """The detector with its defaults, but trained as briefly as shows that it learns."""
     kind = detectors.detector_class(name)
-    brief = {"epochs": 10, "batch_size": 8}
+    brief = {"epochs": epochs, "batch_size": 8}
     known = kind.Config.model_fields
     return kind(kind.Config.parse({k: v for k, v in brief.items() if k in known}), seed)
 
@@ -84,6 +87,23 @@ def test_a_score_depends_on_its_clip_alone(name: str) -> None:
     assert_allclose(fitted(name).score(clips[::-1])[::-1], together, rtol=1e-9)
     alone = np.concatenate([fitted(name).score([clip]) for clip in clips])
     assert_allclose(alone, together, rtol=1e-9)
+
+
+@each_detector
+def test_a_score_is_the_same_on_any_number_of_threads(
+    name: str, threads: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    train = make_clips(24, 0, n_frames=313, n_mels=64)
+    detector = build(name, epochs=1).fit(train, [])
+    clips = make_clips(3, 2, n_frames=313, n_mels=64) + make_clips(1, 3, n_mels=64)
+    with threads(1):
+        expected = detector.score(clips)
+    for count in 2, 3:
+        with threads(count):
+            assert_array_equal(detector.score(clips), expected)
+            alone = np.concatenate([detector.score([clip]) for clip in clips])
+            assert_array_equal(alone, expected)
+            assert torch.get_num_threads() == count
 
 
 @each_detector

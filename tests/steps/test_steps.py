@@ -13,6 +13,7 @@ import soundfile
 from mlflow.entities import Run
 
 from asd.config.steps import (
+    AugmentConfig,
     EvaluateConfig,
     MainConfig,
     PreprocessConfig,
@@ -22,7 +23,7 @@ from asd.config.steps import (
 )
 from asd.data import manifest
 from asd.errors import AsdError
-from asd.steps import evaluate, main, preprocess, promote, score, train
+from asd.steps import augment, evaluate, main, preprocess, promote, score, train
 from asd.tracking import registry
 
 Runs = Callable[[], Run]
@@ -128,13 +129,25 @@ def test_score_covers_a_recording_of_any_length(data: str, workspace: Path) -> N
         assert len(list(csv.DictReader(file))) == 4
 
 
-def test_a_clip_is_judged_alike_by_evaluate_and_by_score(data: str) -> None:
-    found = evaluate.run(
-        EvaluateConfig(model_uri=train.run(TrainConfig(model="knn", data=data)).uri)
-    )
-    clip = found.table.clips[0]
-    verdict = found.pipeline.judge(found.dataset.file(clip))
-    assert verdict.worst.anomaly_score == pytest.approx(found.table.scores[0], abs=1e-4)
+@pytest.mark.parametrize("model", ["knn", "dense_ae"])
+def test_a_clip_of_any_length_is_judged_alike_by_evaluate_and_by_score(
+    data: str, model: str
+) -> None:
+    """Clips that a pitch shift has made longer are judged window by window."""
+    wish = {"data": data, "output": "data/pitched", "pitch": "-12,12"}
+    augment.run(AugmentConfig.parse(wish))
+    fields = {"epochs": "1"} if model == "dense_ae" else {}
+    train.run(TrainConfig.parse({"model": model, "data": data, "detector": fields}))
+    found = evaluate.run(EvaluateConfig(data="data/pitched"))
+    assert {clip.duration_s for clip in found.table.clips} == {0.5, 1.0, 2.0}
+    assert found.table.p_values is not None
+    for clip, score_, p in zip(
+        found.table.clips, found.table.scores, found.table.p_values, strict=True
+    ):
+        verdict = found.pipeline.judge(found.dataset.file(clip))
+        assert len(verdict.windows) == max(1, clip.duration_s)
+        assert verdict.worst.anomaly_score == pytest.approx(score_, rel=1e-6)
+        assert verdict.p_value == pytest.approx(p)
 
 
 def test_main_ends_with_a_champion_below_one_parent(

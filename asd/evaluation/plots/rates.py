@@ -5,8 +5,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from asd.decision.thresholds import binomial_interval
 from asd.errors import DataError
+from asd.evaluation.metrics import alarm_interval
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
 from asd.evaluation.table import GroupBy, ScoreTable
 
@@ -53,7 +53,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
 def false_alarm_by_condition(
     table: ScoreTable, by: GroupBy = "condition", promised_rate: float | None = None
 ) -> Figure:
-    """False-alarm rate of the normal clips of each group, with its 95 % binomial interval.
+    """False-alarm rate of the normal clips of each group, with its 95 % interval over recordings.
 
     Parameters
     ----------
@@ -76,12 +76,13 @@ def false_alarm_by_condition(
     sizes = np.array([int(mask.sum()) for mask in masks.values()])
     alarms = np.array([int(table.is_anomaly[mask].sum()) for mask in masks.values()])
     rates = alarms / sizes
-    bounds = [binomial_interval(k, n) for k, n in zip(alarms.tolist(), sizes.tolist(), strict=True)]
-    low, high = np.array(bounds).T
+    low, high = np.array([alarm_interval(table.select(mask)) for mask in masks.values()]).T
     figure = new_figure(8.0, 1.8 + 0.38 * len(masks))
     axes = tidy(figure.subplots(), "x")
     rows = np.arange(len(masks))
-    axes.hlines(rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval")
+    axes.hlines(
+        rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval over recordings"
+    )
     axes.plot(rates, rows, "o", color=BLUE, markersize=8, label="seen on this test set")
     for row, k, n, end in zip(rows, alarms, sizes, high, strict=True):
         axes.annotate(
