@@ -247,6 +247,17 @@ class EvaluateConfig(Config):
         return self
 
 
+class RecalibrateConfig(Config):
+    """Give a model a threshold for another unit of the machine, from a few minutes of it."""
+
+    model_uri: str = CHAMPION_URI
+    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
+    data: str = Field(min_length=1)
+    """Folder of a data set of the new unit; its normal training and validation clips are used."""
+    false_alarm_rate: float | None = Field(None, gt=0, lt=1)
+    """Share of normal clips that may raise an alarm; that of the model where not given."""
+
+
 class PromoteConfig(Config):
     """Make a model the champion when it beats the present one on the same data."""
 

@@ -195,7 +195,8 @@ def _place(
             clips.append(
                 Clip(
                     path=path,
-                    recording=recording.unit,
+                    recording=recording.whole,
+                    session=recording.session,
                     start_s=piece.start_s,
                     duration_s=piece.duration_s,
                     split=place,

@@ -70,9 +70,9 @@ def evaluate(
             "another split to preprocess"
         )
     started = time.perf_counter()
-    scores = pipeline.score(test, store)
+    judged = pipeline.judge_clips(test, store)
     seconds = time.perf_counter() - started
-    table = ScoreTable.judged(test.clips, scores, pipeline.decision)
+    table = ScoreTable.of(test.clips, *judged, pipeline.threshold.value)
     figures = metrics(table, max_fpr) | {"score_seconds": seconds}
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)

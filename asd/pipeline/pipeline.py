@@ -8,22 +8,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd.arrays import Scores
 from asd.audio.decode import stream_blocks
 from asd.audio.windows import windows
 from asd.config.recipe import Recipe
+from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.data.sound import Sound, sound_of
 from asd.decision.calibration import Calibration
 from asd.decision.decision import Decision
 from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
-from asd.errors import DetectorError, NotEnoughClipsError
+from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.pipeline import legacy
 from asd.pipeline.branches import resolved
-from asd.pipeline.calibration import Calibrated, FitReport, calibrate, fit_and_calibrate
+from asd.pipeline.calibration import (
+    Calibrated,
+    FitReport,
+    calibrate,
+    calibration_of,
+    fit_and_calibrate,
+)
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.scorer import Scorer
 from asd.pipeline.verdict import Verdict, Window
@@ -129,6 +137,40 @@ class Pipeline:
         calibrated = calibrate(scorer, normal, store)
         return cls._decided(recipe, calibrated, valid, valid, store), calibrated.report
 
+    def with_rate(self, false_alarm_rate: float) -> "Pipeline":
+        """The same detectors, told to keep another false-alarm rate when they are recalibrated."""
+        threshold = ThresholdConfig(method="conformal", false_alarm_rate=false_alarm_rate)
+        return replace(self, recipe=self.recipe.model_copy(update={"threshold": threshold}))
+
+    def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
+        """The same detectors with a decision for another unit, from some normal clips of it.
+
+        The scale of the branches and the threshold are fitted anew; what the detectors have
+        learned stays. The new unit need not be exchangeable with those of the training, only its
+        own recordings among each other.
+
+        Parameters
+        ----------
+        normal : Dataset
+            Normal clips that the detectors have not seen, cut as those of the training.
+        store : FeatureStore
+            Gives the features.
+
+        Raises
+        ------
+        ConfigError
+            The clips went another way than those of the training.
+        """
+        if sound_of(normal).clip_seconds != self.sound.clip_seconds:
+            raise ConfigError(
+                f"{normal.root}: clips last {sound_of(normal).clip_seconds:g} s, and the model "
+                f"judges windows of {self.sound.clip_seconds:g} s; preprocess with "
+                f"clip_seconds={self.sound.clip_seconds:g}"
+            )
+        scorer, scores = self.scorer.rescaled(self.recipe, normal, store)
+        decision = Decision.fit(self.recipe.threshold, calibration_of(normal, scores))
+        return replace(self, scorer=scorer, decision=decision)
+
     @classmethod
     def _decided(
         cls,
@@ -163,19 +205,38 @@ class Pipeline:
         return self.sound.clip_seconds
 
     def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
-        """Anomaly score of each clip of a data set, ``(n_clips,)``: just what `judge` would say."""
+        """Anomaly score of each clip of a data set, ``(n_clips,)``."""
+        return self.judge_clips(dataset, store)[0]
+
+    def judge_clips(
+        self, dataset: Dataset, store: FeatureStore
+    ) -> tuple[Scores, Scores, NDArray[np.bool_]]:
+        """Judge each clip of a data set, just as `judge` would judge its file.
+
+        Returns
+        -------
+        scores : ndarray, shape (n_clips,)
+        p_values : ndarray, shape (n_clips,)
+            NaN without calibration.
+        is_anomaly : ndarray of bool, shape (n_clips,)
+        """
         # A clip that is longer than those of the training is judged window by window.
         most = self.clip_seconds * 1.01
-        short = dataset.select(lambda clip: clip.duration_s <= most)
-        scores = np.empty(len(dataset.clips))
         is_short = np.array([clip.duration_s <= most for clip in dataset.clips], dtype=bool)
+        scores, p_values = np.empty(len(is_short)), np.empty(len(is_short))
+        alarms = np.zeros(len(is_short), dtype=bool)
+        short = dataset.select(lambda clip: clip.duration_s <= most)
         if short.clips:
             scores[is_short] = self.scorer.score(short, store)
+            machines = [clip.machine for clip in short.clips]
+            p_values[is_short], alarms[is_short] = self.decision.clips(scores[is_short], machines)
         for place in np.flatnonzero(~is_short):
+            clip = dataset.clips[place]
             # Clips have gone the way of the sound already: one channel, one track.
-            scored = list(self._windows(dataset.file(dataset.clips[place]), None, 0))
-            scores[place] = self.verdict(scored).anomaly_score
-        return scores
+            verdict = self.verdict(list(self._windows(dataset.file(clip), None, 0)), clip.machine)
+            scores[place], alarms[place] = verdict.anomaly_score, verdict.is_anomaly
+            p_values[place] = np.nan if verdict.p_value is None else verdict.p_value
+        return scores, p_values, alarms
 
     def stream(self, source: Path | bytes) -> Iterator[ScoredWindow]:
         """Score a recording of any length and container, window by window.
