@@ -169,9 +169,6 @@ class ImportConfig(Config):
     """The decision threshold; the detector is as it is, so `calibration` is always `split`."""
 
 
-SweepMetric = Literal["auc", "pauc", "f1", "fit_seconds", "score_seconds"]
-
-
 class SweepConfig(FitConfig):
     """Search detectors, front ends and thresholds for the best, looking at validation clips only.
 
@@ -192,7 +189,7 @@ class SweepConfig(FitConfig):
     """Database URL where several machines share a study; .cache/studies/<study>.journal if not."""
     jobs: int = Field(1, ge=1)
     """Trials at a time on this machine."""
-    metric: Annotated[tuple[SweepMetric, ...], BeforeValidator(_split_commas)] = ("auc",)
+    metric: Words = ("auc",)
     """What is made best; two, as in auc,score_seconds, for a Pareto front. `f1` needs labelled
     anomalies on the validation side, and searches the threshold too."""
     max_fpr: float = Field(0.1, gt=0, le=1)
@@ -211,7 +208,8 @@ class SweepConfig(FitConfig):
         first, *others = self.metric or ("fit_seconds",)
         if first.endswith("_seconds") or len(others) > 1 or first in others:
             raise ValueError(
-                "metric must be auc, pauc or f1, and at most one more, as in auc,score_seconds"
+                "metric must be a figure of detection, and at most one more, as in "
+                "auc,score_seconds"
             )
         if others and self.sampler == "cmaes":
             raise ValueError("sampler=cmaes: knows one metric only; use sampler=tpe")
@@ -265,8 +263,8 @@ class PromoteConfig(Config):
     """The candidate: run id, runs:/ or models:/ address; the newest trained where not given."""
     data: str = ""
     """Folder of the data set to compare on; the one the candidate was trained on if not given."""
-    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
-    """The figure to compare by; higher is better."""
+    metric: str = "auc"
+    """The figure to compare by; an unknown word lists them."""
     min_gain: float = Field(0.0, ge=0)
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
@@ -311,8 +309,8 @@ class MainConfig(CutConfig, FitConfig):
     """How many test clips get a foreign sound; at most half of the normal ones."""
     detector: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Fields of single detectors, as detector.<model>.<field>."""
-    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
-    """The figure by which the champion is chosen."""
+    metric: str = "auc"
+    """The figure by which the champion is chosen; an unknown word lists them."""
     min_gain: float = Field(0.0, ge=0)
     """By how much a new champion has to be better than the present one."""
 

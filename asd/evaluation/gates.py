@@ -10,8 +10,9 @@ import numpy as np
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError
-from asd.evaluation.bootstrap import METRICS, paired_bootstrap
+from asd.evaluation.bootstrap import paired_bootstrap
 from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.metric_table import metric_named
 from asd.evaluation.metrics import alarm_interval
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
@@ -72,14 +73,16 @@ def gain(
     ConfigError
         The metric is not defined on this data set.
     """
+    entry = metric_named(metric)
     value = _value(candidate, metric)
     if champion is None:
         return Gate("gain", True, f"{metric} {value:.4f}; there was no champion")
     rival = _value(champion, metric)
-    difference = value - rival
+    sign = 1 if entry.better == "higher" else -1
+    difference = sign * (value - rival)
     figures = {f"champion_{metric}": rival, "gain": difference}
     interval = ""
-    if metric in METRICS:
+    if entry.rank is not None:
         difference, low, high = paired_bootstrap(
             candidate.table,
             champion.table,
@@ -87,6 +90,7 @@ def gain(
             candidate.seed,
             max_fpr=candidate.max_fpr,
         )
+        difference, low, high = sign * difference, *sorted((sign * low, sign * high))
         figures |= {"gain": difference, "gain_low": low, "gain_high": high}
         interval = f" (95 % interval {low:+.4f} to {high:+.4f})"
     numbers = (

@@ -6,13 +6,15 @@ What is not defined, because a class is missing, is left out with a warning: the
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from asd.decision.thresholds import alarms_per_day, binomial_interval
+from asd.evaluation.metric_table import METRICS, Counts
 from asd.evaluation.table import GroupBy, ScoreTable
 
 Values = NDArray[np.float64]
@@ -21,6 +23,8 @@ MAX_FPR = 0.1
 MAX_KEY_LENGTH = 250
 """MLflow refuses longer names."""
 
+PROMISED = (0.01, 0.05, 0.10)
+"""False-alarm rates at which it is told what would be found."""
 LOGGED_PER_GROUP = ("auc", "recall", "false_alarm_rate")
 
 logger = logging.getLogger(__name__)
@@ -50,27 +54,60 @@ def metrics(table: ScoreTable, max_fpr: float = MAX_FPR) -> dict[str, float]:
     n_normal, n_anomaly = int(normal.sum()), int(anomalous.sum())
     tp = int((table.is_anomaly & anomalous).sum())
     fp = int((table.is_anomaly & normal).sum())
-    counts = {"tp": tp, "fp": fp, "tn": n_normal - fp, "fn": n_anomaly - tp}
-    # The first figure that is logged is the one on which MLflow's comparison of runs opens.
-    found: dict[str, float] = {}
-    if n_normal and n_anomaly:
-        found["auc"] = auc(table.scores[normal], table.scores[anomalous])
-        found["pauc"] = auc(table.scores[normal], table.scores[anomalous], max_fpr)
-        known = normal | anomalous
-        precision = average_precision_score(anomalous[known], table.scores[known])
-        found["average_precision"] = float(precision)
-    found |= {"threshold": table.threshold, "n_normal": n_normal, "n_anomaly": n_anomaly, **counts}
-    if n_anomaly:
-        found["recall"] = tp / n_anomaly
-        found["f1"] = 2 * tp / (2 * tp + fp + counts["fn"])
-        if tp + fp:
-            found["precision"] = tp / (tp + fp)
+    counts = Counts(tp, fp, n_normal - fp, n_anomaly - tp)
+    both = bool(n_normal and n_anomaly)
+    figures: dict[str, float] = {}
+    for metric in METRICS.values():
+        value = None
+        if metric.decide is not None:
+            value = metric.decide(counts)
+        elif metric.rank is not None and both:
+            known = normal | anomalous
+            truth, scores = anomalous[known], table.scores[known]
+            value = metric.rank(truth, scores, np.ones(len(scores)), max_fpr)
+        if value is not None:
+            figures[metric.name] = value
+    figures |= {"threshold": table.threshold, "n_normal": n_normal, "n_anomaly": n_anomaly}
+    figures |= asdict(counts)
     if n_normal:
         seconds = float(np.median([clip.duration_s for clip in table.clips]))
-        found |= _false_alarms(table, normal)
-        found["alarms_per_day"] = alarms_per_day(found["false_alarm_rate"], seconds)
+        figures |= _false_alarms(table, normal)
+        figures["alarms_per_day"] = alarms_per_day(figures["false_alarm_rate"], seconds)
     _warn_of_absent(n_normal, n_anomaly, tp + fp)
-    return found
+    return figures
+
+
+def at_promise(
+    table: ScoreTable, lowest_rate: float, promised: Sequence[float] = PROMISED
+) -> dict[str, float]:
+    """What is found, and what alarms falsely, if another false-alarm rate were promised.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips, with p-values.
+    lowest_rate : float
+        The lowest false-alarm rate that the calibration can promise; below it nothing is defined.
+    promised : sequence of float
+        The rates, in (0, 1).
+
+    Returns
+    -------
+    dict
+        ``recall_at_<percent>pct`` and ``false_alarm_rate_at_<percent>pct`` of each rate that can
+        be promised.
+    """
+    figures: dict[str, float] = {}
+    if table.p_values is None:
+        return figures
+    for rate in promised:
+        if rate < lowest_rate - 1e-9:
+            continue
+        alarms = table.p_values <= rate + 1e-9
+        for name, members in (("recall", table.anomalous), ("false_alarm_rate", table.normal)):
+            if members.any():
+                figures[f"{name}_at_{rate * 100:g}pct"] = float(alarms[members].mean())
+    return figures
 
 
 def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> float:

@@ -9,6 +9,7 @@ from asd.errors import TrackingError
 from asd.evaluation import gates
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate, Probe
+from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
 from asd.tracking.fresh import fresh_scores
@@ -42,6 +43,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
         There is no such model or data set, a model's files have been changed, or the metric is
         undefined on the data set.
     """
+    metric_named(config.metric)  # a wrong word is found before any work is done
     with step_run("promote", config.flat()) as tracked:
         seen = registry.holders().champion
         model = resolve(config.model_uri)
