@@ -13,9 +13,9 @@ from asd.config import LogMelConfig
 from asd.data.audio import stream_blocks
 from asd.data.manifest import Dataset
 from asd.data.windows import windows
+from asd.decision.thresholds import Threshold, p_values
 from asd.detectors.base import Detector, Scores
 from asd.errors import DetectorError
-from asd.evaluation.thresholds import Threshold, p_values
 from asd.features.cache import FeatureCache
 from asd.features.logmel import LogMel
 

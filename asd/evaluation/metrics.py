@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from asd.decision.thresholds import alarms_per_day, binomial_interval
 from asd.evaluation.table import GroupBy, ScoreTable
-from asd.evaluation.thresholds import alarms_per_day, binomial_interval
 
 Values = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ What is promised, and what is not: the folds are as large as the validation side
 a new normal recording, scored by the served detector, and each clip of the calibration, scored out
 of its fold, are alike in distribution where recordings are exchangeable. For any fixed threshold
 the calibration's share of alarms is therefore an unbiased estimate of the false-alarm rate. That
-the threshold *chosen* on it keeps the rate, as `asd.evaluation.thresholds.fit_threshold` states it,
+the threshold *chosen* on it keeps the rate, as `asd.decision.thresholds.fit_threshold` states it,
 needs more: that the detectors of the folds hardly differ (stability). Without it, a new clip would
 have to be judged by all of them, each against its own fold (cross-conformal prediction: Vovk 2015),
 and the rate could still reach twice what was asked for (CV+: Barber, Candes, Ramdas and Tibshirani

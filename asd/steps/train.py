@@ -15,10 +15,10 @@ from asd.config.steps import FitConfig, TrainConfig
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.data.recordings import count
+from asd.decision.thresholds import fit_threshold
 from asd.detectors.base import Detector
 from asd.errors import NotEnoughClipsError
 from asd.evaluation import plots
-from asd.evaluation.thresholds import fit_threshold
 from asd.features.cache import FeatureCache
 from asd.pipeline import Pipeline, TrainedOn
 from asd.steps.calibrate import Calibration, calibrate, describe

@@ -12,10 +12,10 @@ import numpy as np
 from asd import detectors
 from asd.config import ThresholdConfig
 from asd.data.manifest import Dataset
+from asd.decision.thresholds import fit_threshold
 from asd.detectors.base import Detector, EpochCallback, Scores
 from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation.metrics import auc
-from asd.evaluation.thresholds import fit_threshold
 from asd.features.cache import FeatureCache
 from asd.steps.candidates import Candidate
 from asd.steps.proxy import stand_ins

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from asd.config import ThresholdConfig
+from asd.decision.thresholds import fit_threshold
 from asd.errors import DataError
 from asd.evaluation import plots
 from asd.evaluation.style import GROUPS, score_scale
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import fit_threshold
 
 MakeTable = Callable[..., ScoreTable]
 Row = tuple[str, float, dict[str, Any]]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from asd.config import ThresholdConfig
 from asd.data.manifest import Clip, Dataset
+from asd.decision.thresholds import fit_threshold
 from asd.detectors.base import Detector, DetectorConfig, EpochCallback, Scores
 from asd.errors import NotEnoughClipsError
-from asd.evaluation.thresholds import fit_threshold
 from asd.features.cache import FeatureCache
 from asd.features.sets import Features, FloatArray
 from asd.steps.calibrate import Calibration, calibrate, describe

@@ -18,11 +18,11 @@ from mlflow.exceptions import MlflowException
 from asd.config.steps import PromoteConfig, RollbackConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Clip
+from asd.decision.thresholds import Threshold, binomial_interval
 from asd.errors import AsdError, TrackingError
 from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
 from asd.evaluation.metrics import metrics
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import Threshold, binomial_interval
 from asd.pipeline import Pipeline
 from asd.steps import evaluate, gates, promote, rollback, train
 from asd.steps.evaluate import Evaluation

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve as roc_points
 
+from asd.decision.thresholds import Threshold
 from asd.errors import DataError
 from asd.evaluation.metrics import MAX_FPR, auc
 from asd.evaluation.style import (
@@ -24,7 +25,6 @@ from asd.evaluation.style import (
     tidy,
 )
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import Threshold
 
 
 @styled

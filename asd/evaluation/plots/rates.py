@@ -5,10 +5,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from asd.decision.thresholds import binomial_interval
 from asd.errors import DataError
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
 from asd.evaluation.table import GroupBy, ScoreTable
-from asd.evaluation.thresholds import binomial_interval
 
 
 @styled

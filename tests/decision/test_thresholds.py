@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asd.config import ThresholdConfig
-from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
-from asd.evaluation.thresholds import (
+from asd.decision.thresholds import (
     Threshold,
     alarms_per_day,
     binomial_interval,
     fit_threshold,
     p_values,
 )
+from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 
 Values = NDArray[np.float64]
 

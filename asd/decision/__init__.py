@@ -1,0 +1,1 @@
+"""Thresholds, p-values and verdicts: what scores mean for windows, recordings and events."""
