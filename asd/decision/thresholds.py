@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from asd.config import ThresholdConfig
+from asd.decision.calibration import Calibration, Values, finite
+from asd.decision.pvalues import NormalSample
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
-
-Values = NDArray[np.float64]
 
 SECONDS_PER_DAY = 86400.0
 
@@ -106,7 +106,30 @@ def fit_threshold(
     distribution with free location, and its quantile. ``mean_std`` uses the population standard
     deviation. ``best_f1`` takes the highest of the thresholds with the best F1.
     """
-    scores = _finite(normal_scores)
+    calibration = Calibration.of(normal_scores, recordings)
+    return fit_calibrated(config, calibration, anomaly_scores)
+
+
+def fit_calibrated(
+    config: ThresholdConfig, calibration: Calibration, anomaly_scores: ArrayLike | None = None
+) -> Threshold:
+    """Fit the threshold as `fit_threshold` does, with the sessions of a calibration as units.
+
+    Parameters
+    ----------
+    config : ThresholdConfig
+        The method and its parameters.
+    calibration : Calibration
+        Held-out normal windows.
+    anomaly_scores : array_like, shape (m,), optional
+        Scores of labelled anomalies; used by ``best_f1`` alone.
+
+    Raises
+    ------
+    ConfigError, NotEnoughClipsError, DetectorError
+        As `fit_threshold` does.
+    """
+    scores = calibration.scores
     if config.method == "fixed":
         assert config.value is not None  # the config has checked it
         return Threshold(float(config.value), "fixed", None, None, len(scores))
@@ -116,7 +139,7 @@ def fit_threshold(
             "valid side of the split more clips, or use threshold.method=fixed"
         )
     if config.method == "conformal":
-        return _conformal(scores, config.false_alarm_rate, recordings)
+        return _conformal(calibration, config.false_alarm_rate)
     asked = None
     if config.method == "mean_std":
         value = float(scores.mean() + config.k * scores.std())
@@ -125,7 +148,7 @@ def fit_threshold(
     elif config.method == "gamma":
         value, asked = _gamma(scores, config.quantile), 1 - config.quantile
     else:
-        value = _best_f1(scores, _finite([] if anomaly_scores is None else anomaly_scores))
+        value = _best_f1(scores, finite([] if anomaly_scores is None else anomaly_scores))
     return Threshold(value, config.method, None, asked, len(scores))
 
 
@@ -158,12 +181,9 @@ def p_values(
     DetectorError
         A score is NaN or infinite.
     """
-    known = _finite(calibration)
-    shares, n_recordings = _shares(len(known), recordings)
-    order = np.argsort(known, kind="stable")
-    above = _above(shares[order])
-    at_least = above[np.searchsorted(known[order], _finite(scores), side="left")]
-    return np.asarray((1 + at_least) / (1 + n_recordings), dtype=np.float64)
+    known = Calibration.of(calibration, recordings)
+    sample = NormalSample(known.scores, known.shares, known.n_units)
+    return sample.p_values(finite(scores))
 
 
 def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -212,41 +232,26 @@ def alarms_per_day(rate: float, clip_seconds: float) -> float:
     return rate * SECONDS_PER_DAY / clip_seconds
 
 
-def _conformal(scores: Values, rate: float, recordings: ArrayLike | None) -> Threshold:
-    n = len(scores)
-    shares, units = _shares(n, recordings)
+def _conformal(calibration: Calibration, rate: float) -> Threshold:
+    n, units = len(calibration), calibration.n_units
     # The tolerance undoes rounding: 0.07 * 100 is 7.000000000000001, 0.29 * 100 is below 29.
     allowed = (units + 1) * rate + 1e-9
     if units == n:
         allowed = math.floor(allowed)
     promised, note = min(rate, allowed / (units + 1)), ""
     if allowed < 1:
-        allowed, promised = 1.0, 1 / (units + 1)
-        word = "clips" if recordings is None else "recordings"
+        promised = 1 / (units + 1)
+        word = calibration.unit_name
         needed = math.ceil(1 / rate - 1e-9) - 1
         note = (
             f"{units} calibration {word} cannot promise the false-alarm rate of {rate:.3g} that "
             f"was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
             f"{needed} {word} are needed"
         )
-    levels, first = np.unique(np.sort(scores), return_index=True)
-    # Of equal scores all or none are above a threshold.
-    above = _above(shares[np.argsort(scores, kind="stable")])[np.append(first[1:], n)]
-    value = float(levels[np.flatnonzero(above <= allowed - 1 + 1e-9)[0]])
+    sample = NormalSample(calibration.scores, calibration.shares, units)
+    levels = np.unique(calibration.scores)
+    value = float(levels[np.flatnonzero(sample.p_above(levels) <= promised)[0]])
     return Threshold(value, "conformal", promised, rate, n, note)
-
-
-def _shares(n: int, recordings: ArrayLike | None) -> tuple[Values, int]:
-    """The share that each clip has in its recording, ``(n,)``, and the number of recordings."""
-    if recordings is None:
-        return np.ones(n), n
-    _, index, sizes = np.unique(np.asarray(recordings), return_inverse=True, return_counts=True)
-    return 1.0 / sizes[index], len(sizes)
-
-
-def _above(shares: Values) -> Values:
-    """Sum of `shares`, ``(n,)``, from each place on to the end, ``(n + 1,)``."""
-    return np.append(np.cumsum(shares[::-1])[::-1], 0.0)
 
 
 def _gamma(scores: Values, quantile: float) -> float:
@@ -282,14 +287,3 @@ def _best_f1(normal: Values, anomaly: Values) -> float:
     fp = len(normal) - np.searchsorted(np.sort(normal), candidates, side="right")
     f1 = 2 * tp / (tp + fp + len(anomaly))
     return float(candidates[np.flatnonzero(f1 == f1.max())[-1]])
-
-
-def _finite(scores: ArrayLike) -> Values:
-    values = np.asarray(scores, dtype=np.float64).ravel()
-    bad = int(np.count_nonzero(~np.isfinite(values)))
-    if bad:
-        raise DetectorError(
-            f"{bad} of {len(values)} scores are NaN or infinite; train the detector again with "
-            "other parameters"
-        )
-    return values

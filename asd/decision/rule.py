@@ -1,0 +1,129 @@
+"""The rule of one machine, or of all: threshold, rate and p-values that agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asd.decision.calibration import Calibration, Values
+from asd.decision.events import Event, expected_by_chance, peak_sample, runs
+from asd.decision.pvalues import NormalSample
+from asd.decision.recording import recording_sample, top_mean
+from asd.decision.thresholds import Threshold
+
+_BELOW_ONE = float(np.nextafter(1.0, 0.0))
+
+
+@dataclass(frozen=True)
+class RecordingVerdict:
+    """The judgement of a whole recording."""
+
+    statistic: float
+    """Mean of the highest fifth of its scores, in score units."""
+    p_value: float | None
+    """None without calibration."""
+    is_anomaly: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    r"""A threshold, the rate it stands for, and p-values that agree with both.
+
+    A window, a recording and an event are anomalies exactly when their p-value is at most `rate`.
+    For a window that is the case exactly when its score is greater than the threshold.
+    """
+
+    threshold: Threshold
+    calibration: Calibration
+    rate: float | None
+    """Up to this p-value all is an anomaly; None without calibration."""
+
+    @classmethod
+    def of(cls, threshold: Threshold, calibration: Calibration) -> Self:
+        """The rule that agrees with a threshold.
+
+        The rate is that which the threshold promises. A threshold without a promise gets the
+        p-value of scores just above it, so that both draw the line in one place.
+        """
+        if len(calibration) == 0:
+            return cls(threshold, calibration, None)
+        sample = _window_sample(calibration)
+        above = float(sample.p_above([threshold.value])[0])
+        # No p-value is greater than 1: below all scores of the calibration, only less than 1 can
+        # tell an alarm.
+        rate = min(above, _BELOW_ONE)
+        promised = threshold.promised_rate
+        if promised is not None and above <= promised < sample.p_at_or_below(threshold.value):
+            rate = promised
+        return cls(threshold, calibration, rate)
+
+    @cached_property
+    def _windows(self) -> NormalSample:
+        return _window_sample(self.calibration)
+
+    @cached_property
+    def _recordings(self) -> Callable[[int], NormalSample]:
+        return lru_cache(maxsize=64)(partial(recording_sample, self.calibration))
+
+    @cached_property
+    def _peaks(self) -> Callable[[int], NormalSample]:
+        return lru_cache(maxsize=64)(partial(peak_sample, self.calibration))
+
+    def windows(self, scores: Values) -> Values:
+        """P-value of each window, ``(n,)``; NaN without calibration."""
+        if self.rate is None:
+            return np.full(len(scores), np.nan)
+        p = self._windows.p_values(scores)
+        # Between two scores of the calibration the p-value is that of the higher one. Where the
+        # threshold lies there too, what is not above it gets that of the lower one.
+        value = self.threshold.value
+        at_most = np.maximum(p, self._windows.p_at_or_below(value))
+        return np.where(scores > value, np.minimum(p, self.rate), at_most)
+
+    def alarms(self, scores: Values) -> NDArray[np.bool_]:
+        """Which windows are anomalies, ``(n,)``."""
+        if self.rate is None:
+            return np.asarray(scores > self.threshold.value)
+        return np.asarray(self.windows(scores) <= self.rate)
+
+    def recording(self, scores: Values) -> RecordingVerdict:
+        """Judge a recording by the scores of its windows, ``(n,)``."""
+        statistic = float(top_mean(scores))
+        if self.rate is None:
+            return RecordingVerdict(statistic, None, statistic > self.threshold.value)
+        if len(scores) == 1:
+            p = float(self.windows(scores)[0])
+        else:
+            p = float(self._recordings(len(scores)).p_values([statistic])[0])
+        return RecordingVerdict(statistic, p, p <= self.rate)
+
+    def events(self, scores: Values, starts: Values, ends: Values) -> list[Event]:
+        """Anomalous parts of a recording; `starts` and `ends` in seconds, ``(n,)``."""
+        above = self.alarms(scores)
+        windows = self.windows(scores)
+        events = []
+        for first, last in runs(above):
+            peak = first + int(np.argmax(scores[first : last + 1]))
+            p = chance = None
+            if self.rate is not None:
+                p = self._peak_p_value(float(scores[peak]), float(windows[peak]), len(scores))
+                if p > self.rate:
+                    continue
+                chance = expected_by_chance(p)
+            end = float(ends[first : last + 1].max())
+            score = float(scores[peak])
+            events.append(Event(float(starts[first]), end, float(starts[peak]), score, p, chance))
+        return events
+
+    def _peak_p_value(self, score: float, window: float, m: int) -> float:
+        if m == 1:
+            return window
+        # Windows at the edges lie in fewer blocks: never less than the window's own p-value.
+        return max(window, float(self._peaks(m).p_values([score])[0]))
+
+
+def _window_sample(calibration: Calibration) -> NormalSample:
+    return NormalSample(calibration.scores, calibration.shares, calibration.n_units)
