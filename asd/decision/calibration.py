@@ -16,6 +16,8 @@ Numbers = NDArray[np.int64]
 MOST_BLOCKS = 64
 """Blocks of several windows taken from one recording at most, evenly spaced. They overlap: more of
 them cost time and say nothing new."""
+MOST_SCORES = 1_000_000
+"""Scores in memory at a time, about."""
 
 
 def finite(scores: ArrayLike) -> Values:
@@ -207,7 +209,7 @@ class Layout:
         Yields
         ------
         recordings : ndarray, shape (r,)
-            Recordings of one length.
+            Some recordings of one length.
         blocks : ndarray, shape (r, b, m)
             Their scores; all blocks for ``m = 1``, else `MOST_BLOCKS` at most.
         """
@@ -217,5 +219,8 @@ class Layout:
             first = np.arange(last + 1)
             if m > 1 and last >= MOST_BLOCKS:
                 first = np.unique(np.linspace(0, last, MOST_BLOCKS).round().astype(np.int64))
-            places = self.starts[which, None, None] + first[:, None] + np.arange(m)
-            yield which, self.scores[places]
+            places = first[:, None] + np.arange(m)
+            step = max(1, MOST_SCORES // places.size)
+            for at in range(0, len(which), step):
+                part = which[at : at + step]
+                yield part, self.scores[self.starts[part, None, None] + places]

@@ -33,11 +33,29 @@ def top_mean(scores: Values) -> Values:
     return np.asarray(np.partition(scores, m - k, axis=-1)[..., m - k :].mean(axis=-1))
 
 
+def mean(scores: Values) -> Values:
+    """Mean of the windows: ``(..., m)`` to ``(...)``."""
+    return np.asarray(scores.mean(axis=-1))
+
+
+def recording_statistic(calibration: Calibration, m: int) -> Statistic:
+    """The statistic by which recordings of `m` windows are judged.
+
+    The mean of the highest fifth. Where each unit of the calibration is a single window, and the
+    recording is not, nothing tells how far the windows of one recording scatter: then it is the
+    mean of all, which scatters less than one window whatever the answer is.
+    """
+    layout = calibration.layout
+    single = calibration.n_units == len(calibration) and m > layout.lengths.max()
+    return mean if single else top_mean
+
+
 def recording_sample(
-    calibration: Calibration, m: int, statistic: Statistic = top_mean
+    calibration: Calibration, m: int, statistic: Statistic | None = None
 ) -> NormalSample:
-    """What `statistic` is like on normal recordings of `m` windows."""
-    return sample_of(calibration, m, statistic, lambda extension: extension.draws(m, statistic))
+    """What the statistic is like on normal recordings of `m` windows."""
+    judged = recording_statistic(calibration, m) if statistic is None else statistic
+    return sample_of(calibration, m, judged, lambda extension: extension.draws(m, judged))
 
 
 def sample_of(

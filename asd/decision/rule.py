@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asd.decision.calibration import Calibration, Values
 from asd.decision.events import Event, expected_by_chance, peak_sample, runs
 from asd.decision.pvalues import NormalSample
-from asd.decision.recording import recording_sample, top_mean
+from asd.decision.recording import recording_sample, recording_statistic, top_mean
 from asd.decision.thresholds import Threshold
 
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
@@ -91,13 +91,15 @@ class Rule:
 
     def recording(self, scores: Values) -> RecordingVerdict:
         """Judge a recording by the scores of its windows, ``(n,)``."""
-        statistic = float(top_mean(scores))
+        m = len(scores)
         if self.rate is None:
+            statistic = float(top_mean(scores))
             return RecordingVerdict(statistic, None, statistic > self.threshold.value)
-        if len(scores) == 1:
+        statistic = float(recording_statistic(self.calibration, m)(scores))
+        if m == 1:
             p = float(self.windows(scores)[0])
         else:
-            p = float(self._recordings(len(scores)).p_values([statistic])[0])
+            p = float(self._recordings(m).p_values([statistic])[0])
         return RecordingVerdict(statistic, p, p <= self.rate)
 
     def events(self, scores: Values, starts: Values, ends: Values) -> list[Event]:
