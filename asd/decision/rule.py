@@ -22,10 +22,12 @@ class RecordingVerdict:
     """The judgement of a whole recording."""
 
     statistic: float
-    """Mean of the highest fifth of its scores, in score units."""
+    """What is judged, in score units: the mean of the highest fifth of its scores."""
     p_value: float | None
     """None without calibration."""
     is_anomaly: bool
+    note: str = ""
+    """What the p-value rests on, where that is a model; empty for nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,32 @@ class Rule:
 
     A window, a recording and an event are anomalies exactly when their p-value is at most `rate`.
     For a window that is the case exactly when its score is greater than the threshold.
+
+    A recording is judged by the mean of the highest fifth of its windows, an event by its highest
+    window. Both are compared with what they are on blocks of as many windows in a row of the
+    calibration recordings; a recording of one window is judged as the window.
+
+    Notes
+    -----
+    **What is promised.** Let the new session (or recording, where sessions are not known) be
+    exchangeable with the :math:`G` of the calibration, and those have recordings at least as long
+    as the new one. Then, for any detector and any distribution, a normal window raises an alarm
+    with probability `rate` at most, a normal recording does so by its verdict with probability
+    `rate` at most, and so does a normal recording by any event at all, however many windows it has
+    (hierarchical conformal prediction, see `NormalSample`; blocks of a recording are taken to be
+    alike in distribution). The probability is over calibration and new sound together. No rate
+    below :math:`1 / (G + 1)` can be promised.
+
+    **What is modelled.** A recording longer than those of the calibration is compared with
+    simulated ones (`Extension`), and the verdict's note says so. On simulated data the rate was
+    kept there too, for windows that scatter normally, skewed, lognormally, or by other amounts in
+    each recording (``benchmarks/bench_verdict.py``). Where each unit of the calibration is a single
+    window, a recording of several is judged by the mean of its windows.
+
+    **What is not promised.** Methods other than ``conformal`` have a rate that was not asked for:
+    it is the p-value just above their threshold, so that one line is drawn for windows, recordings
+    and events. ``fixed`` without calibration has no p-values; windows, and recordings by their
+    statistic, are then anomalies above the threshold.
     """
 
     threshold: Threshold
@@ -100,7 +128,19 @@ class Rule:
             p = float(self.windows(scores)[0])
         else:
             p = float(self._recordings(m).p_values([statistic])[0])
-        return RecordingVerdict(statistic, p, p <= self.rate)
+        return RecordingVerdict(statistic, p, p <= self.rate, self.note(m))
+
+    def note(self, m: int) -> str:
+        """What to say of verdicts on recordings of `m` windows; empty for nothing."""
+        layout = self.calibration.layout
+        long_enough = len(np.unique(layout.units[layout.lengths >= m]))
+        if m == 1 or long_enough == layout.n_units:
+            return ""
+        return (
+            f"{layout.n_units - long_enough} of {layout.n_units} calibration "
+            f"{self.calibration.unit_name} have no recording as long as this one of {m} windows: "
+            "how far windows scatter in a long recording is modelled on short ones"
+        )
 
     def events(self, scores: Values, starts: Values, ends: Values) -> list[Event]:
         """Anomalous parts of a recording; `starts` and `ends` in seconds, ``(n,)``."""

@@ -106,6 +106,10 @@ def test_recordings_by_hand() -> None:
     assert verdict.p_value == 0.1
     assert verdict.is_anomaly
     assert not decision.recording([17.5, 0.0, 0.0, 18.0]).is_anomaly
+    assert verdict.note == ""
+    assert "19 of 19 calibration recordings have no recording as long" in (
+        decision.recording(np.zeros(5)).note
+    )
 
 
 def test_events_have_start_end_and_peak_and_small_gaps_are_bridged() -> None:
