@@ -13,8 +13,8 @@ from asd.search.storage import STUDIES, shown
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
-from asd.search.winner import find_winner
 from asd.search.validation import check_metrics
+from asd.search.winner import find_winner
 from asd.search.workers import workers
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
