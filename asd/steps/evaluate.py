@@ -44,8 +44,10 @@ class Evaluation:
     """Metrics of each condition, domain, machine and pitch, as `grouped` gives them."""
 
 
-def run(config: EvaluateConfig) -> Evaluation:
+def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluation:
     """Score the test clips and log every metric, plot and score.
+
+    `dataset` is what stands in `data` where that is open already.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     with step_run("evaluate", config.flat()) as tracked:
         model = resolve(config.model_uri)
         pipeline = load(model)
-        dataset = open_dataset(config.data or pipeline.trained_on.path)
+        dataset = open_dataset(dataset or config.data or pipeline.trained_on.path)
         tracked.rename(f"evaluate {pipeline.detector.name}")
         tracked.log_params(
             {

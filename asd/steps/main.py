@@ -49,7 +49,7 @@ def run(config: MainConfig) -> list[Evaluation]:
             metric=config.metric,
             min_gain=config.min_gain,
         )
-        promote.run(wish)
+        promote.run(wish, dataset)
         _log_table(entrants, evaluations, tracked)
         champion = registry.champion()
         tracked.report(
@@ -111,7 +111,8 @@ def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> D
             seed=config.seed,
             overwrite=True,
             **changes,
-        )
+        ),
+        clips,
     )
 
 
@@ -131,9 +132,9 @@ def _noise_count(clips: Dataset, config: MainConfig) -> int:
 
 def _try(entrant: Entrant, dataset: Dataset) -> Evaluation:
     settings = entrant.train
-    data = str(dataset.root)
-    model = train.fit(settings.model, settings.detector, settings, data, entrant.label)
-    return evaluate.run(EvaluateConfig(model_uri=model.uri, data=data, seed=settings.seed))
+    model = train.fit(settings.model, settings.detector, settings, dataset, entrant.label)
+    wish = EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=settings.seed)
+    return evaluate.run(wish, dataset)
 
 
 _COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")

@@ -23,8 +23,10 @@ _EVIDENCE = (
 )  # fmt: skip
 
 
-def run(config: PromoteConfig) -> bool:
+def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
     """Compare candidate and champion on the test clips of one data set; true when promoted.
+
+    `dataset` is what stands in `data` where that is open already.
 
     All gates of `asd.steps.gates` must hold. The candidate gets a version in the registry either
     way: as ``champion``, or as ``challenger``.
@@ -39,7 +41,7 @@ def run(config: PromoteConfig) -> bool:
         seen = registry.holders().champion
         candidate = resolve(config.model_uri)
         pipeline = load(candidate)
-        dataset = open_dataset(config.data or pipeline.trained_on.path)
+        dataset = open_dataset(dataset or config.data or pipeline.trained_on.path)
         tracked.rename(f"promote {pipeline.detector.name}")
         tracked.log_params({"model": candidate.uri, **data_params(dataset)})
         evaluation = judge(candidate, pipeline, dataset, tracked, config.max_fpr, config.seed)

@@ -77,6 +77,7 @@ class _Search:
 
     def __init__(self, config: SweepConfig, dataset: Dataset) -> None:
         self.config = config
+        self.dataset = dataset
         self.root = cache_root()
         rate = audio.probe(dataset.file(dataset.clips[0])).sample_rate
         self.candidates = Candidates(config, rate)
@@ -159,9 +160,10 @@ def _conclude(
     if winner.runoff:
         _log_runoff(winner.runoff, config.metric[0], tracked)
     fields = candidate.detector.model_dump()
-    model = train.fit(candidate.name, fields, candidate.fit, config.data)
+    model = train.fit(candidate.name, fields, candidate.fit, search.dataset)
     evaluation = evaluate.run(
-        EvaluateConfig(model_uri=model.uri, max_fpr=config.max_fpr, seed=config.seed)
+        EvaluateConfig(model_uri=model.uri, max_fpr=config.max_fpr, seed=config.seed),
+        search.dataset,
     )
     shown_figures = ("auc", "auc_low", "auc_high", "pauc", "f1", "false_alarm_rate")
     tracked.log_metrics(

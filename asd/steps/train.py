@@ -42,15 +42,21 @@ def run(config: TrainConfig) -> ModelRef:
 
 
 def fit(
-    name: str, fields: Mapping[str, Any], config: FitConfig, data: str, label: str = ""
+    name: str,
+    fields: Mapping[str, Any],
+    config: FitConfig,
+    data: str | Dataset,
+    label: str = "",
 ) -> ModelRef:
     """Do the step, as a run of its own, with the fields that several entry points share.
 
-    `label` names the run in the UI; the detector's name where not given.
+    `data` is a data set's folder, or the data set where that is open already. `label` names the
+    run in the UI; the detector's name where not given.
     """
     kind = detectors.detector_class(name)
     own = kind.Config.parse(fields, "detector.")
-    params = {"detector": name, **own.flat("detector."), "data": data}
+    root = data.root if isinstance(data, Dataset) else data
+    params = {"detector": name, **own.flat("detector."), "data": root}
     with step_run("train", params, f"train {label or name}") as tracked:
         dataset = open_dataset(data)
         cache = FeatureCache(cache_root(), for_clips(config.features, dataset))
