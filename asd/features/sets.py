@@ -1,4 +1,4 @@
-"""The shape in which spectrograms travel between front end, detectors and explanations."""
+"""Types of spectrograms, as front ends give them and detectors take them."""
 
 from collections.abc import Sequence
 
@@ -9,5 +9,5 @@ FloatArray = NDArray[np.float32]
 
 Features = Sequence[FloatArray]
 """Log-mel spectrograms, one a clip, each ``(n_mels, n_frames_i)`` float32. Clips may differ in
-length. An element may be a view into a memory map: do not write to it, and do not gather all
-of them at once where they may exceed memory."""
+length. An element may be read from disk each time that it is asked for: take it once, do not write
+to it, and do not gather all of them where they may exceed memory."""

@@ -1,1 +1,1 @@
-"""The verbs: each module is one step, with a `run` that takes its config."""
+"""The steps, a module each with a `run` that takes its config, and what several of them share."""

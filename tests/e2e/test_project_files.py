@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.metadata
 import re
+import runpy
 import sys
 import tomllib
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_an_entry_point_hands_each_parameter_to_its_config(entry: str) -> None:
         required = name in fields and fields[name].is_required()
         # An empty default means "not given": the default itself has one place, the config class.
         assert parameter.get("default") == (None if required else "")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_help_names_the_command_that_was_typed(
+    entry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anything", "--help"])
+    runpy.run_module(module_of(entry), run_name="__main__")
+    assert capsys.readouterr().out.startswith(f"usage: python -m {module_of(entry)} [--key value")
 
 
 def test_what_must_be_given_is_declared() -> None:
