@@ -7,6 +7,7 @@ from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import joblib
 import numpy as np
@@ -204,19 +205,20 @@ class Pipeline:
         """
         try:
             header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-            with np.load(folder / "calibration.npz", allow_pickle=False) as arrays:
+            # NumPy would leave open what it has opened itself and cannot read.
+            with (folder / "calibration.npz").open("rb") as file, np.load(file) as arrays:
                 calibration, recordings = arrays["scores"], arrays["recordings"]
-        except (OSError, ValueError, KeyError) as error:
+            return cls(
+                features=LogMelConfig.parse(header["features"], "features."),
+                detector=detectors.load(folder / "detector"),
+                threshold=Threshold.from_dict(header["threshold"]),
+                calibration=calibration,
+                calibration_recordings=recordings,
+                clip_seconds=header["clip_seconds"],
+                trained_on=TrainedOn(**header["trained_on"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
-        return cls(
-            features=LogMelConfig.parse(header["features"], "features."),
-            detector=detectors.load(folder / "detector"),
-            threshold=Threshold.from_dict(header["threshold"]),
-            calibration=calibration,
-            calibration_recordings=recordings,
-            clip_seconds=header["clip_seconds"],
-            trained_on=TrainedOn(**header["trained_on"]),
-        )
 
 
 def windowed(front_end: LogMel, samples: FloatArray, size: int) -> list[FloatArray]:
