@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -327,7 +328,8 @@ class Pipeline:
         """
         try:
             header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-            with np.load(folder / _CALIBRATION, allow_pickle=False) as arrays:
+            # NumPy would leave open what it has opened itself and cannot read.
+            with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
                 calibration = Calibration.from_arrays(dict(arrays))
             if "format" not in header:
                 return cls(*legacy.parts(folder, header, calibration))
@@ -341,7 +343,7 @@ class Pipeline:
                 sound=Sound.parse(header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
 
 

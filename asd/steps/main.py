@@ -109,7 +109,8 @@ def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> D
             seed=config.seed,
             overwrite=True,
             **changes,
-        )
+        ),
+        clips,
     )
 
 

@@ -28,7 +28,7 @@ def make_clips(
 ) -> list[FloatArray]:
     """Spectrograms in dB of a machine with a slow beat; faults raise three bands in every frame.
 
-    They cannot be written to, as views into a memory map cannot.
+    They cannot be written to: no detector may.
     """
     rng = np.random.default_rng(seed)
     profile = -30 - 20 * np.sin(np.linspace(0, 3, n_mels))[:, None]

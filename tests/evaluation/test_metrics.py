@@ -139,6 +139,19 @@ def test_recordings_weigh_alike_in_the_interval_and_one_alone_counts_its_clips(
     assert alarm_interval(of_one) == pytest.approx(binomial_interval(1, 2))
 
 
+def test_a_pitch_without_normals_is_set_against_all_of_them(make_table: MakeTable) -> None:
+    low, high = {"pitch_semitones": -3}, {"pitch_semitones": 3}
+    rows: list[Row] = [("normal", 0.1, {}), ("normal", 0.6, low), ("anomaly", 0.4, high)]
+    assert grouped(make_table(rows), "pitch")["pitch_3"] == {"auc": 0.5, "recall": 0.0}
+    with_own = make_table([*rows, ("normal", 0.9, high)])
+    assert grouped(with_own, "pitch")["pitch_3"]["auc"] == 0.0, "its own are the fairer contrast"
+
+
+def test_a_machine_without_normals_has_no_auc(make_table: MakeTable) -> None:
+    rows = [("normal", 0.1, {"machine": "fan"}), ("anomaly", 0.4, {"machine": "pump"})]
+    assert grouped(make_table(rows), "machine")["pump"] == {"recall": 0.0}
+
+
 def test_one_group_is_no_grouping(make_table: MakeTable) -> None:
     assert grouped(make_table([("normal", 0.1, {}), ("anomaly", 0.9, {})])) == {}
 
