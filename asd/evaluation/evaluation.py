@@ -9,6 +9,7 @@ from asd.data.manifest import Dataset
 from asd.errors import NotEnoughClipsError
 from asd.evaluation.bootstrap import auc_interval
 from asd.evaluation.metrics import MAX_FPR, at_promise, flat_groups, grouped, metrics
+from asd.evaluation.recordings import recording_metrics
 from asd.evaluation.table import GroupBy, ScoreTable
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
@@ -77,6 +78,7 @@ def evaluate(
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)
     figures |= at_promise(table, 1 / (pipeline.decision.calibration.n_units + 1))
+    figures |= recording_metrics(table, pipeline.decision, max_fpr)
     groups = {by: grouped(table, by) for by in get_args(GroupBy)}
     for members in groups.values():
         if len(members) > 1:

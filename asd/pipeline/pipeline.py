@@ -20,6 +20,7 @@ from asd.data.manifest import Dataset
 from asd.data.sound import Sound, sound_of
 from asd.decision.calibration import Calibration
 from asd.decision.decision import Decision
+from asd.decision.promise import Promise, promise
 from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
@@ -199,6 +200,25 @@ class Pipeline:
     def threshold(self) -> Threshold:
         """The threshold of a window; of all machines where there are several."""
         return self.decision.threshold
+
+    def promise(self, unit_seconds: float | None = None) -> Promise | None:
+        """What the calibration can promise to who judges window after window.
+
+        Parameters
+        ----------
+        unit_seconds : float, optional
+            Typical length of a recording of the calibration: tells how many hours more to record.
+
+        Returns
+        -------
+        Promise or None
+            None where there is no calibration.
+        """
+        calibration = self.decision.calibration
+        if not len(calibration):
+            return None
+        unit = calibration.unit_name
+        return promise(calibration.n_units, self.clip_seconds, unit, unit_seconds)
 
     @property
     def clip_seconds(self) -> float:

@@ -5,6 +5,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from asd.decision.promise import DAY_S, WEEK_S, Promise
 from asd.errors import DataError
 from asd.evaluation.metrics import alarm_interval
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
@@ -98,4 +99,38 @@ def false_alarm_by_condition(
     axes.set_xlabel("False-alarm rate (share of normal clips judged anomalous)")
     axes.set_title(f"False alarms by {by}")
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def promise(told: Promise, decision_s: float) -> Figure:
+    """False alarms a day that a number of recordings can promise at best, and where one is.
+
+    Parameters
+    ----------
+    told : Promise
+        What the recordings at hand can promise.
+    decision_s : float
+        Seconds from one verdict to the next.
+    """
+    figure = new_figure(6.4, 3.8)
+    axes = tidy(figure.subplots(), "both")
+    most = max(told.n_units + told.more_for_one_a_week, told.n_units, 1)
+    counts = np.unique(np.geomspace(1, 1.5 * most, 200).round())
+    axes.loglog(counts, DAY_S / decision_s / (counts + 1), color=BLUE, linewidth=2.2)
+    for rate, name in ((1.0, "one a day"), (DAY_S / WEEK_S, "one a week")):
+        axes.axhline(rate, color=BLACK, linestyle="--", linewidth=1)
+        axes.annotate(name, (1, rate), xytext=(2, 3), textcoords="offset points")
+    axes.plot(told.n_units, told.alarms_per_day, "o", color=BLUE, markersize=9)
+    axes.annotate(
+        f"{told.n_units} now: {told.alarms_per_day:.3g} a day",
+        (told.n_units, told.alarms_per_day),
+        xytext=(8, 6),
+        textcoords="offset points",
+    )
+    axes.set(
+        xlabel="Recordings (or sessions) of the machine running well",
+        ylabel="False alarms a day",
+        title=f"What can be promised, one verdict every {decision_s:g} s",
+    )
     return figure
