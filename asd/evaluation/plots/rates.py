@@ -123,7 +123,7 @@ def promise(told: Promise, decision_s: float) -> Figure:
         axes.annotate(name, (1, rate), xytext=(2, 3), textcoords="offset points")
     axes.plot(told.n_units, told.alarms_per_day, "o", color=BLUE, markersize=9)
     axes.annotate(
-        f"{told.n_units} now: {told.alarms_per_day:.3g} a day",
+        f"{told.n_units} now: {told.alarms_per_day:,.0f} a day",
         (told.n_units, told.alarms_per_day),
         xytext=(8, 6),
         textcoords="offset points",
