@@ -5,8 +5,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from asd.config.steps import CompareConfig, PreprocessConfig
+from asd.config.recipes import read_recipes
+from asd.config.steps import CompareConfig, FitConfig, PreprocessConfig
 from asd.errors import AsdError
+from asd.pipeline.branches import resolved
 from asd.steps import compare, preprocess
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,9 +54,11 @@ def test_presets_of_the_originals_can_be_compared() -> None:
     names = ("cnn", "gmm", "lstm", "ocsvm")
     words = [str(PROJECT / "configs" / f"original-{name}.yaml") for name in names]
     config = CompareConfig.parse({"models": ",".join(words), "data": "any"})
-    found = compare._contestants(config)
-    assert [contestant.name for contestant in found] == [f"original-{name}" for name in names]
-    assert {contestant.features.scaling for contestant in found} == {"clip_max"}
+    shared = FitConfig(features=config.features, seed=config.seed)
+    recipes = read_recipes(config.models, shared, {})
+    assert [recipe.label for recipe in recipes] == [f"original-{name}" for name in names]
+    branches = [branch for recipe in recipes for branch in resolved(recipe, 16000).branches]
+    assert {branch.features["scaling"] for branch in branches} == {"clip_max"}
 
 
 @pytest.mark.parametrize(
