@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from asd.arrays import Scores
 from asd.data.manifest import COLUMNS, Clip
-from asd.decision.decision import Decision
 from asd.errors import DetectorError
 from asd.files import write_csv
 
@@ -40,12 +39,6 @@ class ScoreTable:
     their own, the one of all machines."""
     alarms: NDArray[np.bool_] | None = None
     """The decisions, ``(n_clips,)``, where they are not those of `threshold`."""
-
-    @classmethod
-    def judged(cls, clips: tuple[Clip, ...], scores: Scores, decision: Decision) -> Self:
-        """The table of clips as a decision judges them, each by the rule of its machine."""
-        p_values, alarms = decision.clips(scores, [clip.machine for clip in clips])
-        return cls.of(clips, scores, p_values, alarms, decision.threshold.value)
 
     @classmethod
     def of(

@@ -1,7 +1,7 @@
 """The pipeline: branches, fusion and decision; what is fitted, saved, promoted and served."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.arrays import Scores
+from asd.arrays import Samples, Scores
 from asd.audio.decode import stream_blocks
 from asd.audio.windows import windows
 from asd.config.recipe import Recipe
@@ -259,6 +259,37 @@ class Pipeline:
             p_values[place] = np.nan if verdict.p_value is None else verdict.p_value
         return scores, p_values, alarms
 
+    def judge_sounds(
+        self, sounds: Sequence[Samples], machines: Sequence[str]
+    ) -> tuple[Scores, Scores, NDArray[np.bool_]]:
+        """Judge pieces of sound as `judge_clips` judges clips.
+
+        Parameters
+        ----------
+        sounds : sequence of ndarray, each of shape (n_samples_i,)
+            At the rate of the front ends.
+        machines : sequence of str
+            Machine that each is of.
+
+        Returns
+        -------
+        scores, p_values, is_anomaly
+            As of `judge_clips`.
+        """
+        size = round(self.clip_seconds * 1.01 * self.scorer.sample_rate)
+        cut = [_pieces(sound, size, self.clip_seconds, self.scorer.sample_rate) for sound in sounds]
+        flat = self.scorer.score_samples([samples for pieces in cut for samples in pieces])
+        ends = np.cumsum([len(pieces) for pieces in cut])
+        by_sound = np.split(flat, ends[:-1])
+        scores = np.array([float(self.decision.recording(own).statistic) for own in by_sound])
+        p_values, alarms = self.decision.clips(scores, machines)
+        for place, own in enumerate(by_sound):
+            if len(own) > 1:
+                whole = self.decision.recording(own, machines[place])
+                p_values[place] = np.nan if whole.p_value is None else whole.p_value
+                alarms[place] = whole.is_anomaly
+        return scores, p_values, alarms
+
     def stream(self, source: Path | bytes) -> Iterator[ScoredWindow]:
         """Score a recording of any length and container, window by window.
 
@@ -365,6 +396,13 @@ class Pipeline:
             )
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
+
+
+def _pieces(sound: Samples, most: int, seconds: float, rate: int) -> list[Samples]:
+    """The sound itself, or its windows where it is longer than `most` samples."""
+    if len(sound) <= most:
+        return [sound]
+    return [samples for _, samples in windows([sound], round(seconds * rate))]
 
 
 def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from asd.features.sets import FloatArray
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 from asd import detectors
 from asd.detectors.base import Detector, DetectorConfig
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
-from asd.features.sets import FloatArray
+from asd.features.clipset import ClipSet
 
 N_MELS, N_FRAMES = 16, 39
 FAULTY_BANDS = slice(10, 13)
@@ -169,16 +170,16 @@ def test_clips_of_any_length_are_taken(name: str) -> None:
 @each_detector
 def test_the_fewest_clips_are_enough_and_fewer_are_refused(name: str) -> None:
     least = detectors.detector_class(name).min_clips
-    build(name).fit(make_clips(least, 0), []).score(make_clips(2, 1))
+    build(name).fit(ClipSet(make_clips(least, 0)), ClipSet([])).score(ClipSet(make_clips(2, 1)))
     with pytest.raises(NotEnoughClipsError, match=f"at least {least} training clips"):
-        build(name).fit(make_clips(least - 1, 0), [])
+        build(name).fit(ClipSet(make_clips(least - 1, 0)), ClipSet([]))
 
 
 @each_detector
 def test_silence_is_no_reason_to_fail(name: str) -> None:
     silence = np.full((N_MELS, N_FRAMES), -100, np.float32)
-    assert np.isfinite(fitted(name).score([silence])).all()
-    assert np.isfinite(fitted(name).explain([silence])[0]).all()
+    assert np.isfinite(fitted(name).score(ClipSet([silence]))).all()
+    assert np.isfinite(fitted(name).explain(ClipSet([silence]))[0]).all()
 
 
 @each_detector

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 from sklearn import metrics as golden
 
+from asd.decision.thresholds import binomial_interval
 from asd.errors import ConfigError, DataError
-from asd.evaluation.bootstrap import auc_interval, paired_bootstrap, weighted_auc
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.metric_table import weighted_auc
 from asd.evaluation.metrics import alarm_interval, flat_groups, grouped, metric_key, metrics
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import binomial_interval
 
 MakeTable = Callable[..., ScoreTable]
 Row = tuple[str, float, dict[str, Any]]

@@ -21,6 +21,7 @@ from asd.evaluation import plots
 from asd.evaluation.metrics import metrics
 from asd.evaluation.style import GROUPS, score_scale
 from asd.evaluation.table import ScoreTable
+from asd.features.base import Axes
 
 MakeTable = Callable[..., ScoreTable]
 Row = tuple[str, float, dict[str, Any]]
@@ -172,9 +173,7 @@ def test_explanation_has_hertz_and_seconds(error: np.ndarray) -> None:
         sound,
         error,
         "机を叩く音.wav",
-        sample_rate=16000,
-        hop_length=512,
-        band_hz=np.linspace(0, 8000, 64),
+        Axes(np.linspace(0, 8000, 64), "Hz", 512 / 16000, "Level (dB)"),
     )
     text = words(figure)
     for part in ("机を叩く音.wav", "Time (s)", "Frequency (Hz)", "4000"):

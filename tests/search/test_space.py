@@ -41,7 +41,8 @@ def test_every_detector_can_be_swept_and_its_defaults_lie_within(name: str) -> N
     searched = {axis.key for axis in candidates.space.axes}
     assert set(candidates.space.inside(own)) == searched
     for values in suggested(candidates.space, trials=5):
-        assert candidates.candidate(values).name == name
+        recipe = candidates.recipe(values)
+        assert (recipe.label, recipe.model) == (name, name)
 
 
 def test_a_field_with_a_value_is_not_searched() -> None:
@@ -56,7 +57,7 @@ def test_a_field_with_a_value_is_not_searched() -> None:
         ("detector.k", "1,2,8", Choices((1, 2, 8))),
         ("detector.k", [3], Choices((3,))),
         ("detector.distance", "manhattan", Choices(("manhattan",))),
-        ("detector.level", "normalised,kept", Choices(("normalised", "kept"))),
+        ("features.level", "power,none,rms", Choices(("power", "none", "rms"))),
         ("features.n_fft", "256,512", Choices((256, 512))),
         ("features.f_max", "3000,6000", Choices((3000.0, 6000.0))),
         ("features.power", "1,2", Range(1, 2, integer=True)),

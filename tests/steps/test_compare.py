@@ -5,8 +5,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from asd.config.steps import CompareConfig, PreprocessConfig
+from asd.config.recipes import read_recipes
+from asd.config.steps import CompareConfig, FitConfig, PreprocessConfig
 from asd.errors import AsdError
+from asd.pipeline.branches import resolved
 from asd.steps import compare, preprocess
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
     assert found.data == ["hum1", "hum2"]
     # Nearest neighbours do not depend on the seed: the third time is spared.
     assert [outcome.seed for outcome in found.outcomes] == [42, 43] * 4
-    assert all(outcome.auc > 0.9 and outcome.megabytes > 0 for outcome in found.outcomes)
+    assert all(outcome.metrics["auc"] > 0.9 and outcome.megabytes > 0 for outcome in found.outcomes)
 
     [experiment] = mlflow.search_experiments(filter_string="name = 'test'")
     runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])
@@ -52,9 +54,11 @@ def test_presets_of_the_originals_can_be_compared() -> None:
     names = ("cnn", "gmm", "lstm", "ocsvm")
     words = [str(PROJECT / "configs" / f"original-{name}.yaml") for name in names]
     config = CompareConfig.parse({"models": ",".join(words), "data": "any"})
-    found = compare._contestants(config)
-    assert [contestant.name for contestant in found] == [f"original-{name}" for name in names]
-    assert {contestant.features.scaling for contestant in found} == {"clip_max"}
+    shared = FitConfig(features=config.features, seed=config.seed)
+    recipes = read_recipes(config.models, shared, {})
+    assert [recipe.label for recipe in recipes] == [f"original-{name}" for name in names]
+    branches = [branch for recipe in recipes for branch in resolved(recipe, 16000).branches]
+    assert {branch.features["scaling"] for branch in branches} == {"clip_max"}
 
 
 @pytest.mark.parametrize(

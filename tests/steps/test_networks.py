@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from asd.config.steps import EvaluateConfig, ImportConfig, PreprocessConfig, TrainConfig
-from asd.detectors.cnn import ConvAutoencoder
+from asd.detectors.cnn import Cnn, ConvAutoencoder
 from asd.detectors.lstm import LstmAutoencoder
 from asd.errors import DetectorError
+from asd.pipeline.pipeline import Pipeline
 from asd.steps import evaluate, import_checkpoint, preprocess, train
 from asd.tracking.models import load
 from asd.tracking.runs import TrackedRun
@@ -24,8 +25,14 @@ def data(recordings: Path) -> str:
     return "data/hum"
 
 
+def network_of(pipeline: Pipeline) -> torch.nn.Module:
+    [detector] = pipeline.scorer.detectors
+    assert isinstance(detector, Cnn)
+    return detector.network_
+
+
 def weights(config: TrainConfig) -> dict[str, Any]:
-    return dict(load(train.run(config)).detector.network_.state_dict())  # type: ignore[attr-defined]
+    return dict(network_of(load(train.run(config))).state_dict())
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(
@@ -68,8 +75,8 @@ def test_an_original_checkpoint_is_evaluated_like_any_model(
 ) -> None:
     torch.save(network.state_dict(), "best.pth")
     model = import_checkpoint.run(ImportConfig(checkpoint="best.pth", data=data))
-    found = evaluate.run(EvaluateConfig(model_uri=model.uri))
-    assert found.pipeline.features.scaling == "clip_max"
+    found = evaluate.run(EvaluateConfig(model_uri=model.uri)).evaluation
+    assert found.pipeline.recipe.branches[0].features["scaling"] == "clip_max"
     assert np.isfinite(found.table.scores).all()
     assert "auc" in found.metrics
 

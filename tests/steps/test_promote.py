@@ -22,15 +22,19 @@ from mlflow.exceptions import MlflowException
 from asd.config.steps import PromoteConfig, RollbackConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Clip
+from asd.decision.thresholds import Threshold, binomial_interval
 from asd.errors import AsdError, TrackingError
+from asd.evaluation import evaluation as evaluations
+from asd.evaluation import gates
 from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
-from asd.evaluation.metrics import metrics
+from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.gates import Probe
+from asd.evaluation.metrics import MAX_FPR, metrics
 from asd.evaluation.table import ScoreTable
-from asd.evaluation.thresholds import Threshold, binomial_interval
-from asd.pipeline import Pipeline, Verdict
-from asd.steps import evaluate, gates, promote, rollback, train
-from asd.steps.evaluate import Evaluation
-from asd.steps.gates import Probe
+from asd.files import file_digest
+from asd.pipeline.pipeline import Pipeline
+from asd.pipeline.verdict import Verdict
+from asd.steps import promote, rollback, train
 from asd.tracking import registry
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, load
@@ -69,9 +73,9 @@ def models(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
 @pytest.fixture
 def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
     """The models with an empty registry; fewer draws, and no new process for every promotion."""
-    monkeypatch.setattr(evaluate, "auc_interval", functools.partial(auc_interval, n=50))
+    monkeypatch.setattr(evaluations, "auc_interval", functools.partial(auc_interval, n=50))
     monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
-    monkeypatch.setattr(gates, "fresh_scores", scores_here)
+    monkeypatch.setattr(promote, "fresh_scores", scores_here)
     yield models
     if registry.holders() != Holders(None, None, None):
         mlflow.MlflowClient().delete_registered_model(registry.REGISTERED_NAME)
@@ -79,7 +83,7 @@ def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Traine
 
 def scores_here(model: ModelRef, files: list[Path]) -> list[float]:
     pipeline = load(model)
-    return [pipeline.judge(path).worst.anomaly_score for path in files]
+    return [pipeline.judge(path).anomaly_score for path in files]
 
 
 def make_clips(root: Path) -> None:
@@ -103,7 +107,7 @@ def make_clips(root: Path) -> None:
                         "duration_s": 1.0,
                         "split": split,
                         "label": label,
-                        "sha256": manifest.file_digest(path),
+                        "sha256": file_digest(path),
                     }
                 )
             )
@@ -260,7 +264,7 @@ def test_the_quickest_of_several_passes_counts(
 def test_a_model_that_scores_otherwise_after_loading_is_refused(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "fresh_scores", lambda _, files: [0.0] * len(files))
+    monkeypatch.setattr(promote, "fresh_scores", lambda _, files: [0.0] * len(files))
     assert not give(trained.good)
     assert registry.holders() == Holders(None, None, "1")
     assert "refused by reload" in report(newest("promote"))
@@ -270,12 +274,27 @@ def test_a_new_process_scores_alike(models: Trained) -> None:
     pipeline = load(models.good)
     probe = gates.probe(pipeline, manifest.load(Path(DATA)))
     assert len(probe.files) == gates.PROBED
-    assert fresh_scores(models.good, probe.files) == pytest.approx(probe.scores, abs=1e-6)
-    absent = replace(models.good, model_id="m-absent")
-    assert not gates.reload(absent, probe).holds
+    again = fresh_scores(models.good, probe.files)
+    assert again == pytest.approx(probe.scores, abs=1e-6)
+    assert gates.reload(probe, again).holds
+    with pytest.raises(TrackingError, match="cannot be loaded in a new process"):
+        fresh_scores(replace(models.good, model_id="m-absent"), probe.files)
 
 
-@pytest.mark.parametrize("part", ["artifacts/pipeline/pipeline.json", "code/asd/pipeline.py"])
+def test_a_model_that_cannot_be_loaded_anew_is_refused(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(model: ModelRef, files: list[Path]) -> list[float]:
+        raise TrackingError("it cannot be loaded in a new process")
+
+    monkeypatch.setattr(promote, "fresh_scores", broken)
+    assert not give(trained.good)
+    assert "reload: refused, it cannot be loaded" in report(newest("promote"))
+
+
+@pytest.mark.parametrize(
+    "part", ["artifacts/pipeline/pipeline.json", "code/asd/pipeline/pipeline.py"]
+)
 def test_a_changed_file_is_refused(trained: Trained, part: str) -> None:
     give(trained.worse)
     before = registry.holders()
@@ -309,7 +328,7 @@ def test_serving_by_alias_does_not_look_like_tampering(trained: Trained) -> None
     [folder] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts")
     mlflow.artifacts.download_artifacts(artifact_uri=registry.CHAMPION_URI)
     assert (folder / "registered_model_meta").is_file(), "MLflow has added a file of its own"
-    assert load(trained.good).detector.name == "knn"
+    assert load(trained.good).name == "knn"
 
 
 def test_rollback_there_and_back(trained: Trained) -> None:
@@ -332,11 +351,11 @@ def test_of_two_promotions_at_once_the_later_is_told(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(model: ModelRef, files: list[Path]) -> list[float]:
-        monkeypatch.setattr(gates, "fresh_scores", scores_here)
+        monkeypatch.setattr(promote, "fresh_scores", scores_here)
         assert give(trained.worse)
         return scores_here(model, files)
 
-    monkeypatch.setattr(gates, "fresh_scores", overtaken)
+    monkeypatch.setattr(promote, "fresh_scores", overtaken)
     assert not give(trained.good)
     assert registry.holders() == Holders("1", None, "2")
     tags = mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "2").tags
@@ -388,8 +407,9 @@ def evaluation(
     clips = (*normal, *dataset.split("test", "anomaly").clips[:4])
     table = ScoreTable(clips, np.array(scores), None, 0.0)
     threshold = Threshold(0.0, "conformal", promised, promised, 40)
-    judged = replace(pipeline, threshold=threshold)
-    return Evaluation(models.good, judged, dataset, table, metrics(table))
+    pooled = replace(pipeline.decision.pooled, threshold=threshold)
+    judged = replace(pipeline, decision=replace(pipeline.decision, pooled=pooled))
+    return Evaluation(models.good.name, judged, dataset, table, metrics(table), {}, MAX_FPR, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -427,11 +447,11 @@ def test_gain_needs_the_least_difference(
 ) -> None:
     best = evaluation(trained, pipeline, [-1.0] * 8 + [1.0] * 4, None)
     lesser = evaluation(trained, pipeline, [-1.0] * 8 + [1.0] * 3 + [-2.0], None)
-    gate = gates.gain(best, lesser, "auc", min_gain, seed=0)
+    gate = gates.gain(best, lesser, "auc", min_gain)
     assert gate.figures["gain"] == pytest.approx(0.25)
     assert gate.holds is holds
-    assert not gates.gain(best, best, "auc", 0.0, seed=0).holds, "a tie is no gain"
-    by_f1 = gates.gain(best, lesser, "f1", 0.0, seed=0)
+    assert not gates.gain(best, best, "auc", 0.0).holds, "a tie is no gain"
+    by_f1 = gates.gain(best, lesser, "f1", 0.0)
     assert by_f1.holds
     assert "gain_low" not in by_f1.figures
 

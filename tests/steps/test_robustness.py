@@ -11,14 +11,14 @@ import pytest
 import soundfile
 from mlflow.entities import Run
 
+from asd.audio.perturbation import CHANGES, Change
 from asd.config.steps import AugmentConfig, EvaluateConfig, PreprocessConfig, TrainConfig
-from asd.data.disturb import CHANGES, Change
 from asd.errors import AsdError
-from asd.evaluation import plots
+from asd.evaluation import plots, robustness
 from asd.evaluation.metrics import auc
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
-from asd.steps import augment, evaluate, preprocess, robustness, train
+from asd.steps import augment, evaluate, preprocess, train
 
 RATE = 8000
 
@@ -52,11 +52,11 @@ def test_every_change_is_scored_and_logged(
     rain = 0.2 * np.random.default_rng(3).standard_normal(2 * RATE)
     soundfile.write(workspace / "beds" / "雨.wav", rain, RATE)
     wish = {"robustness": "true", "noise": "beds", "data": trained}
-    found = evaluate.run(EvaluateConfig.parse(wish))
+    metrics = evaluate.run(EvaluateConfig.parse(wish)).evaluation.metrics
     run = last_run()
     rows = list(csv.DictReader(artifact(run, "robustness.csv").splitlines()))
     assert [row["change"] for row in rows] == ["unchanged", *(change.name for change in CHANGES)]
-    assert float(rows[0]["auc"]) == found.metrics["auc"]
+    assert float(rows[0]["auc"]) == metrics["auc"]
     for row in rows:
         for metric in ("auc", "false_alarm_rate"):
             assert run.data.metrics[f"robustness.{metric}.{row['change']}"] == float(row[metric])
@@ -104,11 +104,11 @@ def test_the_largest_rate_of_the_partial_auc_reaches_plot_and_table(
 def test_the_report_says_the_rate_its_interval_and_alarms_a_day(
     trained: str, last_run: Callable[[], Run]
 ) -> None:
-    found = evaluate.run(EvaluateConfig(data=trained))
-    per_day = found.metrics["false_alarm_rate"] * 86400
+    metrics = evaluate.run(EvaluateConfig(data=trained)).evaluation.metrics
+    per_day = metrics["false_alarm_rate"] * 86400
     [line] = [row for row in report_of(last_run()).splitlines() if row.startswith("false alarms")]
     assert f": {per_day:.0f} a day of listening to a healthy machine" in line
-    assert f"to {found.metrics['false_alarm_rate_high']:.1%})" in line
+    assert f"to {metrics['false_alarm_rate_high']:.1%})" in line
     assert "promised" in line
 
 

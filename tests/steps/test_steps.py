@@ -1,7 +1,6 @@
 """Each step as a user would call it, in one process, on small synthetic recordings."""
 
 import csv
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,8 @@ import pytest
 import soundfile
 from mlflow.entities import Run
 
+from asd.config import cli
+from asd.config.recipe import Recipe
 from asd.config.steps import (
     AugmentConfig,
     EvaluateConfig,
@@ -64,7 +65,7 @@ def test_train_logs_config_inputs_scores_and_a_model(data: str, last_run: Runs) 
     contexts = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
     assert set(contexts) == {"training", "validation"}
     assert contexts["training"].digest == dataset.split("train", "normal").digest
-    assert {"features.json", "validation_scores.json", "report.txt", "plots"} <= artifacts(run)
+    assert {"recipe.yaml", "validation_scores.json", "report.txt", "plots"} <= artifacts(run)
     assert {"threshold", "fit_seconds"} <= set(run.data.metrics)
 
 
@@ -80,13 +81,14 @@ def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, works
     found = evaluate.run(EvaluateConfig(anomalies=str(workspace / "alarms")))
     run = last_run()
     assert found.model == model
-    assert found.metrics["auc"] > 0.95
-    assert run.data.metrics["auc"] == pytest.approx(found.metrics["auc"])
+    metrics = found.evaluation.metrics
+    assert metrics["auc"] > 0.95
+    assert run.data.metrics["auc"] == pytest.approx(metrics["auc"])
     logged = mlflow.MlflowClient().get_logged_model(model.model_id)
     assert {"auc", "pauc", "false_alarm_rate"} <= {metric.key for metric in logged.metrics or []}
     assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
     assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
-    judged = int(found.table.is_anomaly.sum())
+    judged = int(found.evaluation.table.is_anomaly.sum())
     assert len(list((workspace / "alarms").glob("*.wav"))) == judged > 0
 
 
@@ -99,7 +101,7 @@ def test_test_clips_change_neither_detector_nor_threshold(data: str) -> None:
     manifest.save(root, [clip for clip in clips if clip.split != "test" or clip.label == "normal"])
     second = train.run(TrainConfig(model="knn", data=data))
     threshold = mlflow.MlflowClient().get_run(second.run_id).data.metrics["threshold"]
-    assert threshold == first.table.threshold
+    assert threshold == first.evaluation.table.threshold
 
 
 def test_promote_takes_the_better_model_and_leaves_the_worse(data: str) -> None:
@@ -139,7 +141,7 @@ def test_a_clip_of_any_length_is_judged_alike_by_evaluate_and_by_score(
     augment.run(AugmentConfig.parse(wish))
     fields = {"epochs": "1"} if model == "dense_ae" else {}
     train.run(TrainConfig.parse({"model": model, "data": data, "detector": fields}))
-    found = evaluate.run(EvaluateConfig(data="data/pitched"))
+    found = evaluate.run(EvaluateConfig(data="data/pitched")).evaluation
     assert {clip.duration_s for clip in found.table.clips} == {0.5, 1.0, 2.0}
     assert found.table.p_values is not None
     for clip, score_, p in zip(
@@ -147,7 +149,7 @@ def test_a_clip_of_any_length_is_judged_alike_by_evaluate_and_by_score(
     ):
         verdict = found.pipeline.judge(found.dataset.file(clip))
         assert len(verdict.windows) == max(1, clip.duration_s)
-        assert verdict.worst.anomaly_score == pytest.approx(score_, rel=1e-6)
+        assert verdict.anomaly_score == pytest.approx(score_, rel=1e-6)
         assert verdict.p_value == pytest.approx(p)
 
 
@@ -155,8 +157,8 @@ def test_main_ends_with_a_champion_below_one_parent(
     recordings: Path, runs: Callable[[], list[Run]]
 ) -> None:
     wish = {"source": str(recordings), "clip_seconds": 1, "sample_rate": 8000, "models": "knn,gmm"}
-    evaluations = main.run(MainConfig.parse(wish))
-    assert [found.pipeline.detector.name for found in evaluations] == ["knn", "gmm"]
+    evaluated = main.run(MainConfig.parse(wish))
+    assert [found.evaluation.pipeline.name for found in evaluated] == ["knn", "gmm"]
     champion = registry.champion()
     assert champion is not None
     parents = {run.data.tags.get("mlflow.parentRunId") for run in runs()}
@@ -174,7 +176,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         roots.append(dataset.root)
         verify(dataset)
 
-    monkeypatch.setattr("asd.steps.datasets.verify", counting)
+    monkeypatch.setattr("asd.data.opening.verify", counting)
     return roots
 
 
@@ -182,8 +184,8 @@ def test_main_hands_its_data_set_from_step_to_step(recordings: Path, opened: lis
     wish = {"source": str(recordings), "clip_seconds": 1, "sample_rate": 8000, "models": "knn,gmm"}
     evaluations = main.run(MainConfig.parse({**wish, "pitch": "1"}))
     assert len(opened) <= 1
-    reopened = manifest.load(evaluations[0].dataset.root)
-    assert reopened == evaluations[0].dataset, "what was handed on is what was written"
+    reopened = manifest.load(evaluations[0].evaluation.dataset.root)
+    assert reopened == evaluations[0].evaluation.dataset, "what was handed on is what was written"
 
 
 def test_steps_on_their_own_open_their_data_set_once(data: str, opened: list[Path]) -> None:
@@ -214,10 +216,10 @@ def test_without_anomalies_foreign_sounds_take_their_place(
         "pitch": "1",
     }
     [found] = main.run(MainConfig.parse(wish))
-    anomalous = [clip for clip in found.table.clips if clip.label == "anomaly"]
+    anomalous = [clip for clip in found.evaluation.table.clips if clip.label == "anomaly"]
     assert anomalous
     assert {clip.noise for clip in anomalous} == {"机を叩く音"}
-    assert "auc" in found.metrics
+    assert "auc" in found.evaluation.metrics
     report = mlflow.artifacts.load_text(f"runs:/{_evaluation(runs()).info.run_id}/report.txt")
     assert re.search(r"a pitch shift of \+1 (raises|lowers|leaves) false alarms", report)
 
@@ -278,7 +280,14 @@ def test_promised_rate_is_said_when_too_few_clips(data: str, last_run: Runs) -> 
     assert "cannot promise" in report
 
 
-def test_features_json_is_the_front_end_that_was_used(data: str, last_run: Runs) -> None:
+def test_recipe_yaml_is_what_was_fitted_and_fits_it_again(
+    data: str, last_run: Runs, workspace: Path
+) -> None:
     train.run(TrainConfig.parse({"model": "knn", "data": data, "features": {"n_mels": 32}}))
-    text = mlflow.artifacts.load_text(f"{last_run().info.artifact_uri}/features.json")
-    assert (json.loads(text)["n_mels"], json.loads(text)["sample_rate"]) == (32, 8000)
+    first = last_run()
+    text = mlflow.artifacts.load_text(f"{first.info.artifact_uri}/recipe.yaml")
+    (workspace / "recipe.yaml").write_text(text, encoding="utf-8")
+    [branch] = Recipe.read(workspace / "recipe.yaml").branches
+    assert (branch.features["n_mels"], branch.features["sample_rate"]) == (32, 8000)
+    train.run(cli.load(TrainConfig, ["--config", "recipe.yaml", "--data", data]))
+    assert last_run().data.metrics["threshold"] == first.data.metrics["threshold"]

@@ -18,9 +18,10 @@ from asd.data.manifest import Dataset
 from asd.errors import AsdError
 from asd.search import plan
 from asd.search import pseudo_anomalies as proxy
-from asd.search.plan import Trial
+from asd.search.plan import Attempt, Trial
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
+from asd.search.sweep import Sweep
 from asd.steps import preprocess, sweep, train
 from asd.tracking import trials as tracked_trials
 from asd.tracking.runs import TrackedRun
@@ -38,7 +39,7 @@ QUICK = {
 
 @pytest.fixture
 def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A data set of 1 s clips, and few stand-ins."""
+    """A data set of 1 s clips, and few pseudo-anomalies."""
     monkeypatch.setattr(proxy, "LEAST", 12)
     config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
     preprocess.run(PreprocessConfig.parse({**config, "sample_rate": 8000}))
@@ -49,8 +50,8 @@ def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def without_winner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds that training and testing the winner takes."""
 
-    def conclude(config: Any, search: Any, study: Study, tracked: TrackedRun) -> Trial:
-        tracked.log_metrics(sweep._figures(search, study))
+    def conclude(search: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun) -> Trial:
+        tracked.log_metrics(search.figures(study))
         tracked.log_figures(study_figures(study))
         study.conclude({"model": "models:/none", "lines": []})
         return study.best()
@@ -97,7 +98,7 @@ def test_each_trial_is_a_run_below_one_parent(data: str, runs: Runs) -> None:
     assert {"proxy_auc", "proxy_pauc", "fit_seconds", "seconds"} <= set(trials[0].data.metrics)
     assert {"detector", "detector.k", "features.n_mels", "seed"} <= set(trials[0].data.params)
     assert only(runs(), "train").data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert only(runs(), "evaluate").data.metrics["auc"] == found.metrics["auc"]
+    assert only(runs(), "evaluate").data.metrics["auc"] == found.evaluation.metrics["auc"]
     best = max(run.data.metrics["proxy_auc"] for run in trials)
     assert parent.data.metrics["best_proxy_auc"] == pytest.approx(best)
     assert {"best.yaml", "plots", "report.txt", "runoff.md"} <= artifacts(parent)
@@ -120,13 +121,13 @@ def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
     again = train.run(config)
     assert only([r for r in runs() if r.info.run_id == again.run_id], "train").data.params[
         "features.n_fft"
-    ] == str(found.pipeline.features.n_fft)
+    ] == str(found.evaluation.pipeline.recipe.branches[0].features["n_fft"])
 
 
 def test_a_default_that_is_not_clearly_beaten_stays(data: str, runs: Runs) -> None:
     swept(data, space={}, features={"n_fft": 512, "hop_length": 256, "n_mels": 32})
     parent = only(runs(), "sweep")
-    # Nothing can be better than telling each stand-in from each normal clip.
+    # Nothing can be better than telling each pseudo-anomaly from each normal clip.
     assert parent.data.metrics["runoff_auc_incumbent"] == 1
     assert parent.data.tags["asd.winner"] == "trial 0 knn"
 
@@ -180,14 +181,16 @@ def test_the_test_side_is_evaluated_once_and_the_data_set_read_once(
 
 
 @pytest.mark.usefixtures("without_winner")
-def test_labelled_validation_anomalies_take_the_place_of_stand_ins(data: str, runs: Runs) -> None:
+def test_labelled_validation_anomalies_take_the_place_of_pseudo_anomalies(
+    data: str, runs: Runs
+) -> None:
     label_validation(data)
     swept(data, metric="f1", trials=3)
     trial = trial_runs(runs())[0]
     assert {"valid_auc", "valid_f1"} <= set(trial.data.metrics)
     methods = {run.data.params["threshold.method"] for run in trial_runs(runs())}
     assert methods <= {"conformal", "mean_std", "quantile", "gamma"}
-    assert not Path(".cache/features/stand-ins").exists()
+    assert not Path(".cache/features/pseudo-anomalies").exists()
 
 
 @pytest.mark.usefixtures("without_winner")
@@ -214,18 +217,18 @@ def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> N
 def test_an_interrupted_trial_is_run_again_with_the_same_values(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
 ) -> None:
-    calm = sweep._Search.trial
+    calm = Sweep.trial
 
-    def interrupted(self: Any, attempt: Any) -> list[float]:
+    def interrupted(self: Sweep, attempt: Attempt) -> list[float]:
         if attempt.number == 2:
             raise stop
         return calm(self, attempt)
 
-    monkeypatch.setattr(sweep._Search, "trial", interrupted)
+    monkeypatch.setattr(Sweep, "trial", interrupted)
     with pytest.raises(stop):
         swept(data, sampler="random")
     assert "RUNNING" not in {run.info.status for run in runs()}
-    monkeypatch.setattr(sweep._Search, "trial", calm)
+    monkeypatch.setattr(Sweep, "trial", calm)
     assert swept(data, sampler="random") is not None
     assert [run.data.tags["asd.trial"] for run in trial_runs(runs())] == ["0", "1", "2", "3"]
     assert {run.data.tags["asd.state"] for run in trial_runs(runs())} == {"complete"}
@@ -238,14 +241,14 @@ def test_an_interrupted_trial_is_run_again_with_the_same_values(
 def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm = sweep._Search.trial
+    calm = Sweep.trial
 
-    def unlucky(self: Any, attempt: Any) -> list[float]:
+    def unlucky(self: Sweep, attempt: Attempt) -> list[float]:
         if attempt.number == 1:
             raise AsdError("no such luck")
         return calm(self, attempt)
 
-    monkeypatch.setattr(sweep._Search, "trial", unlucky)
+    monkeypatch.setattr(Sweep, "trial", unlucky)
     swept(data)
     failed = trial_runs(runs())[1]
     assert (failed.info.status, failed.data.tags["asd.error"]) == ("FAILED", "no such luck")
@@ -283,11 +286,11 @@ def test_a_study_is_not_gone_on_with_for_something_else(data: str) -> None:
         swept(data, trials=2, seed=7)
 
 
-def test_stand_ins_depend_on_clip_and_seed_alone(data: str, tmp_path: Path) -> None:
+def test_pseudo_anomalies_depend_on_clip_and_seed_alone(data: str, tmp_path: Path) -> None:
     normal = manifest.load(Path(data)).split("valid", "normal")
-    one = proxy.stand_ins(normal, 1, tmp_path / "one")
-    same = proxy.stand_ins(normal, 1, tmp_path / "same")
-    other = proxy.stand_ins(normal, 2, tmp_path / "other")
+    one = proxy.pseudo_anomalies(normal, 1, tmp_path / "one")
+    same = proxy.pseudo_anomalies(normal, 1, tmp_path / "same")
+    other = proxy.pseudo_anomalies(normal, 2, tmp_path / "other")
     assert [clip.sha256 for clip in one.clips] == [clip.sha256 for clip in same.clips]
     assert {clip.sha256 for clip in one.clips}.isdisjoint(clip.sha256 for clip in other.clips)
     assert len(one.clips) >= proxy.LEAST
