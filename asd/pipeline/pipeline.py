@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asd.arrays import Scores
+from asd.audio.comparable import Reference
+from asd.audio.condition import Condition, Meter
 from asd.audio.decode import stream_blocks
 from asd.audio.windows import windows
 from asd.config.recipe import Recipe
@@ -177,21 +179,32 @@ class Pipeline:
             scores[place] = self.verdict(scored).anomaly_score
         return scores
 
-    def stream(self, source: Path | bytes) -> Iterator[ScoredWindow]:
+    def stream(self, source: Path | bytes, meter: Meter | None = None) -> Iterator[ScoredWindow]:
         """Score a recording of any length and container, window by window.
+
+        Parameters
+        ----------
+        source : Path or bytes
+            The file, or its content.
+        meter : Meter, optional
+            Listens to the recording meanwhile.
 
         Raises
         ------
         AudioError
             The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
-        return self._windows(source, self.sound.channel, self.sound.stream)
+        return self._windows(source, self.sound.channel, self.sound.stream, meter)
 
     def _windows(
-        self, source: Path | bytes, channel: int | None, stream: int
+        self,
+        source: Path | bytes,
+        channel: int | None,
+        stream: int,
+        meter: Meter | None = None,
     ) -> Iterator[ScoredWindow]:
         rate = self.scorer.sample_rate
-        blocks = stream_blocks(source, rate, channel, stream)
+        blocks = stream_blocks(source, rate, channel, stream, meter=meter)
         pieces = windows(blocks, round(self.clip_seconds * rate))
         while several := list(islice(pieces, _WINDOWS_AT_ONCE)):
             scores = self.scorer.score_samples([samples for _, samples in several])
@@ -211,12 +224,34 @@ class Pipeline:
         Raises
         ------
         AudioError
-            The recording cannot be decoded, or is not a usable signal.
+            The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
-        return self.verdict(list(self.stream(source)), machine)
+        meter = Meter(self.sound.channel)
+        scored = list(self.stream(source, meter))
+        return self.verdict(scored, machine, meter.condition())
 
-    def verdict(self, scored: list[ScoredWindow], machine: str | None = None) -> Verdict:
-        """Fold the windows of a recording into one judgement."""
+    @property
+    def reference(self) -> Reference:
+        """What the condition of recordings is compared with."""
+        return Reference(self.scorer.sample_rate, self.clip_seconds, self.sound.ranges)
+
+    def verdict(
+        self,
+        scored: list[ScoredWindow],
+        machine: str | None = None,
+        condition: Condition | None = None,
+    ) -> Verdict:
+        """Fold the windows of a recording into one judgement.
+
+        Parameters
+        ----------
+        scored : list of ScoredWindow
+            All of the recording, at least one.
+        machine : str, optional
+            As in `judge`.
+        condition : Condition, optional
+            What the recording is like; without it there are no warnings of it.
+        """
         scores = np.array([window.score for window in scored])
         starts = np.array([window.start_s for window in scored])
         lengths = np.array([window.duration_s for window in scored])
@@ -228,6 +263,7 @@ class Pipeline:
         )
         whole = self.decision.recording(scores, machine)
         warning = self.decision.warning(machine)
+        notices = self.reference.notices(condition) if condition else []
         return Verdict(
             windows=judged,
             threshold=self.decision.rule(machine).threshold.value,
@@ -235,7 +271,8 @@ class Pipeline:
             is_anomaly=whole.is_anomaly,
             p_value=whole.p_value,
             events=tuple(self.decision.events(scores, starts, lengths, machine)),
-            warnings=(warning,) if warning else (),
+            warnings=(*([warning] if warning else []), *(notice.text for notice in notices)),
+            not_comparable=tuple(notice.text for notice in notices if not notice.comparable),
         )
 
     def save(self, folder: Path) -> None:
