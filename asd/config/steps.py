@@ -17,6 +17,16 @@ def _split_commas(value: object) -> object:
     return value
 
 
+def _channel(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = {"": None, "mix": None, "left": 0, "right": 1}
+    word = value.strip().lower()
+    if word not in words and not word.isdecimal():
+        raise ValueError("must be left, right, mix or a number from 0")
+    return words[word] if word in words else int(word)
+
+
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
         raise ValueError("write the lower number first, as in -10,10")
@@ -33,6 +43,7 @@ def _checked_features(fields: dict[str, Any]) -> dict[str, Any]:
 FeatureFields = Annotated[
     dict[str, Any], AfterValidator(_checked_features), Documented(LogMelConfig)
 ]
+Channel = Annotated[int | None, BeforeValidator(_channel), Field(ge=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
 Range = Annotated[tuple[float, float], BeforeValidator(_split_commas), AfterValidator(_ordered)]
@@ -74,8 +85,11 @@ class CutConfig(Config):
     """Seed of everything random."""
     remainder: Literal["drop", "keep"] = "drop"
     """What becomes of the last, partial clip of a recording."""
-    channel: int | None = Field(None, ge=0)
-    """One channel to take, from 0; the average of all where not given."""
+    channel: Channel = None
+    """The channel to take: left, right or a number from 0; `mix`, the mean of all, where not
+    given. It belongs to the model: recordings that are scored later go the same way."""
+    stream: int = Field(0, ge=0)
+    """Which audio track to take, from 0; it belongs to the model too."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -288,6 +302,8 @@ class ScoreConfig(Config):
     """Run id, runs:/ or models:/ address of the model; the champion where not given."""
     output: str = "scores"
     """Folder for windows.csv and files.csv."""
+    strict: bool = False
+    """Refuse recordings that cannot be compared with those of the training."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 

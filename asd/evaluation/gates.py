@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asd.audio.decode import read_clip
+from asd.audio.encode import write_track
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError
 from asd.evaluation.bootstrap import paired_bootstrap
@@ -147,21 +149,45 @@ def reload(probe: Probe, again: Sequence[float]) -> Gate:
     return Gate("reload", difference <= TOLERANCE, numbers, {"reload_difference": difference})
 
 
-def probe(pipeline: Pipeline, dataset: Dataset) -> Probe:
+def probe(pipeline: Pipeline, dataset: Dataset, folder: Path | None = None) -> Probe:
     """Judge a few test clips, spread over the data set, and take the processor time.
+
+    Clips have gone the way of the sound already. Where the model takes one channel or a later
+    track, they are put there in recordings whose other channels and tracks are silent.
 
     A clip is judged several times and the quickest pass counts: other processes can make a pass
     slower, by taking the processor's cache, and never quicker.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The candidate.
+    dataset : Dataset
+        Has test clips.
+    folder : Path, optional
+        Where such recordings are written; they are needed for as long as the probe is. Without
+        it the clips themselves are judged, which models of one channel refuse.
     """
     clips = dataset.split("test").clips
     chosen = np.unique(np.linspace(0, len(clips) - 1, PROBED).round().astype(int))
-    files = [dataset.file(clips[index]) for index in chosen]
+    files = [_as_recorded(pipeline, dataset.file(clips[index]), folder) for index in chosen]
     scores, times = [], []
     for path in files:
         verdict, seconds = _timed(pipeline, path)
         times.append(1000 * seconds / len(verdict.windows))
         scores.append(verdict.anomaly_score)
     return Probe(files, scores, statistics.median(times))
+
+
+def _as_recorded(pipeline: Pipeline, clip: Path, folder: Path | None) -> Path:
+    """A recording of which the model hears the clip, and nothing else."""
+    sound = pipeline.sound
+    if folder is None or (sound.channel is None and sound.stream == 0):
+        return clip
+    rate = pipeline.scorer.sample_rate
+    path = folder / f"{clip.stem}.mka"
+    write_track(path, read_clip(clip, rate), rate, sound.channel or 0, sound.stream)
+    return path
 
 
 def _timed(pipeline: Pipeline, path: Path) -> tuple[Verdict, float]:

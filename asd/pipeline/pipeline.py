@@ -1,19 +1,13 @@
-"""The pipeline: branches, fusion and decision; what is fitted, saved, promoted and served."""
+"""The pipeline: what is fitted, saved, promoted and served."""
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
-from asd.arrays import Samples, Scores
-from asd.audio.decode import stream_blocks
-from asd.audio.windows import windows
 from asd.config.recipe import Recipe
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
@@ -35,22 +29,13 @@ from asd.pipeline.calibration import (
     fit_and_calibrate,
 )
 from asd.pipeline.fusion import Fusion
+from asd.pipeline.judge import Judge
 from asd.pipeline.scorer import Scorer
-from asd.pipeline.verdict import Verdict, Window
 
 FORMAT = 2
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
-_WINDOWS_AT_ONCE = 16
-
-
-class ScoredWindow(NamedTuple):
-    """A window of a stream."""
-
-    start_s: float
-    duration_s: float
-    score: float
 
 
 @dataclass(frozen=True)
@@ -63,15 +48,11 @@ class TrainedOn:
 
 
 @dataclass(frozen=True, eq=False)
-class Pipeline:
-    """Everything that turns sound into a decision. It knows neither MLflow nor Optuna."""
+class Pipeline(Judge):
+    """A judge that can be fitted, saved and loaded. It knows neither MLflow nor Optuna."""
 
     recipe: Recipe
     """What was fitted, every field filled in."""
-    scorer: Scorer
-    decision: Decision
-    sound: Sound
-    """The way of the sound from a recording to a clip."""
     trained_on: TrainedOn
 
     @classmethod
@@ -188,7 +169,11 @@ class Pipeline:
         notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
         trained_on = TrainedOn(data.name, str(data.root), data.digest)
         return cls(
-            recipe, calibrated.scorer, replace(decision, note=notes), sound_of(data), trained_on
+            scorer=calibrated.scorer,
+            decision=replace(decision, note=notes),
+            sound=sound_of(data),
+            recipe=recipe,
+            trained_on=trained_on,
         )
 
     @property
@@ -219,137 +204,6 @@ class Pipeline:
             return None
         unit = calibration.unit_name
         return promise(calibration.n_units, self.clip_seconds, unit, unit_seconds)
-
-    @property
-    def clip_seconds(self) -> float:
-        """Length of the windows that are judged, in seconds."""
-        return self.sound.clip_seconds
-
-    def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
-        """Anomaly score of each clip of a data set, ``(n_clips,)``."""
-        return self.judge_clips(dataset, store)[0]
-
-    def judge_clips(
-        self, dataset: Dataset, store: FeatureStore
-    ) -> tuple[Scores, Scores, NDArray[np.bool_]]:
-        """Judge each clip of a data set, just as `judge` would judge its file.
-
-        Returns
-        -------
-        scores : ndarray, shape (n_clips,)
-        p_values : ndarray, shape (n_clips,)
-            NaN without calibration.
-        is_anomaly : ndarray of bool, shape (n_clips,)
-        """
-        # A clip that is longer than those of the training is judged window by window.
-        most = self.clip_seconds * 1.01
-        is_short = np.array([clip.duration_s <= most for clip in dataset.clips], dtype=bool)
-        scores, p_values = np.empty(len(is_short)), np.empty(len(is_short))
-        alarms = np.zeros(len(is_short), dtype=bool)
-        short = dataset.select(lambda clip: clip.duration_s <= most)
-        if short.clips:
-            scores[is_short] = self.scorer.score(short, store)
-            machines = [clip.machine for clip in short.clips]
-            p_values[is_short], alarms[is_short] = self.decision.clips(scores[is_short], machines)
-        for place in np.flatnonzero(~is_short):
-            clip = dataset.clips[place]
-            # Clips have gone the way of the sound already: one channel, one track.
-            verdict = self.verdict(list(self._windows(dataset.file(clip), None, 0)), clip.machine)
-            scores[place], alarms[place] = verdict.anomaly_score, verdict.is_anomaly
-            p_values[place] = np.nan if verdict.p_value is None else verdict.p_value
-        return scores, p_values, alarms
-
-    def judge_sounds(
-        self, sounds: Sequence[Samples], machines: Sequence[str]
-    ) -> tuple[Scores, Scores, NDArray[np.bool_]]:
-        """Judge pieces of sound as `judge_clips` judges clips.
-
-        Parameters
-        ----------
-        sounds : sequence of ndarray, each of shape (n_samples_i,)
-            At the rate of the front ends.
-        machines : sequence of str
-            Machine that each is of.
-
-        Returns
-        -------
-        scores, p_values, is_anomaly
-            As of `judge_clips`.
-        """
-        size = round(self.clip_seconds * 1.01 * self.scorer.sample_rate)
-        cut = [_pieces(sound, size, self.clip_seconds, self.scorer.sample_rate) for sound in sounds]
-        flat = self.scorer.score_samples([samples for pieces in cut for samples in pieces])
-        ends = np.cumsum([len(pieces) for pieces in cut])
-        by_sound = np.split(flat, ends[:-1])
-        scores = np.array([float(self.decision.recording(own).statistic) for own in by_sound])
-        p_values, alarms = self.decision.clips(scores, machines)
-        for place, own in enumerate(by_sound):
-            if len(own) > 1:
-                whole = self.decision.recording(own, machines[place])
-                p_values[place] = np.nan if whole.p_value is None else whole.p_value
-                alarms[place] = whole.is_anomaly
-        return scores, p_values, alarms
-
-    def stream(self, source: Path | bytes) -> Iterator[ScoredWindow]:
-        """Score a recording of any length and container, window by window.
-
-        Raises
-        ------
-        AudioError
-            The recording cannot be decoded, is not a usable signal, or lacks the channel.
-        """
-        return self._windows(source, self.sound.channel, self.sound.stream)
-
-    def _windows(
-        self, source: Path | bytes, channel: int | None, stream: int
-    ) -> Iterator[ScoredWindow]:
-        rate = self.scorer.sample_rate
-        blocks = stream_blocks(source, rate, channel, stream)
-        pieces = windows(blocks, round(self.clip_seconds * rate))
-        while several := list(islice(pieces, _WINDOWS_AT_ONCE)):
-            scores = self.scorer.score_samples([samples for _, samples in several])
-            for (start, samples), score in zip(several, scores, strict=True):
-                yield ScoredWindow(start / rate, len(samples) / rate, float(score))
-
-    def judge(self, source: Path | bytes, machine: str | None = None) -> Verdict:
-        """Judge a recording of any length and container.
-
-        Parameters
-        ----------
-        source : Path or bytes
-            The file, or its content.
-        machine : str, optional
-            Machine that it is of; the threshold of all machines where not given.
-
-        Raises
-        ------
-        AudioError
-            The recording cannot be decoded, or is not a usable signal.
-        """
-        return self.verdict(list(self.stream(source)), machine)
-
-    def verdict(self, scored: list[ScoredWindow], machine: str | None = None) -> Verdict:
-        """Fold the windows of a recording into one judgement."""
-        scores = np.array([window.score for window in scored])
-        starts = np.array([window.start_s for window in scored])
-        lengths = np.array([window.duration_s for window in scored])
-        p_values = self.decision.windows(scores, machine)
-        alarms = self.decision.alarms(scores, machine)
-        judged = tuple(
-            Window(*window[:3], bool(alarm), None if np.isnan(p) else float(p))
-            for window, alarm, p in zip(scored, alarms, p_values, strict=True)
-        )
-        whole = self.decision.recording(scores, machine)
-        warning = self.decision.warning(machine)
-        return Verdict(
-            windows=judged,
-            threshold=self.decision.rule(machine).threshold.value,
-            anomaly_score=whole.statistic,
-            is_anomaly=whole.is_anomaly,
-            p_value=whole.p_value,
-            events=tuple(self.decision.events(scores, starts, lengths, machine)),
-            warnings=(warning,) if warning else (),
-        )
 
     def save(self, folder: Path) -> None:
         """Write the pipeline into `folder`: JSON, npz and safetensors, no pickle."""
@@ -383,7 +237,8 @@ class Pipeline:
             with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
                 calibration = Calibration.from_arrays(dict(arrays))
             if "format" not in header:
-                return cls(*legacy.parts(folder, header, calibration))
+                parts = legacy.parts(folder, header, calibration)
+                return cls(**parts, trained_on=TrainedOn(**header["trained_on"]))
             _check_format(folder, header["format"])
             recipe = Recipe.parse(header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
@@ -396,13 +251,6 @@ class Pipeline:
             )
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
-
-
-def _pieces(sound: Samples, most: int, seconds: float, rate: int) -> list[Samples]:
-    """The sound itself, or its windows where it is longer than `most` samples."""
-    if len(sound) <= most:
-        return [sound]
-    return [samples for _, samples in windows([sound], round(seconds * rate))]
 
 
 def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:

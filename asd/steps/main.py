@@ -77,7 +77,9 @@ def _prepare(config: MainConfig) -> Dataset:
     name = _name(config)
     demo = config.source == DEMO
     source = demo_source() / "recordings" if demo else Path(config.source)
-    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
+    # Extracted, a track is the only one of its file; the data set has to know which it was.
+    first = config.stream == 0
+    if first and any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
         audio = WORK / f"{name}-audio"
         extract.run(
             ExtractConfig(
