@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """The words that may stand after ``model=``, in alphabetical order."""
-    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 @cache
@@ -39,8 +39,8 @@ def detector_class(name: str) -> "type[Detector[Any]]":
     for value in vars(module).values():
         is_detector = isinstance(value, type) and issubclass(value, Detector)
         if is_detector and value.__module__ == module.__name__:
-            found: type[Detector[Any]] = value
-            return found
+            kind: type[Detector[Any]] = value
+            return kind
     raise DetectorError(f"{module.__file__}: defines no subclass of Detector")
 
 
