@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -45,11 +45,16 @@ class ScoredWindow(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The clips that a pipeline was fitted and calibrated on."""
+    """The data set that a pipeline was fitted and calibrated on."""
 
     name: str
     path: str
     digest: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """Name, folder and digest of a data set."""
+        return cls(dataset.name, str(dataset.root), dataset.digest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +104,8 @@ class Pipeline:
         calibrated = fit_and_calibrate(
             full, normal_train, normal_valid, store, context or FitContext()
         )
-        whole = Dataset(train.root, train.clips + valid.clips)
-        return cls._decided(full, calibrated, whole, valid, store), calibrated.report
+        both = Dataset(train.root, train.clips + valid.clips)
+        return cls._decided(full, calibrated, both, valid, store), calibrated.report
 
     @classmethod
     def adopt(
@@ -142,7 +147,7 @@ class Pipeline:
         known = calibrated.scorer.score(anomalies, store) if anomalies.clips else None
         decision = Decision.fit(recipe.threshold, calibrated.calibration, known)
         notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
-        trained_on = TrainedOn(data.name, str(data.root), data.digest)
+        trained_on = TrainedOn.of(data)
         return cls(
             recipe, calibrated.scorer, replace(decision, note=notes), sound_of(data), trained_on
         )
