@@ -23,7 +23,7 @@ def launch(step: str, config: type[Config]) -> None:
     """
     arguments = sys.argv[1:]
     if HELP_WORDS & set(arguments):
-        sys.stdout.write(help_text(config, f"entrypoints/{step}.py"))
+        sys.stdout.write(help_text(config, f"python -m entrypoints.{step}"))
         return
     _speak_plainly()
     try:

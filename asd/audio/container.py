@@ -1,7 +1,7 @@
 """Open one audio track of any container and decode it whole, or say what is wrong with it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -79,7 +79,10 @@ class Track:
         self._promised_s = self._promise(source)
 
     def pcm(
-        self, sample_rate: int | None = None, layout: str | None = None
+        self,
+        sample_rate: int | None = None,
+        layout: str | None = None,
+        listen: Callable[[NDArray[np.float32], int], None] | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """Decode the track.
 
@@ -90,6 +93,9 @@ class Track:
         layout : str, optional
             Mix to this channel layout (FFmpeg's name, such as ``"stereo"``), scaled so that it
             cannot clip; the track's own where not given.
+        listen : callable, optional
+            Gets each block as it stands in the file, ``(channels, n)``, and the file's rate: what
+            is clipped or missing shows there, and no more once it is resampled.
 
         Yields
         ------
@@ -102,23 +108,34 @@ class Track:
             A part cannot be decoded, or less comes out than the container states.
         """
         rate = sample_rate or self.sample_rate
-        # Packed samples: PyAV 18.1 cannot exchange planar ones of 8 channels or more.
-        resampler = av.AudioResampler("flt", layout, rate, options=_RESAMPLER)
+        wanted = _Output(self, rate, layout)
+        unchanged = layout is None and rate == self.sample_rate
+        heard = None if listen is None or unchanged else _Output(self, self.sample_rate)
+        for frame in self._frames():
+            if listen is not None and heard is not None:
+                for block in heard.blocks(frame):
+                    listen(block, self.sample_rate)
+            for block in wanted.blocks(frame):
+                if listen is not None and unchanged:
+                    listen(block, rate)
+                yield block
+
+    def ends_after(self, sample_rate: int) -> int | None:
+        """Samples after which the sound ends and padding begins; None where it is not stated."""
         # The edit list of MP4 says where the sound ends; decoders add padding after it.
         trim = self._format == "mov" and self._stated_s is not None
-        left = round((self._stated_s or 0) * rate) if trim else None
-        for frame in self._frames():
-            for out in self._convert(resampler, frame):
-                packed = np.asarray(out.to_ndarray(), np.float32)
-                block = packed.reshape(out.samples, -1).T[:, :left]
-                if left is not None:
-                    left -= block.shape[1]
-                if block.size:
-                    yield block
+        return round((self._stated_s or 0) * sample_rate) if trim else None
 
-    def _convert(
+    def convert(
         self, resampler: av.AudioResampler, frame: av.AudioFrame | None
     ) -> list[av.AudioFrame]:
+        """Resample a frame; None for what is left.
+
+        Raises
+        ------
+        AudioError
+            Rate or channels change midway.
+        """
         try:
             return resampler.resample(frame)
         except ValueError as error:
@@ -173,6 +190,26 @@ class Track:
             with open_bytes(source) as file:
                 return self._stated_s if has_mp3_length(file) else None
         return self._stated_s
+
+
+class _Output:
+    """Turns the frames of a track into blocks of one rate and layout."""
+
+    def __init__(self, track: Track, sample_rate: int, layout: str | None = None) -> None:
+        self._track = track
+        # Packed samples: PyAV 18.1 cannot exchange planar ones of 8 channels or more.
+        self._resampler = av.AudioResampler("flt", layout, sample_rate, options=_RESAMPLER)
+        self._left = track.ends_after(sample_rate)
+
+    def blocks(self, frame: av.AudioFrame | None) -> Iterator[NDArray[np.float32]]:
+        """What comes out for a frame, ``(channels, n)`` each; the rest for None."""
+        for out in self._track.convert(self._resampler, frame):
+            packed = np.asarray(out.to_ndarray(), np.float32)
+            block = packed.reshape(out.samples, -1).T[:, : self._left]
+            if self._left is not None:
+                self._left -= block.shape[1]
+            if block.size:
+                yield block
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asd.audio.condition import Meter
 from asd.audio.container import Track, open_track, source_name
 from asd.errors import AudioError, DataError
 
@@ -28,6 +29,11 @@ AUDIO_SUFFIXES = (
 SILENCE_DB = -90.0
 """A recording that never exceeds this level, in dB of full scale, is silent: about one step of
 16 bits."""
+_SILENCE = 10 ** (SILENCE_DB / 20)
+
+MIN_S = 0.1
+"""Least length of a recording, and of a clip, in seconds: a frame of a spectrogram is about that
+long."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,19 @@ class SignalCheck:
     def __init__(self, name: str) -> None:
         self._name = name
         self._peak = 0.0
+        self._cancelled = False
 
-    def feed(self, block: NDArray[np.floating[Any]]) -> None:
+    def feed(
+        self, block: NDArray[np.floating[Any]], channels: NDArray[np.floating[Any]] | None = None
+    ) -> None:
         """Look at the next samples, of any shape.
+
+        Parameters
+        ----------
+        block : ndarray
+            The samples that are used.
+        channels : ndarray, optional
+            The channels of which they are the mean.
 
         Raises
         ------
@@ -79,6 +95,8 @@ class SignalCheck:
         if not np.isfinite(peak):
             raise AudioError(f"{self._name}: has NaN or infinite samples; export it again")
         self._peak = max(self._peak, peak)
+        if channels is not None and peak <= _SILENCE < np.abs(channels).max(initial=0.0):
+            self._cancelled = True
 
     def finish(self) -> None:
         """Judge the whole.
@@ -88,7 +106,12 @@ class SignalCheck:
         AudioError
             No sample stood out of silence.
         """
-        if self._peak <= 10 ** (SILENCE_DB / 20):
+        if self._peak <= _SILENCE and self._cancelled:
+            raise AudioError(
+                f"{self._name}: its channels cancel, their mean is silent; take one of them for "
+                "the data set with channel=left"
+            )
+        if self._peak <= _SILENCE:
             raise AudioError(
                 f"{self._name}: is silent (never above {SILENCE_DB:.0f} dBFS); check the "
                 "microphone, the audio track (stream) and the channel, or remove it"
@@ -135,6 +158,7 @@ def stream_blocks(
     channel: int | None = None,
     stream: int = 0,
     block_s: float = 10.0,
+    meter: Meter | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording block by block; memory does not grow with its length.
 
@@ -150,6 +174,8 @@ def stream_blocks(
         Which audio track, from 0.
     block_s : float
         Length of the blocks in seconds; the last one may be shorter.
+    meter : Meter, optional
+        Listens to the recording meanwhile.
 
     Yields
     ------
@@ -159,16 +185,16 @@ def stream_blocks(
     Raises
     ------
     AudioError
-        The recording cannot be read, is corrupt or cut short, holds NaN or infinite samples, or
-        turned out silent at its end.
+        The recording cannot be read, is corrupt or cut short, lacks the channel, holds NaN or
+        infinite samples, or turned out silent or shorter than 0.1 s at its end.
     """
     with open_track(source, stream) as track:
         check = SignalCheck(track.name)
         length = max(1, round(block_s * (sample_rate or track.sample_rate)))
         waiting: list[NDArray[np.float32]] = []
-        n_waiting = 0
-        for piece in _mono(track, sample_rate, channel):
-            check.feed(piece)
+        n_waiting = total = 0
+        for piece in _mono(track, check, sample_rate, channel, meter):
+            total += piece.size
             waiting.append(piece)
             n_waiting += piece.size
             if n_waiting < length:
@@ -178,6 +204,7 @@ def stream_blocks(
             yield from joined[:whole].reshape(-1, length)
             waiting = [joined[whole:].copy()]
             n_waiting -= whole
+        _check_length(track.name, total / (sample_rate or track.sample_rate))
         if n_waiting:
             yield np.concatenate(waiting)
         check.finish()
@@ -199,8 +226,9 @@ def read(
         The sample rate in Hz.
     """
     with open_track(source, stream) as track:
-        samples = np.concatenate(list(_mono(track, sample_rate, channel)))
-        check_signal(samples, track.name)
+        check = SignalCheck(track.name)
+        samples = np.concatenate(list(_mono(track, check, sample_rate, channel)))
+        check.finish()
         return samples, sample_rate or track.sample_rate
 
 
@@ -230,9 +258,8 @@ def read_clip(path: Path, sample_rate: int) -> NDArray[np.float32]:
             samples: NDArray[np.float32] = file.read(dtype="float32")
             return samples
     with open_track(path) as track:
-        samples = np.concatenate(list(_mono(track, sample_rate, None)))
-    SignalCheck(source_name(path)).feed(samples)
-    return samples
+        check = SignalCheck(source_name(path))
+        return np.concatenate(list(_mono(track, check, sample_rate, None)))
 
 
 def find_audio(source: Path) -> list[Path]:
@@ -271,13 +298,28 @@ def find_audio(source: Path) -> list[Path]:
     return sorted(found)
 
 
+def _check_length(name: str, seconds: float) -> None:
+    if seconds < MIN_S:
+        raise AudioError(
+            f"{name}: holds {seconds:.3f} s of sound, less than the {MIN_S:g} s that can be "
+            "analysed; take the file out"
+        )
+
+
 def _mono(
-    track: Track, sample_rate: int | None, channel: int | None
+    track: Track,
+    check: SignalCheck,
+    sample_rate: int | None,
+    channel: int | None,
+    meter: Meter | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     if channel is not None and not 0 <= channel < track.channels:
+        least = "channel=0" if track.channels == 1 else f"channel=0 to {track.channels - 1}"
         raise AudioError(
             f"{track.name}: channel={channel} is not there, the track has {track.channels}; "
-            f"give channel=0 to {track.channels - 1} or leave it out"
+            f"record it as the others were, or give preprocess {least} or mix"
         )
-    for block in track.pcm(sample_rate):
-        yield block.mean(axis=0) if channel is None else block[channel].copy()
+    for block in track.pcm(sample_rate, listen=meter.feed if meter else None):
+        mono = block.mean(axis=0) if channel is None else block[channel].copy()
+        check.feed(mono, block if channel is None else None)
+        yield mono

@@ -45,6 +45,38 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
         soundfile.write(partial, steps, sample_rate, subtype="PCM_16", format="WAV")
 
 
+def write_track(
+    path: Path, samples: NDArray[np.floating[Any]], sample_rate: int, channel: int, stream: int
+) -> None:
+    """Write a mono signal as one channel of one track; what comes before is silent.
+
+    Parameters
+    ----------
+    path : Path
+        Matroska file to write; its samples are kept as 32-bit floats.
+    samples : ndarray
+        ``(n_samples,)``, full scale ±1.
+    sample_rate : int
+        In Hz.
+    channel, stream : int
+        Where to put it, from 0.
+    """
+    packed = np.zeros((len(samples), channel + 1), np.float32)
+    n_channels = packed.shape[1]
+    layout = {1: "mono", 2: "stereo"}.get(n_channels, f"{n_channels} channels")
+    with atomic_path(path) as partial, av.open(str(partial.resolve()), "w", "matroska") as output:
+        tracks = [
+            output.add_stream("pcm_f32le", rate=sample_rate, layout=layout)
+            for _ in range(stream + 1)
+        ]
+        for number, track in enumerate(tracks):
+            packed[:, channel] = samples if number == stream else 0
+            frame = av.AudioFrame.from_ndarray(packed.reshape(1, -1), format="flt", layout=layout)
+            frame.sample_rate, frame.pts = sample_rate, 0
+            output.mux(track.encode(frame))
+            output.mux(track.encode(None))
+
+
 def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> float:
     """Write an audio track as a file of its own, in bounded memory.
 

@@ -52,7 +52,8 @@ class Config(BaseModel):
         """Every dotted key that the config understands, in order of declaration."""
         found: list[str] = []
         for name, field in cls.model_fields.items():
-            kind = field.annotation
+            documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
+            kind = documented[0].config if documented else field.annotation
             if isinstance(kind, type) and issubclass(kind, Config):
                 found += kind.keys(f"{prefix}{name}.")
             else:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic_core import PydanticUndefinedType
 
 from asd.config.base import Config, Documented, flatten
 from asd.errors import ConfigError
@@ -59,7 +58,7 @@ def _plain(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, (list, tuple)):
         return ",".join(_plain(part) for part in value)
-    return "" if value is None or isinstance(value, PydanticUndefinedType) else str(value)
+    return "" if value is None else str(value)
 
 
 def _fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:

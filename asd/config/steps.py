@@ -17,6 +17,16 @@ def _split_commas(value: object) -> object:
     return value
 
 
+def _channel(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = {"": None, "mix": None, "left": 0, "right": 1}
+    word = value.strip().lower()
+    if word not in words and not word.isdecimal():
+        raise ValueError("must be left, right, mix or a number from 0")
+    return words[word] if word in words else int(word)
+
+
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
         raise ValueError("write the lower number first, as in -10,10")
@@ -33,6 +43,7 @@ def _checked_features(fields: dict[str, Any]) -> dict[str, Any]:
 FeatureFields = Annotated[
     dict[str, Any], AfterValidator(_checked_features), Documented(LogMelConfig)
 ]
+Channel = Annotated[int | None, BeforeValidator(_channel), Field(ge=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
 Range = Annotated[tuple[float, float], BeforeValidator(_split_commas), AfterValidator(_ordered)]
@@ -74,8 +85,11 @@ class CutConfig(Config):
     """Seed of everything random."""
     remainder: Literal["drop", "keep"] = "drop"
     """What becomes of the last, partial clip of a recording."""
-    channel: int | None = Field(None, ge=0)
-    """One channel to take, from 0; the average of all where not given."""
+    channel: Channel = None
+    """The channel to take: left, right or a number from 0; `mix`, the mean of all, where not
+    given. It belongs to the model: recordings that are scored later go the same way."""
+    stream: int = Field(0, ge=0)
+    """Which audio track to take, from 0; it belongs to the model too."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -169,9 +183,6 @@ class ImportConfig(Config):
     """The decision threshold; the detector is as it is, so `calibration` is always `split`."""
 
 
-SweepMetric = Literal["auc", "pauc", "f1", "fit_seconds", "score_seconds"]
-
-
 class SweepConfig(FitConfig):
     """Search detectors, front ends and thresholds for the best, looking at validation clips only.
 
@@ -192,7 +203,7 @@ class SweepConfig(FitConfig):
     """Database URL where several machines share a study; .cache/studies/<study>.journal if not."""
     jobs: int = Field(1, ge=1)
     """Trials at a time on this machine."""
-    metric: Annotated[tuple[SweepMetric, ...], BeforeValidator(_split_commas)] = ("auc",)
+    metric: Words = ("auc",)
     """What is made best; two, as in auc,score_seconds, for a Pareto front. `f1` needs labelled
     anomalies on the validation side, and searches the threshold too."""
     max_fpr: float = Field(0.1, gt=0, le=1)
@@ -211,7 +222,8 @@ class SweepConfig(FitConfig):
         first, *others = self.metric or ("fit_seconds",)
         if first.endswith("_seconds") or len(others) > 1 or first in others:
             raise ValueError(
-                "metric must be auc, pauc or f1, and at most one more, as in auc,score_seconds"
+                "metric must be a figure of detection, and at most one more, as in "
+                "auc,score_seconds"
             )
         if others and self.sampler == "cmaes":
             raise ValueError("sampler=cmaes: knows one metric only; use sampler=tpe")
@@ -247,6 +259,17 @@ class EvaluateConfig(Config):
         return self
 
 
+class RecalibrateConfig(Config):
+    """Give a model a threshold for another unit of the machine, from a few minutes of it."""
+
+    model_uri: str = CHAMPION_URI
+    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
+    data: str = Field(min_length=1)
+    """Folder of a data set of the new unit; its normal training and validation clips are used."""
+    false_alarm_rate: float | None = Field(None, gt=0, lt=1)
+    """Share of normal clips that may raise an alarm; that of the model where not given."""
+
+
 class PromoteConfig(Config):
     """Make a model the champion when it beats the present one on the same data."""
 
@@ -254,8 +277,8 @@ class PromoteConfig(Config):
     """The candidate: run id, runs:/ or models:/ address; the newest trained where not given."""
     data: str = ""
     """Folder of the data set to compare on; the one the candidate was trained on if not given."""
-    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
-    """The figure to compare by; higher is better."""
+    metric: str = "auc"
+    """The figure to compare by; an unknown word lists them."""
     min_gain: float = Field(0.0, ge=0)
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
@@ -279,6 +302,8 @@ class ScoreConfig(Config):
     """Run id, runs:/ or models:/ address of the model; the champion where not given."""
     output: str = "scores"
     """Folder for windows.csv and files.csv."""
+    strict: bool = False
+    """Refuse recordings that cannot be compared with those of the training."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -300,8 +325,8 @@ class MainConfig(CutConfig, FitConfig):
     """How many test clips get a foreign sound; at most half of the normal ones."""
     detector: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Fields of single detectors, as detector.<model>.<field>."""
-    metric: Literal["auc", "pauc", "average_precision", "f1"] = "auc"
-    """The figure by which the champion is chosen."""
+    metric: str = "auc"
+    """The figure by which the champion is chosen; an unknown word lists them."""
     min_gain: float = Field(0.0, ge=0)
     """By how much a new champion has to be better than the present one."""
 

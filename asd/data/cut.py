@@ -9,16 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.audio.condition import Condition, Meter
 from asd.audio.decode import stream_blocks
 from asd.audio.encode import write_wav
-from asd.errors import AudioError
 from asd.files import file_digest
 
 Samples = NDArray[np.float32]
 Remainder = Literal["drop", "keep"]
-
-MIN_RECORDING_S = 0.1
-"""Least length of a recording in seconds; a frame of a spectrogram is about that long."""
 
 MIN_REMAINDER_S = 0.5
 """Least length in seconds of a last partial clip that ``remainder=keep`` keeps."""
@@ -46,6 +43,8 @@ class Cut:
     """Seconds at its end that fill no clip."""
     short: bool
     """It is shorter than one clip."""
+    condition: Condition
+    """What it is like, apart from the machine."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Cutter:
     """Whether the end that fills no clip is kept."""
     channel: int | None
     """Channel to take; the mean of all for None."""
+    stream: int = 0
+    """Audio track to take, from 0."""
 
     def __call__(self, path: Path) -> Cut:
         """Cut one recording.
@@ -69,12 +70,14 @@ class Cutter:
         Raises
         ------
         AudioError
-            It cannot be decoded, is too short, silent, or holds NaN or infinite samples.
+            It cannot be decoded, is too short, silent, lacks the channel, or holds NaN or infinite
+            samples.
         """
         prefix = hashlib.sha256(str(path).encode()).hexdigest()[:16]
         pieces: list[Piece] = []
         dropped = 0
-        blocks = stream_blocks(path, self.sample_rate, self.channel)
+        meter = Meter(self.channel)
+        blocks = stream_blocks(path, self.sample_rate, self.channel, self.stream, meter=meter)
         for number, samples in enumerate(_clips(blocks, self.size)):
             if number and len(samples) < self._least():
                 dropped = len(samples)
@@ -85,13 +88,9 @@ class Cutter:
             start_s = number * self.size / self.sample_rate
             pieces.append(Piece(file, start_s, len(samples) / self.sample_rate, file_digest(file)))
         total_s = sum(piece.duration_s for piece in pieces)
-        if total_s < MIN_RECORDING_S:
-            raise AudioError(
-                f"{path}: holds {total_s:.3f} s of sound, less than the {MIN_RECORDING_S:g} s "
-                "that can be analysed; take the file out"
-            )
         short = total_s * self.sample_rate < self.size
-        return Cut(path, tuple(pieces), dropped / self.sample_rate, short)
+        condition = meter.condition()
+        return Cut(path, tuple(pieces), dropped / self.sample_rate, short, condition)
 
     def _least(self) -> float:
         """Samples that a clip other than the first must have."""

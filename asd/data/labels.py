@@ -27,8 +27,9 @@ def read_labels(source: Path) -> Layout:
     """Read a folder with ``labels.csv``.
 
     The columns `file` (relative to the folder) and `label` (normal, anomaly or unknown) are
-    required; `split`, `machine`, `condition`, `domain` and `recording` (files with the same word
-    stay on one side of the split) are optional; other columns are ignored.
+    required; `split`, `machine`, `condition`, `domain`, `recording` (files with the same word are
+    parts of one) and `session` (recordings with the same word stay on one side of the split) are
+    optional; other columns are ignored.
 
     Parameters
     ----------
@@ -176,6 +177,7 @@ def _recording(path: Path, name: str, row: dict[str, str]) -> Recording:
         label=cast(Label, row["label"]),
         split=cast(Split, row.get("split")) or None,
         machine=row.get("machine", ""),
+        session=row.get("session", ""),
         condition=row.get("condition", ""),
         domain=cast(Domain, row.get("domain") or "source"),
         group=row.get("recording", ""),

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asd.audio.decode import probe
+from asd.audio.decode import MIN_S, probe
+from asd.data.conditions import condition_warnings, training_ranges
 from asd.data.cut import Cut, Cutter, Remainder
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
@@ -17,9 +18,6 @@ from asd.data.split import SIDES, Fractions, assign
 from asd.errors import AudioError, ConfigError, DataError
 from asd.parallel import map_recordings
 from asd.text import count
-
-MIN_CLIP_S = 0.1
-"""Least length of a clip in seconds."""
 
 _USUAL_RATE = 16000
 _LEAST_RATE = 1000
@@ -78,6 +76,7 @@ def preprocess(
     channel: int | None,
     skip_bad: bool,
     overwrite: bool,
+    stream: int = 0,
 ) -> PreprocessReport:
     """Cut recordings into mono 16-bit WAV clips on three sides of a split.
 
@@ -107,6 +106,8 @@ def preprocess(
         Go on without recordings that cannot be used, and report them.
     overwrite : bool
         Replace a data set that stands at `output`.
+    stream : int
+        Audio track to take, from 0.
 
     Raises
     ------
@@ -118,8 +119,8 @@ def preprocess(
     NotEnoughClipsError
         The only recording is too short to be cut into sides.
     """
-    if clip_seconds < MIN_CLIP_S:
-        raise ConfigError(f"clip_seconds={clip_seconds:g}: must be at least {MIN_CLIP_S:g}")
+    if clip_seconds < MIN_S:
+        raise ConfigError(f"clip_seconds={clip_seconds:g}: must be at least {MIN_S:g}")
     layout = recognise(source)
     check_output(output, source, overwrite)
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
@@ -128,8 +129,8 @@ def preprocess(
         pieces = folder / "pieces"
         pieces.mkdir()
         paths = [recording.path for recording in layout.recordings]
-        rate = sample_rate or usual_rate(paths)
-        cutter = Cutter(pieces, round(clip_seconds * rate), rate, remainder, channel)
+        rate = sample_rate or usual_rate(paths, stream)
+        cutter = Cutter(pieces, round(clip_seconds * rate), rate, remainder, channel, stream)
         results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=skip_bad)
         cuts = {cut.path: cut for cut in results}
         used = [recording for recording in layout.recordings if recording.path in cuts]
@@ -140,7 +141,15 @@ def preprocess(
             raise _nothing_to_train_on(source, layout)
         shutil.rmtree(pieces)
         save(folder, clips)
-        save_sound(folder, Sound(sample_rate=rate, clip_seconds=clip_seconds, channel=channel))
+        conditions = {r.name: cuts[r.path].condition for r in used}
+        sound = Sound(
+            sample_rate=rate,
+            clip_seconds=clip_seconds,
+            channel=channel,
+            stream=stream,
+            ranges=training_ranges(used, conditions, clips),
+        )
+        save_sound(folder, sound)
     dataset = Dataset(output, tuple(clips))
     return PreprocessReport(
         dataset=dataset,
@@ -149,11 +158,15 @@ def preprocess(
         short=tuple(r.name for r in used if cuts[r.path].short),
         dropped_s=sum(cut.dropped_s for cut in results),
         skipped=tuple(skipped),
-        warnings=(*assignment.warnings, *_warnings(dataset)),
+        warnings=(
+            *assignment.warnings,
+            *_warnings(dataset),
+            *condition_warnings(used, conditions, rate, clip_seconds),
+        ),
     )
 
 
-def usual_rate(paths: Iterable[Path]) -> int:
+def usual_rate(paths: Iterable[Path], stream: int = 0) -> int:
     """16 kHz, or the lowest rate of the recordings in Hz where that is less.
 
     Above half of a recording's own rate there is nothing to be heard; bands up there would be
@@ -162,7 +175,7 @@ def usual_rate(paths: Iterable[Path]) -> int:
     rates = [_USUAL_RATE]
     for path in paths:
         with suppress(AudioError):
-            rates.append(probe(path).sample_rate)
+            rates.append(probe(path, stream).sample_rate)
     return max(min(rates), _LEAST_RATE)
 
 
@@ -195,7 +208,8 @@ def _place(
             clips.append(
                 Clip(
                     path=path,
-                    recording=recording.unit,
+                    recording=recording.whole,
+                    session=recording.session,
                     start_s=piece.start_s,
                     duration_s=piece.duration_s,
                     split=place,

@@ -31,10 +31,19 @@ class Recording:
     group: str = ""
     """Files with the same group are parts of one recording; empty for a file of its own."""
 
+    session: str = ""
+    """Which session (a flight, a day, a mounting of the microphone) it is of; empty for one of
+    its own."""
+
+    @property
+    def whole(self) -> str:
+        """The recording that the file is a part of: the group, or else the file itself."""
+        return self.group or self.name
+
     @property
     def unit(self) -> str:
-        """What must stay on one side of the split: the group, or else the file."""
-        return self.group or self.name
+        """What must stay on one side of the split: the session, or else the recording."""
+        return self.session or self.whole
 
 
 @dataclass(frozen=True)

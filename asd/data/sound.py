@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from asd.audio.comparable import Ranges
 from asd.audio.decode import probe
 from asd.config.base import Config
 from asd.data.manifest import Dataset
@@ -29,6 +30,9 @@ class Sound(Config):
     """The channel that is taken, from 0; the mean of all where it is None."""
     stream: int = Field(0, ge=0)
     """The audio track that is taken, from 0."""
+    ranges: Ranges | None = None
+    """What the normal recordings of train and valid were like; None where they were not measured,
+    as in data sets of earlier releases."""
 
 
 def save_sound(root: Path, sound: Sound) -> None:

@@ -1,7 +1,7 @@
 """The one place that decides what is an anomaly."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -114,6 +114,30 @@ class Decision:
     def alarms(self, scores: ArrayLike, machine: str | None = None) -> NDArray[np.bool_]:
         """Which windows are anomalies, ``(n,)``: ``p_value <= rate``, or above the threshold."""
         return self.rule(machine).alarms(finite(scores))
+
+    def clips(self, scores: ArrayLike, machines: Sequence[str]) -> tuple[Values, NDArray[np.bool_]]:
+        """Judge windows of several machines, each by its machine's rule.
+
+        Parameters
+        ----------
+        scores : array_like, shape (n,)
+            One a window.
+        machines : sequence of str, length n
+            Machine that each window is of.
+
+        Returns
+        -------
+        p_values : ndarray, shape (n,)
+            NaN without calibration.
+        is_anomaly : ndarray of bool, shape (n,)
+        """
+        values, names = finite(scores), np.asarray(machines, dtype=np.str_)
+        p_values, alarms = np.empty(len(values)), np.zeros(len(values), dtype=bool)
+        for name in np.unique(names).tolist():
+            mine = names == name
+            p_values[mine] = self.windows(values[mine], name)
+            alarms[mine] = self.alarms(values[mine], name)
+        return p_values, alarms
 
     def recording(self, scores: ArrayLike, machine: str | None = None) -> RecordingVerdict:
         """Judge a recording by the scores of its windows, in the order of time, ``(n,)``."""

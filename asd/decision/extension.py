@@ -42,7 +42,8 @@ class Extension:
     - :math:`e` has one distribution for all units: the difference of a window from the others of
       its unit, in units of their spread. Beyond its highest tenth it goes on as an exponential
       distribution, the limit for tails such as those of the normal and gamma distributions
-      (generalised Pareto with shape 0; Coles 2001, chapter 4). Windows scatter independently.
+      (generalised Pareto with shape 0; Coles 2001, chapter 4), with allowance for a scale that is
+      known from that tenth only. Windows scatter independently.
 
     The model is no promise. Leaving a window out of the level and spread that it is compared with
     makes it careful where recordings are short, and the more so the fewer windows they have. Its

@@ -82,7 +82,7 @@ def promise(
     name = unit_name.removesuffix("s") if n_units == 1 else unit_name
     line = (
         f"{n_units} {name}{length} can promise 1 false alarm in {n_units + 1} decisions at best: "
-        f"{day:.3g} a day with one decision every {decision_s:.3g} s; "
+        f"{_short(day)} a day with one decision every {decision_s:.3g} s; "
         f"{_told(more_day, unit_s)} would promise one a day, {_told(more_week, unit_s)} one a week"
     )
     if more_week == 0:
@@ -96,5 +96,10 @@ def _more(n_units: int, decision_s: float, period_s: float) -> int:
 
 
 def _told(more: int, unit_s: float | None) -> str:
-    hours = "" if unit_s is None else f" ({more * unit_s / 3600:.2g} h)"
-    return f"{more} more{hours}"
+    hours = "" if unit_s is None else f" ({_short(more * unit_s / 3600)} h)"
+    return f"{more:,} more{hours}"
+
+
+def _short(value: float) -> str:
+    """Two or three digits below 100, whole numbers above."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.3g}"

@@ -1,11 +1,13 @@
 """Conformal p-values from weighted samples of normal values."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Values = NDArray[np.float64]
+from asd.decision.calibration import Calibration, Values
 
 _DECIMALS = 9
 """Sums of shares are rounded so: thirds add up to 1, and equal p-values compare equal."""
@@ -24,27 +26,27 @@ class NormalSample:
     :math:`\alpha` (hierarchical conformal prediction: Lee, Barber and Willett 2023; Dunn,
     Wasserman and Ramdas 2022).
 
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        The statistic.
-    weights : array_like, shape (n,)
-        Greater than 0.
-    n_units : int
-        :math:`G`.
+    Make one with `of`, which sorts it.
     """
 
     values: Values
+    """The statistic, sorted, ``(n,)``."""
     weights: Values
+    """Of each value, ``(n,)``."""
     n_units: int
+    """:math:`G`."""
 
-    def __post_init__(self) -> None:
-        order = np.argsort(self.values, kind="stable")
-        weights = np.asarray(self.weights, dtype=np.float64)[order]
-        at_least = np.append(np.cumsum(weights[::-1])[::-1], 0.0)
-        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64)[order])
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "_at_least", np.round(at_least, _DECIMALS))
+    @classmethod
+    def of(cls, values: Values, weights: Values, n_units: int) -> Self:
+        """A sample from values in any order, with weights greater than 0, ``(n,)`` each."""
+        order = np.argsort(values, kind="stable")
+        return cls(values[order], weights[order], n_units)
+
+    @cached_property
+    def at_least(self) -> Values:
+        """Sum of the weights from each place on to the end, ``(n + 1,)``."""
+        sums = np.append(np.cumsum(self.weights[::-1])[::-1], 0.0)
+        return np.asarray(np.round(sums, _DECIMALS))
 
     def p_values(self, new: ArrayLike) -> Values:
         """P-value of each of `new`, ``(m,)`` in [1 / (G + 1), 1]."""
@@ -59,7 +61,11 @@ class NormalSample:
         place = int(np.searchsorted(self.values, new, side="right"))
         return float(self.p_values([self.values[place - 1]])[0]) if place else 1.0
 
-    def _p(self, new: ArrayLike, side: str) -> Values:
-        at_least: Values = self._at_least  # type: ignore[attr-defined]
-        places = np.searchsorted(self.values, np.asarray(new, dtype=np.float64), side=side)  # type: ignore[call-overload]
-        return np.asarray((1 + at_least[places]) / (1 + self.n_units), dtype=np.float64)
+    def _p(self, new: ArrayLike, side: Literal["left", "right"]) -> Values:
+        places = np.searchsorted(self.values, np.asarray(new, dtype=np.float64), side=side)
+        return np.asarray((1 + self.at_least[places]) / (1 + self.n_units), dtype=np.float64)
+
+
+def window_sample(calibration: Calibration) -> NormalSample:
+    """What the score of a single window is like."""
+    return NormalSample.of(calibration.scores, calibration.shares, calibration.n_units)

@@ -88,4 +88,4 @@ def sample_of(
         extended = extend(Extension.fit(calibration, short))
         values.append(extended.ravel())
         weights.append(np.full(extended.size, 1.0 / extended.shape[1]))
-    return NormalSample(np.concatenate(values), np.concatenate(weights), layout.n_units)
+    return NormalSample.of(np.concatenate(values), np.concatenate(weights), layout.n_units)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from asd.decision.calibration import Calibration, Values
 from asd.decision.events import Event, expected_by_chance, peak_sample, runs
-from asd.decision.pvalues import NormalSample
+from asd.decision.pvalues import NormalSample, window_sample
 from asd.decision.recording import recording_sample, recording_statistic, top_mean
 from asd.decision.thresholds import Threshold
 
@@ -78,7 +78,7 @@ class Rule:
         """
         if len(calibration) == 0:
             return cls(threshold, calibration, None)
-        sample = _window_sample(calibration)
+        sample = window_sample(calibration)
         above = float(sample.p_above([threshold.value])[0])
         # No p-value is greater than 1: below all scores of the calibration, only less than 1 can
         # tell an alarm.
@@ -90,7 +90,7 @@ class Rule:
 
     @cached_property
     def _windows(self) -> NormalSample:
-        return _window_sample(self.calibration)
+        return window_sample(self.calibration)
 
     @cached_property
     def _recordings(self) -> Callable[[int], NormalSample]:
@@ -165,7 +165,3 @@ class Rule:
             return window
         # Windows at the edges lie in fewer blocks: never less than the window's own p-value.
         return max(window, float(self._peaks(m).p_values([score])[0]))
-
-
-def _window_sample(calibration: Calibration) -> NormalSample:
-    return NormalSample(calibration.scores, calibration.shares, calibration.n_units)

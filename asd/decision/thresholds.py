@@ -4,7 +4,6 @@ A clip raises an alarm when its score is greater than the threshold. Nothing her
 of clips that the detector was trained on (they are too low) or of test clips (that is a leak).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -15,8 +14,9 @@ from scipy import stats
 
 from asd.config import ThresholdConfig
 from asd.decision.calibration import Calibration, Values, finite
-from asd.decision.pvalues import NormalSample
-from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
+from asd.decision.fitting import best_f1, conformal, gamma_quantile
+from asd.decision.pvalues import window_sample
+from asd.errors import NotEnoughClipsError
 
 SECONDS_PER_DAY = 86400.0
 
@@ -139,16 +139,18 @@ def fit_calibrated(
             "valid side of the split more clips, or use threshold.method=fixed"
         )
     if config.method == "conformal":
-        return _conformal(calibration, config.false_alarm_rate)
+        rate = config.false_alarm_rate
+        value, promised, note = conformal(calibration, rate)
+        return Threshold(value, "conformal", promised, rate, len(scores), note)
     asked = None
     if config.method == "mean_std":
         value = float(scores.mean() + config.k * scores.std())
     elif config.method == "quantile":
         value, asked = float(np.quantile(scores, config.quantile)), 1 - config.quantile
     elif config.method == "gamma":
-        value, asked = _gamma(scores, config.quantile), 1 - config.quantile
+        value, asked = gamma_quantile(scores, config.quantile), 1 - config.quantile
     else:
-        value = _best_f1(scores, finite([] if anomaly_scores is None else anomaly_scores))
+        value = best_f1(scores, finite([] if anomaly_scores is None else anomaly_scores))
     return Threshold(value, config.method, None, asked, len(scores))
 
 
@@ -182,20 +184,22 @@ def p_values(
         A score is NaN or infinite.
     """
     known = Calibration.of(calibration, recordings)
-    sample = NormalSample(known.scores, known.shares, known.n_units)
-    return sample.p_values(finite(scores))
+    return window_sample(known).p_values(finite(scores))
 
 
-def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def binomial_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Clopper-Pearson interval of a rate of which `k` out of `n` were seen.
 
-    Exact for independent clips; clips of one recording are not quite independent, so the truth
-    is somewhat wider.
+    Exact for independent trials that come out as 0 or 1. `k` may also be the sum of `n`
+    independent shares: no shares in [0, 1] with a given mean spread more than those that are 0 or
+    1, which are what the interval is made for.
 
     Parameters
     ----------
-    k, n : int
-        Events seen and trials, ``0 <= k <= n``, ``n > 0``.
+    k : float
+        Events seen, or sum of shares, ``0 <= k <= n``.
+    n : int
+        Trials, above 0.
     confidence : float
         In (0, 1).
 
@@ -210,8 +214,10 @@ def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, 
     >>> round(low, 3), round(high, 3)
     (0.0, 0.308)
     """
-    interval = stats.binomtest(k, n).proportion_ci(confidence, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    return float(low), float(high)
 
 
 def alarms_per_day(rate: float, clip_seconds: float) -> float:
@@ -230,60 +236,3 @@ def alarms_per_day(rate: float, clip_seconds: float) -> float:
     432.0
     """
     return rate * SECONDS_PER_DAY / clip_seconds
-
-
-def _conformal(calibration: Calibration, rate: float) -> Threshold:
-    n, units = len(calibration), calibration.n_units
-    # The tolerance undoes rounding: 0.07 * 100 is 7.000000000000001, 0.29 * 100 is below 29.
-    allowed = (units + 1) * rate + 1e-9
-    if units == n:
-        allowed = math.floor(allowed)
-    promised, note = min(rate, allowed / (units + 1)), ""
-    if allowed < 1:
-        promised = 1 / (units + 1)
-        word = calibration.unit_name
-        needed = math.ceil(1 / rate - 1e-9) - 1
-        note = (
-            f"{units} calibration {word} cannot promise the false-alarm rate of {rate:.3g} that "
-            f"was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
-            f"{needed} {word} are needed"
-        )
-    sample = NormalSample(calibration.scores, calibration.shares, units)
-    levels = np.unique(calibration.scores)
-    value = float(levels[np.flatnonzero(sample.p_above(levels) <= promised)[0]])
-    return Threshold(value, "conformal", promised, rate, n, note)
-
-
-def _gamma(scores: Values, quantile: float) -> float:
-    if np.ptp(scores) == 0:
-        return float(scores[0])
-    with np.errstate(all="ignore"):
-        try:
-            shape, location, scale = stats.gamma.fit(scores)
-            value = float(stats.gamma.ppf(quantile, shape, loc=location, scale=scale))
-        except stats.FitError:
-            value = math.nan
-    if not math.isfinite(value):
-        raise DetectorError(
-            f"threshold.method=gamma: no gamma distribution fits the {len(scores)} calibration "
-            "scores; use threshold.method=conformal"
-        )
-    return value
-
-
-def _best_f1(normal: Values, anomaly: Values) -> float:
-    if len(anomaly) == 0:
-        raise ConfigError(
-            "threshold.method=best_f1 needs labelled anomalies among the validation clips and "
-            "there are none; use threshold.method=conformal"
-        )
-    levels = np.unique(np.concatenate([normal, anomaly]))
-    # Between two levels every threshold decides alike; the middle is as far from both as can be.
-    # Below the lowest, all clips are alarms: that too is a candidate.
-    candidates = np.concatenate(
-        [[np.nextafter(levels[0], -np.inf)], (levels[1:] + levels[:-1]) / 2]
-    )
-    tp = len(anomaly) - np.searchsorted(np.sort(anomaly), candidates, side="right")
-    fp = len(normal) - np.searchsorted(np.sort(normal), candidates, side="right")
-    f1 = 2 * tp / (tp + fp + len(anomaly))
-    return float(candidates[np.flatnonzero(f1 == f1.max())[-1]])

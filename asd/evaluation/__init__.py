@@ -1,1 +1,1 @@
-"""Thresholds, metrics and figures: what scores mean."""
+"""Metrics and figures: how good scores are."""

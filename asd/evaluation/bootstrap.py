@@ -1,13 +1,13 @@
 """How sure a metric is: bootstrap over recordings."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from asd.errors import ConfigError, DataError
+from asd.evaluation.metric_table import METRICS, metric_named, weighted_auc
 from asd.evaluation.metrics import MAX_FPR
 from asd.evaluation.table import ScoreTable
 
@@ -86,11 +86,12 @@ def paired_bootstrap(
     DataError
         The tables are not of the same clips, or lack normal or anomalous ones.
     """
-    if metric not in METRICS:
-        raise ConfigError(f"metric={metric!r}: cannot be compared; known are {', '.join(METRICS)}")
+    measure = metric_named(metric).rank
+    if measure is None:
+        ranked = ", ".join(name for name, entry in METRICS.items() if entry.rank)
+        raise ConfigError(f"metric={metric!r}: cannot be resampled; those that can are {ranked}")
     if [clip.sha256 for clip in table_a.clips] != [clip.sha256 for clip in table_b.clips]:
         raise DataError("the two tables do not hold the same clips; score both on the same data")
-    measure = METRICS[metric]
     truth, scores_a = _labelled(table_a)
     _, scores_b = _labelled(table_b)
 
@@ -100,41 +101,6 @@ def paired_bootstrap(
 
     draws = [difference(weights) for weights in _draws(table_a, seed, n)]
     return difference(np.ones(len(truth))), *_percentiles(draws, confidence)
-
-
-def weighted_auc(truth: NDArray[np.bool_], scores: Values, weights: Values) -> float:
-    """Area under the ROC curve of weighted clips, as scikit-learn's, in a fraction of its time.
-
-    It is the chance that an anomalous clip scores higher than a normal one, ties counted half
-    (Hanley and McNeil 1982).
-
-    Parameters
-    ----------
-    truth : ndarray of bool, shape (n_clips,)
-        True for anomalous clips.
-    scores : ndarray, shape (n_clips,)
-        Higher = more anomalous.
-    weights : ndarray, shape (n_clips,)
-        How often each clip counts, >= 0; above 0 for a clip of either class.
-    """
-    _, place = np.unique(scores, return_inverse=True)
-    normal = np.bincount(place, weights * ~truth)
-    anomalous = np.bincount(place, weights * truth)
-    below = np.cumsum(normal) - normal
-    return float(anomalous @ (below + normal / 2) / (normal.sum() * anomalous.sum()))
-
-
-METRICS: dict[str, Callable[[NDArray[np.bool_], Values, Values, float], float]] = {
-    "auc": lambda truth, scores, weights, _: weighted_auc(truth, scores, weights),
-    "pauc": lambda truth, scores, weights, max_fpr: float(
-        roc_auc_score(truth, scores, sample_weight=weights, max_fpr=max_fpr)
-    ),
-    "average_precision": lambda truth, scores, weights, _: float(
-        average_precision_score(truth, scores, sample_weight=weights)
-    ),
-}
-"""The metrics that resampling can weigh: of truth, scores and weights, all ``(n_clips,)``, and of
-the false-positive rate up to which `pauc` counts."""
 
 
 def _labelled(table: ScoreTable) -> tuple[NDArray[np.bool_], Values]:

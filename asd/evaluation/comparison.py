@@ -1,16 +1,15 @@
 """Detectors side by side: what several seeds on several data sets say of each."""
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from asd.evaluation.metric_table import METRICS, Metric
 from asd.text import markdown_table
 
-Metric = Literal[
-    "auc", "pauc", "recall", "false_alarm_rate", "fit_seconds", "score_seconds", "megabytes"
-]
+_COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,8 @@ class Outcome:
     model: str
     data: str
     seed: int
-    auc: float
-    pauc: float
-    recall: float
-    """Share of the anomalous test clips that raise an alarm."""
-    false_alarm_rate: float
-    """Share of the normal test clips that raise one."""
+    metrics: Mapping[str, float]
+    """Of the test clips, by name."""
     fit_seconds: float
     """Of the served detector, without its calibration."""
     score_seconds: float
@@ -34,8 +29,10 @@ class Outcome:
     """Size on disk."""
 
     def figures(self) -> dict[str, float]:
-        """All that was measured, by name."""
-        return {key: value for key, value in asdict(self).items() if isinstance(value, float)}
+        """All that is compared, by name."""
+        measured = {name: self.metrics[name] for name in _COMPARED if name in self.metrics}
+        costs = ("fit_seconds", "score_seconds", "megabytes")
+        return measured | {name: float(getattr(self, name)) for name in costs}
 
 
 @dataclass(frozen=True)
@@ -80,23 +77,23 @@ class Comparison:
         """The detectors, best first by their mean AUC over data sets."""
         return sorted({outcome.model for outcome in self.outcomes}, key=lambda m: -self.macro(m))
 
-    def spread(self, model: str, data: str, metric: Metric) -> Spread:
+    def spread(self, model: str, data: str, metric: str) -> Spread:
         """A figure of one detector on one data set, over seeds."""
         return Spread.of(
             [
-                getattr(outcome, metric)
+                outcome.figures()[metric]
                 for outcome in self.outcomes
                 if (outcome.model, outcome.data) == (model, data)
             ]
         )
 
-    def macro(self, model: str, metric: Metric = "auc") -> float:
+    def macro(self, model: str, metric: str = "auc") -> float:
         """Mean of a figure over data sets."""
         return float(np.mean([self.spread(model, data, metric).mean for data in self.data]))
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
-        columns = ["data", "model", "AUC", "pAUC", "found", "false alarms"]
+        columns = ["data", "model", *(metric.title for metric in _COMPARED.values())]
         columns += ["fit (s)", "score (s)", "size (MB)"]
         rows = []
         for data in self.data:
@@ -104,24 +101,22 @@ class Comparison:
             rows += [self._row(model, data) for model in ranked]
         if len(self.data) > 1:
             rows += [self._means(model) for model in self.models]
-        return markdown_table(columns, rows, "ll" + "r" * 7)
+        return markdown_table(columns, rows, "ll" + "r" * (len(columns) - 2))
 
     def _means(self, model: str) -> list[str]:
-        ranks = [f"{self.macro(model, 'auc'):.3f}", f"{self.macro(model, 'pauc'):.3f}"]
-        found, alarms = self.macro(model, "recall"), self.macro(model, "false_alarm_rate")
-        return ["all, mean", model, *ranks, f"{found:.1%}", f"{alarms:.1%}", "", "", ""]
+        means = [metric.write(self.macro(model, name)) for name, metric in _COMPARED.items()]
+        return ["all, mean", model, *means, "", "", ""]
 
     def _row(self, model: str, data: str) -> list[str]:
-        ranks = [_with_margin(self.spread(model, data, "auc"))]
-        ranks.append(_with_margin(self.spread(model, data, "pauc")))
-        fit = self.spread(model, data, "fit_seconds").mean
-        score = self.spread(model, data, "score_seconds").mean
-        size = self.spread(model, data, "megabytes").mean
-        found = self.spread(model, data, "recall").mean
-        alarms = self.spread(model, data, "false_alarm_rate").mean
-        shares = [f"{found:.1%}", f"{alarms:.1%}"]
-        return [data, model, *ranks, *shares, f"{fit:.2f}", f"{score:.2f}", f"{size:.2f}"]
+        cells = [
+            _with_margin(self.spread(model, data, name), metric)
+            for name, metric in _COMPARED.items()
+        ]
+        costs = ("fit_seconds", "score_seconds", "megabytes")
+        spent = [f"{self.spread(model, data, name).mean:.2f}" for name in costs]
+        return [data, model, *cells, *spent]
 
 
-def _with_margin(found: Spread) -> str:
-    return f"{found.mean:.3f}" + (f" ± {found.margin:.3f}" if found.margin else "")
+def _with_margin(spread: Spread, metric: Metric) -> str:
+    margin = f" ± {metric.write(spread.margin)}" if spread.margin else ""
+    return metric.write(spread.mean) + margin

@@ -8,7 +8,8 @@ from typing import get_args
 from asd.data.manifest import Dataset
 from asd.errors import NotEnoughClipsError
 from asd.evaluation.bootstrap import auc_interval
-from asd.evaluation.metrics import MAX_FPR, flat_groups, grouped, metrics
+from asd.evaluation.metrics import MAX_FPR, at_promise, flat_groups, grouped, metrics
+from asd.evaluation.recordings import recording_metrics
 from asd.evaluation.table import GroupBy, ScoreTable
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
@@ -70,12 +71,14 @@ def evaluate(
             "another split to preprocess"
         )
     started = time.perf_counter()
-    scores = pipeline.score(test, store)
+    judged = pipeline.judge_clips(test, store)
     seconds = time.perf_counter() - started
-    table = ScoreTable.judged(test.clips, scores, pipeline.decision)
+    table = ScoreTable.of(test.clips, *judged, pipeline.threshold.value)
     figures = metrics(table, max_fpr) | {"score_seconds": seconds}
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)
+    figures |= at_promise(table, 1 / (pipeline.decision.calibration.n_units + 1))
+    figures |= recording_metrics(table, pipeline.decision, max_fpr)
     groups = {by: grouped(table, by) for by in get_args(GroupBy)}
     for members in groups.values():
         if len(members) > 1:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
+from asd.audio.decode import read_clip
+from asd.audio.encode import write_track
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError
-from asd.evaluation.bootstrap import METRICS, paired_bootstrap
+from asd.evaluation.bootstrap import paired_bootstrap
 from asd.evaluation.evaluation import Evaluation
-from asd.evaluation.table import ScoreTable
+from asd.evaluation.metric_table import metric_named
+from asd.evaluation.metrics import alarm_interval
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 
@@ -66,21 +68,23 @@ def gain(
     """The candidate is better on the same clips: by more than 0 and by at least `min_gain`.
 
     The interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
-    does not decide. `f1` has none.
+    does not decide. `f1` has none. `max_fpr` is that with which both were evaluated.
 
     Raises
     ------
     ConfigError
         The metric is not defined on this data set.
     """
+    entry = metric_named(metric)
     value = _value(candidate, metric)
     if champion is None:
         return Gate("gain", True, f"{metric} {value:.4f}; there was no champion")
     rival = _value(champion, metric)
-    difference = value - rival
+    sign = 1 if entry.better == "higher" else -1
+    difference = sign * (value - rival)
     figures = {f"champion_{metric}": rival, "gain": difference}
     interval = ""
-    if metric in METRICS:
+    if entry.rank is not None:
         difference, low, high = paired_bootstrap(
             candidate.table,
             champion.table,
@@ -88,6 +92,7 @@ def gain(
             candidate.seed,
             max_fpr=candidate.max_fpr,
         )
+        difference, low, high = sign * difference, *sorted((sign * low, sign * high))
         figures |= {"gain": difference, "gain_low": low, "gain_high": high}
         interval = f" (95 % interval {low:+.4f} to {high:+.4f})"
     numbers = (
@@ -144,21 +149,45 @@ def reload(probe: Probe, again: Sequence[float]) -> Gate:
     return Gate("reload", difference <= TOLERANCE, numbers, {"reload_difference": difference})
 
 
-def probe(pipeline: Pipeline, dataset: Dataset) -> Probe:
+def probe(pipeline: Pipeline, dataset: Dataset, folder: Path | None = None) -> Probe:
     """Judge a few test clips, spread over the data set, and take the processor time.
+
+    Clips have gone the way of the sound already. Where the model takes one channel or a later
+    track, they are put there in recordings whose other channels and tracks are silent.
 
     A clip is judged several times and the quickest pass counts: other processes can make a pass
     slower, by taking the processor's cache, and never quicker.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The candidate.
+    dataset : Dataset
+        Has test clips.
+    folder : Path, optional
+        Where such recordings are written; they are needed for as long as the probe is. Without
+        it the clips themselves are judged, which models of one channel refuse.
     """
     clips = dataset.split("test").clips
     chosen = np.unique(np.linspace(0, len(clips) - 1, PROBED).round().astype(int))
-    files = [dataset.file(clips[index]) for index in chosen]
+    files = [_as_recorded(pipeline, dataset.file(clips[index]), folder) for index in chosen]
     scores, times = [], []
     for path in files:
         verdict, seconds = _timed(pipeline, path)
         times.append(1000 * seconds / len(verdict.windows))
         scores.append(verdict.anomaly_score)
     return Probe(files, scores, statistics.median(times))
+
+
+def _as_recorded(pipeline: Pipeline, clip: Path, folder: Path | None) -> Path:
+    """A recording of which the model hears the clip, and nothing else."""
+    sound = pipeline.sound
+    if folder is None or (sound.channel is None and sound.stream == 0):
+        return clip
+    rate = pipeline.scorer.sample_rate
+    path = folder / f"{clip.stem}.mka"
+    write_track(path, read_clip(clip, rate), rate, sound.channel or 0, sound.stream)
+    return path
 
 
 def _timed(pipeline: Pipeline, path: Path) -> tuple[Verdict, float]:
@@ -188,29 +217,9 @@ def _promise(evaluation: Evaluation) -> tuple[bool, str]:
         return True, "its threshold promises no false-alarm rate"
     if not len(table):
         return True, f"{promised:.1%} promised, no normal test clips to check it on"
-    low = lowest_rate(table)
+    low, _ = alarm_interval(table)
     numbers = (
         f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips, which means {low:.1%} at "
         f"least (95 % interval over recordings), {promised:.1%} promised"
     )
     return low <= promised, numbers
-
-
-def lowest_rate(table: ScoreTable) -> float:
-    """Lower end of the 95 % interval of the share of alarms in new recordings.
-
-    The Clopper-Pearson bound of the sum of the recordings' own rates among their number: no rates
-    in [0, 1] with a given mean spread more than those that are 0 or 1, which are what the bound is
-    made for. Clips of one recording only count one by one.
-
-    Parameters
-    ----------
-    table : ScoreTable
-        Normal clips, at least one.
-    """
-    names = [clip.recording for clip in table.clips]
-    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
-    _, unit = np.unique(units, return_inverse=True)
-    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
-    alarms, n = float(rates.sum()), len(rates)
-    return float(stats.beta.ppf(0.025, alarms, n - alarms + 1)) if alarms else 0.0

@@ -6,13 +6,15 @@ What is not defined, because a class is missing, is left out with a warning: the
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from asd.decision.thresholds import alarms_per_day, binomial_interval
+from asd.evaluation.metric_table import METRICS, Counts
 from asd.evaluation.table import GroupBy, ScoreTable
 
 Values = NDArray[np.float64]
@@ -21,6 +23,8 @@ MAX_FPR = 0.1
 MAX_KEY_LENGTH = 250
 """MLflow refuses longer names."""
 
+PROMISED = (0.01, 0.05, 0.10)
+"""False-alarm rates at which it is told what would be found."""
 LOGGED_PER_GROUP = ("auc", "recall", "false_alarm_rate")
 
 logger = logging.getLogger(__name__)
@@ -41,36 +45,69 @@ def metrics(table: ScoreTable, max_fpr: float = MAX_FPR) -> dict[str, float]:
     dict
         Ranking: `auc`; `pauc`, standardised after McClish (1989) to 0.5 for chance and 1 for
         perfect; `average_precision`. Decision at the threshold: `tp`, `fp`, `tn`, `fn`,
-        `precision`, `recall`, `f1`, `false_alarm_rate` and its 95 % Clopper-Pearson interval
-        `false_alarm_rate_low`, `_high`; `alarms_per_day`, the false alarms of a healthy machine
-        listened to without pause, in clips of the median length. Also `threshold`, `n_normal`,
-        `n_anomaly`. Those that are not defined are absent.
+        `precision`, `recall`, `f1`, `false_alarm_rate` and its 95 % interval over recordings
+        `false_alarm_rate_low`, `_high` (see `alarm_interval`); `alarms_per_day`, the false
+        alarms of a healthy machine listened to without pause, in clips of the median length. Also
+        `threshold`, `n_normal`, `n_anomaly`. Those that are not defined are absent.
     """
     normal, anomalous = table.normal, table.anomalous
     n_normal, n_anomaly = int(normal.sum()), int(anomalous.sum())
     tp = int((table.is_anomaly & anomalous).sum())
     fp = int((table.is_anomaly & normal).sum())
-    counts = {"tp": tp, "fp": fp, "tn": n_normal - fp, "fn": n_anomaly - tp}
-    # The first figure that is logged is the one on which MLflow's comparison of runs opens.
-    found: dict[str, float] = {}
-    if n_normal and n_anomaly:
-        found["auc"] = auc(table.scores[normal], table.scores[anomalous])
-        found["pauc"] = auc(table.scores[normal], table.scores[anomalous], max_fpr)
-        known = normal | anomalous
-        precision = average_precision_score(anomalous[known], table.scores[known])
-        found["average_precision"] = float(precision)
-    found |= {"threshold": table.threshold, "n_normal": n_normal, "n_anomaly": n_anomaly, **counts}
-    if n_anomaly:
-        found["recall"] = tp / n_anomaly
-        found["f1"] = 2 * tp / (2 * tp + fp + counts["fn"])
-        if tp + fp:
-            found["precision"] = tp / (tp + fp)
+    counts = Counts(tp, fp, n_normal - fp, n_anomaly - tp)
+    both = bool(n_normal and n_anomaly)
+    figures: dict[str, float] = {}
+    for metric in METRICS.values():
+        value = None
+        if metric.decide is not None:
+            value = metric.decide(counts)
+        elif metric.rank is not None and both:
+            known = normal | anomalous
+            truth, scores = anomalous[known], table.scores[known]
+            value = metric.rank(truth, scores, np.ones(len(scores)), max_fpr)
+        if value is not None:
+            figures[metric.name] = value
+    figures |= {"threshold": table.threshold, "n_normal": n_normal, "n_anomaly": n_anomaly}
+    figures |= asdict(counts)
     if n_normal:
         seconds = float(np.median([clip.duration_s for clip in table.clips]))
-        found |= _false_alarms(table, normal)
-        found["alarms_per_day"] = alarms_per_day(found["false_alarm_rate"], seconds)
+        figures |= _false_alarms(table, normal)
+        figures["alarms_per_day"] = alarms_per_day(figures["false_alarm_rate"], seconds)
     _warn_of_absent(n_normal, n_anomaly, tp + fp)
-    return found
+    return figures
+
+
+def at_promise(
+    table: ScoreTable, lowest_rate: float, promised: Sequence[float] = PROMISED
+) -> dict[str, float]:
+    """What is found, and what alarms falsely, if another false-alarm rate were promised.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips, with p-values.
+    lowest_rate : float
+        The lowest false-alarm rate that the calibration can promise; below it nothing is defined.
+    promised : sequence of float
+        The rates, in (0, 1).
+
+    Returns
+    -------
+    dict
+        ``recall_at_<percent>pct`` and ``false_alarm_rate_at_<percent>pct`` of each rate that can
+        be promised.
+    """
+    figures: dict[str, float] = {}
+    if table.p_values is None:
+        return figures
+    for rate in promised:
+        if rate < lowest_rate - 1e-9:
+            continue
+        alarms = table.p_values <= rate + 1e-9
+        for name, members in (("recall", table.anomalous), ("false_alarm_rate", table.normal)):
+            if members.any():
+                figures[f"{name}_at_{rate * 100:g}pct"] = float(alarms[members].mean())
+    return figures
 
 
 def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> float:
@@ -90,6 +127,30 @@ def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> floa
     """
     truth = np.concatenate([np.zeros(len(normal)), np.ones(len(anomalous))])
     return float(roc_auc_score(truth, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
+
+
+def alarm_interval(table: ScoreTable) -> tuple[float, float]:
+    """The 95 % interval of the share of alarms in new recordings like those of the table.
+
+    Recordings are the units, since clips of one recording are alike: the Clopper-Pearson interval
+    of the sum of the recordings' own rates among their number. Clips of one recording only count
+    one by one, and the interval is then too narrow.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        At least one clip.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
+    """
+    names = [clip.recording for clip in table.clips]
+    units = names if len(set(names)) > 1 else [clip.path for clip in table.clips]
+    _, unit = np.unique(units, return_inverse=True)
+    rates = np.bincount(unit, weights=table.is_anomaly) / np.bincount(unit)
+    return binomial_interval(float(rates.sum()), len(rates))
 
 
 def grouped(table: ScoreTable, by: GroupBy = "condition") -> dict[str, dict[str, float]]:
@@ -173,10 +234,9 @@ def _contrast(
 
 
 def _false_alarms(table: ScoreTable, normal: NDArray[np.bool_]) -> dict[str, float]:
-    alarms, n = int(table.is_anomaly[normal].sum()), int(normal.sum())
-    low, high = binomial_interval(alarms, n)
+    low, high = alarm_interval(table.select(normal))
     return {
-        "false_alarm_rate": alarms / n,
+        "false_alarm_rate": float(table.is_anomaly[normal].mean()),
         "false_alarm_rate_low": low,
         "false_alarm_rate_high": high,
     }

@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 
 from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.metrics import PROMISED
+from asd.evaluation.recordings import PREFIX
 
 
 def summary(evaluation: Evaluation) -> list[str]:
@@ -28,12 +30,46 @@ def summary(evaluation: Evaluation) -> list[str]:
             + (f", promised {promised:.1%}" if promised is not None else "")
             + f": {figures['alarms_per_day']:.0f} a day of listening to a healthy machine"
         )
+    lines += _by_recording(figures)
     keys = ("tp", "fp", "tn", "fn")
     counts = [f"{key.upper()} {figures[key]:.0f}" for key in keys if key in figures]
     if counts:
         lines.append(", ".join(counts))
     groups = evaluation.groups
-    return [*lines, *_by_pitch(groups["pitch"]), *_hardest(groups["condition"])]
+    return [
+        *lines,
+        *_at_promise(figures),
+        *_by_pitch(groups["pitch"]),
+        *_hardest(groups["condition"]),
+    ]
+
+
+def _by_recording(figures: Mapping[str, float]) -> list[str]:
+    """The same with whole recordings as what is judged."""
+    own = {k.removeprefix(PREFIX): v for k, v in figures.items() if k.startswith(PREFIX)}
+    parts = []
+    if "auc" in own:
+        parts.append(f"AUC {own['auc']:.3f}")
+    if "recall" in own:
+        parts.append(f"{own['recall']:.1%} of {own['n_anomaly']:.0f} anomalous found")
+    if "false_alarm_rate" in own:
+        low, high = own["false_alarm_rate_low"], own["false_alarm_rate_high"]
+        parts.append(
+            f"false alarms {own['false_alarm_rate']:.1%} ({low:.1%} to {high:.1%}) of "
+            f"{own['n_normal']:.0f} normal"
+        )
+    return [f"by recording: {', '.join(parts)}"] if parts else []
+
+
+def _at_promise(figures: Mapping[str, float]) -> list[str]:
+    """What would be found at other promised false-alarm rates."""
+    parts = []
+    for rate in PROMISED:
+        end = f"_at_{rate * 100:g}pct"
+        if f"recall{end}" in figures and f"false_alarm_rate{end}" in figures:
+            found, alarms = figures[f"recall{end}"], figures[f"false_alarm_rate{end}"]
+            parts.append(f"{rate:.0%} promised: {found:.1%} found, {alarms:.1%} false alarms")
+    return ["; ".join(parts)] if parts else []
 
 
 def _by_pitch(pitches: Mapping[str, Mapping[str, float]]) -> list[str]:

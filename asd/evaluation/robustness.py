@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from asd.arrays import Samples, Scores
@@ -75,8 +76,8 @@ def robustness(
     rows = [_row(UNCHANGED, table, max_fpr)]
     for change in tqdm(CHANGES, desc="robustness", disable=None, delay=0.5):
         reader = _Perturbed(dataset.root, change, noises, rate, seed)
-        scores = _scores(pipeline, table.clips, reader)
-        changed = ScoreTable.judged(table.clips, scores, pipeline.decision)
+        judged = _judged(pipeline, table.clips, reader)
+        changed = ScoreTable.of(table.clips, *judged, pipeline.threshold.value)
         rows.append(_row(change.name, changed, max_fpr))
     return rows
 
@@ -105,14 +106,18 @@ class _Perturbed:
         return perturb(samples, self.sample_rate, self.change, self.noises, rng, self.seed)
 
 
-def _scores(pipeline: Pipeline, clips: Sequence[Clip], read: _Perturbed) -> Scores:
+def _judged(
+    pipeline: Pipeline, clips: Sequence[Clip], read: _Perturbed
+) -> tuple[Scores, Scores, NDArray[np.bool_]]:
+    """Scores, p-values and decisions of changed clips, as of `Pipeline.judge_clips`."""
     jobs = None if sum(clip.duration_s for clip in clips) > _LONG_S else 1
     parts = []
     for start in range(0, len(clips), _CLIPS_AT_ONCE):
         some = clips[start : start + _CLIPS_AT_ONCE]
         samples = parallel_map(read, some, read.change.name, jobs)
-        parts.append(pipeline.scorer.score_samples(samples))
-    return np.concatenate(parts)
+        parts.append(pipeline.judge_sounds(samples, [clip.machine for clip in some]))
+    scores, p_values, alarms = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return scores, p_values, alarms
 
 
 def _row(name: str, table: ScoreTable, max_fpr: float) -> RobustnessRow:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from asd.arrays import Scores
 from asd.data.manifest import COLUMNS, Clip
-from asd.decision.decision import Decision
 from asd.errors import DetectorError
 from asd.files import write_csv
 
@@ -42,16 +41,17 @@ class ScoreTable:
     """The decisions, ``(n_clips,)``, where they are not those of `threshold`."""
 
     @classmethod
-    def judged(cls, clips: tuple[Clip, ...], scores: Scores, decision: Decision) -> Self:
-        """The table of clips as a decision judges them, each by the rule of its machine."""
-        p_values, alarms = np.empty(len(clips)), np.zeros(len(clips), dtype=bool)
-        names = np.array([clip.machine for clip in clips])
-        for name in np.unique(names).tolist():
-            mine = names == name
-            p_values[mine] = decision.windows(scores[mine], name)
-            alarms[mine] = decision.alarms(scores[mine], name)
-        without = bool(np.isnan(p_values).any())
-        return cls(clips, scores, None if without else p_values, decision.threshold.value, alarms)
+    def of(
+        cls,
+        clips: tuple[Clip, ...],
+        scores: Scores,
+        p_values: Scores,
+        alarms: NDArray[np.bool_],
+        threshold: float,
+    ) -> Self:
+        """The table of clips that are judged already; p-values are NaN without calibration."""
+        known = None if np.isnan(p_values).any() else p_values
+        return cls(clips, scores, known, threshold, alarms)
 
     def __post_init__(self) -> None:
         for values in (self.scores, self.p_values, self.alarms):

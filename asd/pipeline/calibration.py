@@ -66,6 +66,12 @@ class FitReport:
     calibration_seconds: float
     """What the further fits took, by the clock."""
 
+    @property
+    def unit_seconds(self) -> float:
+        """Mean length of a session or recording of the calibration, in seconds."""
+        units = {(clip.machine, unit_of(clip)) for clip in self.clips}
+        return sum(clip.duration_s for clip in self.clips) / max(1, len(units))
+
     def calibration_line(self) -> str:
         """Where the calibration's scores come from, for the report."""
         clips = count(len(self.clips), "held-out normal clip")

@@ -7,7 +7,7 @@ detector that held three others.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from asd.detectors.base import Detector
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.scorer import Scorer
 
-if TYPE_CHECKING:
-    from asd.pipeline.pipeline import TrainedOn
-
 _LEVEL = {
     **dict.fromkeys(("patch", "twfr", "dense_ae", "idnn"), "decibels"),
     **dict.fromkeys(("knn", "mahalanobis", "ocsvm"), "mean"),
@@ -31,10 +28,8 @@ _LEVEL = {
 """How each detector took the level with ``level=normalised``, as `features.level`."""
 
 
-def parts(
-    folder: Path, header: Mapping[str, Any], calibration: Calibration
-) -> tuple[Recipe, Scorer, Decision, Sound, "TrainedOn"]:
-    """What a pipeline is made of, in the order of its fields.
+def parts(folder: Path, header: Mapping[str, Any], calibration: Calibration) -> dict[str, Any]:
+    """What a pipeline is made of, by the names of its fields.
 
     Parameters
     ----------
@@ -45,8 +40,6 @@ def parts(
     calibration : Calibration
         Its ``calibration.npz``.
     """
-    from asd.pipeline.pipeline import TrainedOn
-
     own = json.loads((folder / "detector" / "detector.json").read_text(encoding="utf-8"))
     name, seed = own["name"], own["seed"]
     if name == "auto":
@@ -71,7 +64,7 @@ def parts(
     decision = Decision.from_legacy(saved, calibration.scores, calibration.recordings)
     rate = scorer.front_ends[0].sample_rate
     sound = Sound(sample_rate=rate, clip_seconds=header["clip_seconds"])
-    return recipe, scorer, decision, sound, TrainedOn(**header["trained_on"])
+    return {"recipe": recipe, "scorer": scorer, "decision": decision, "sound": sound}
 
 
 def _branch(name: str, config: Mapping[str, Any], features: Mapping[str, Any]) -> Branch:

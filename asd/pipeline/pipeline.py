@@ -1,46 +1,41 @@
-"""The pipeline: branches, fusion and decision; what is fitted, saved, promoted and served."""
+"""The pipeline: what is fitted, saved, promoted and served."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 
-from asd.arrays import Scores
-from asd.audio.decode import stream_blocks
-from asd.audio.windows import windows
 from asd.config.recipe import Recipe
+from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.data.sound import Sound, sound_of
 from asd.decision.calibration import Calibration
 from asd.decision.decision import Decision
+from asd.decision.promise import Promise, promise
 from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
-from asd.errors import DetectorError, NotEnoughClipsError
+from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.pipeline import legacy
 from asd.pipeline.branches import resolved
-from asd.pipeline.calibration import Calibrated, FitReport, calibrate, fit_and_calibrate
+from asd.pipeline.calibration import (
+    Calibrated,
+    FitReport,
+    calibrate,
+    calibration_of,
+    fit_and_calibrate,
+)
 from asd.pipeline.fusion import Fusion
+from asd.pipeline.judge import Judge
 from asd.pipeline.scorer import Scorer
-from asd.pipeline.verdict import Verdict, Window
 
 FORMAT = 2
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
-_WINDOWS_AT_ONCE = 16
-
-
-class ScoredWindow(NamedTuple):
-    """A window of a stream."""
-
-    start_s: float
-    duration_s: float
-    score: float
 
 
 @dataclass(frozen=True)
@@ -58,15 +53,11 @@ class TrainedOn:
 
 
 @dataclass(frozen=True, eq=False)
-class Pipeline:
-    """Everything that turns sound into a decision. It knows neither MLflow nor Optuna."""
+class Pipeline(Judge):
+    """A judge that can be fitted, saved and loaded. It knows neither MLflow nor Optuna."""
 
     recipe: Recipe
     """What was fitted, every field filled in."""
-    scorer: Scorer
-    decision: Decision
-    sound: Sound
-    """The way of the sound from a recording to a clip."""
     trained_on: TrainedOn
 
     @classmethod
@@ -134,6 +125,40 @@ class Pipeline:
         calibrated = calibrate(scorer, normal, store)
         return cls._decided(recipe, calibrated, valid, valid, store), calibrated.report
 
+    def with_rate(self, false_alarm_rate: float) -> "Pipeline":
+        """The same detectors, told to keep another false-alarm rate when they are recalibrated."""
+        threshold = ThresholdConfig(method="conformal", false_alarm_rate=false_alarm_rate)
+        return replace(self, recipe=self.recipe.model_copy(update={"threshold": threshold}))
+
+    def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
+        """The same detectors with a decision for another unit, from some normal clips of it.
+
+        The scale of the branches and the threshold are fitted anew; what the detectors have
+        learned stays. The new unit need not be exchangeable with those of the training, only its
+        own recordings among each other.
+
+        Parameters
+        ----------
+        normal : Dataset
+            Normal clips that the detectors have not seen, cut as those of the training.
+        store : FeatureStore
+            Gives the features.
+
+        Raises
+        ------
+        ConfigError
+            The clips went another way than those of the training.
+        """
+        if sound_of(normal).clip_seconds != self.sound.clip_seconds:
+            raise ConfigError(
+                f"{normal.root}: clips last {sound_of(normal).clip_seconds:g} s, and the model "
+                f"judges windows of {self.sound.clip_seconds:g} s; preprocess with "
+                f"clip_seconds={self.sound.clip_seconds:g}"
+            )
+        scorer, scores = self.scorer.rescaled(self.recipe, normal, store)
+        decision = Decision.fit(self.recipe.threshold, calibration_of(normal, scores))
+        return replace(self, scorer=scorer, decision=decision)
+
     @classmethod
     def _decided(
         cls,
@@ -149,7 +174,11 @@ class Pipeline:
         notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
         trained_on = TrainedOn.of(data)
         return cls(
-            recipe, calibrated.scorer, replace(decision, note=notes), sound_of(data), trained_on
+            scorer=calibrated.scorer,
+            decision=replace(decision, note=notes),
+            sound=sound_of(data),
+            recipe=recipe,
+            trained_on=trained_on,
         )
 
     @property
@@ -162,86 +191,24 @@ class Pipeline:
         """The threshold of a window; of all machines where there are several."""
         return self.decision.threshold
 
-    @property
-    def clip_seconds(self) -> float:
-        """Length of the windows that are judged, in seconds."""
-        return self.sound.clip_seconds
-
-    def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
-        """Anomaly score of each clip of a data set, ``(n_clips,)``: just what `judge` would say."""
-        # A clip that is longer than those of the training is judged window by window.
-        most = self.clip_seconds * 1.01
-        short = dataset.select(lambda clip: clip.duration_s <= most)
-        scores = np.empty(len(dataset.clips))
-        is_short = np.array([clip.duration_s <= most for clip in dataset.clips], dtype=bool)
-        if short.clips:
-            scores[is_short] = self.scorer.score(short, store)
-        for place in np.flatnonzero(~is_short):
-            # Clips have gone the way of the sound already: one channel, one track.
-            scored = list(self._windows(dataset.file(dataset.clips[place]), None, 0))
-            scores[place] = self.verdict(scored).anomaly_score
-        return scores
-
-    def stream(self, source: Path | bytes) -> Iterator[ScoredWindow]:
-        """Score a recording of any length and container, window by window.
-
-        Raises
-        ------
-        AudioError
-            The recording cannot be decoded, is not a usable signal, or lacks the channel.
-        """
-        return self._windows(source, self.sound.channel, self.sound.stream)
-
-    def _windows(
-        self, source: Path | bytes, channel: int | None, stream: int
-    ) -> Iterator[ScoredWindow]:
-        rate = self.scorer.sample_rate
-        blocks = stream_blocks(source, rate, channel, stream)
-        pieces = windows(blocks, round(self.clip_seconds * rate))
-        while several := list(islice(pieces, _WINDOWS_AT_ONCE)):
-            scores = self.scorer.score_samples([samples for _, samples in several])
-            for (start, samples), score in zip(several, scores, strict=True):
-                yield ScoredWindow(start / rate, len(samples) / rate, float(score))
-
-    def judge(self, source: Path | bytes, machine: str | None = None) -> Verdict:
-        """Judge a recording of any length and container.
+    def promise(self, unit_seconds: float | None = None) -> Promise | None:
+        """What the calibration can promise to who judges window after window.
 
         Parameters
         ----------
-        source : Path or bytes
-            The file, or its content.
-        machine : str, optional
-            Machine that it is of; the threshold of all machines where not given.
+        unit_seconds : float, optional
+            Typical length of a recording of the calibration: tells how many hours more to record.
 
-        Raises
-        ------
-        AudioError
-            The recording cannot be decoded, or is not a usable signal.
+        Returns
+        -------
+        Promise or None
+            None where there is no calibration.
         """
-        return self.verdict(list(self.stream(source)), machine)
-
-    def verdict(self, scored: list[ScoredWindow], machine: str | None = None) -> Verdict:
-        """Fold the windows of a recording into one judgement."""
-        scores = np.array([window.score for window in scored])
-        starts = np.array([window.start_s for window in scored])
-        lengths = np.array([window.duration_s for window in scored])
-        p_values = self.decision.windows(scores, machine)
-        alarms = self.decision.alarms(scores, machine)
-        judged = tuple(
-            Window(*window[:3], bool(alarm), None if np.isnan(p) else float(p))
-            for window, alarm, p in zip(scored, alarms, p_values, strict=True)
-        )
-        whole = self.decision.recording(scores, machine)
-        warning = self.decision.warning(machine)
-        return Verdict(
-            windows=judged,
-            threshold=self.decision.rule(machine).threshold.value,
-            anomaly_score=whole.statistic,
-            is_anomaly=whole.is_anomaly,
-            p_value=whole.p_value,
-            events=tuple(self.decision.events(scores, starts, lengths, machine)),
-            warnings=(warning,) if warning else (),
-        )
+        calibration = self.decision.calibration
+        if not len(calibration):
+            return None
+        unit = calibration.unit_name
+        return promise(calibration.n_units, self.clip_seconds, unit, unit_seconds)
 
     def save(self, folder: Path) -> None:
         """Write the pipeline into `folder`: JSON, npz and safetensors, no pickle."""
@@ -271,10 +238,12 @@ class Pipeline:
         """
         try:
             header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-            with np.load(folder / _CALIBRATION, allow_pickle=False) as arrays:
+            # NumPy would leave open what it has opened itself and cannot read.
+            with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
                 calibration = Calibration.from_arrays(dict(arrays))
             if "format" not in header:
-                return cls(*legacy.parts(folder, header, calibration))
+                parts = legacy.parts(folder, header, calibration)
+                return cls(**parts, trained_on=TrainedOn(**header["trained_on"]))
             _check_format(folder, header["format"])
             recipe = Recipe.parse(header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
@@ -285,7 +254,7 @@ class Pipeline:
                 sound=Sound.parse(header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
 
 

@@ -123,6 +123,22 @@ class Scorer:
         """Anomaly score of each clip of a data set, taken whole, ``(n_clips,)``."""
         return self.fusion(self._branch_scores(self._features(dataset, store)))
 
+    def rescaled(self, recipe: Recipe, normal: Dataset, store: FeatureStore) -> tuple[Self, Scores]:
+        """The same detectors on the scale of other normal clips, and those clips' scores.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            What was fitted.
+        normal : Dataset
+            Normal clips that the detectors have not seen, as of another unit of the machine.
+        store : FeatureStore
+            Gives the features.
+        """
+        rows = self._branch_scores(self._features(normal, store))
+        moved = replace(self, fusion=Fusion.fit(recipe, rows))
+        return moved, moved.fusion(rows)
+
     def score_samples(self, windows: Sequence[Samples]) -> Scores:
         """Anomaly score of each piece of sound, ``(n,)``.
 

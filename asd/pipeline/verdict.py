@@ -35,7 +35,10 @@ class Verdict:
     events: tuple[Event, ...] = ()
     """Anomalous parts that are too unusual to be chance in so long a recording."""
     warnings: tuple[str, ...] = ()
-    """What makes the recording hard to compare with those of the training, a sentence each."""
+    """What makes the recording hard to compare with those of the training, a sentence each. They
+    change neither score nor `is_anomaly`."""
+    not_comparable: tuple[str, ...] = ()
+    """Those of them that say that its score means little."""
 
     @property
     def worst(self) -> Window:

@@ -10,10 +10,14 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from asd.evaluation.metric_table import METRICS
 from asd.search.space import Space, Value, Values
 from asd.tracking.runs import TrackedRun
 
-LOWER_IS_BETTER = frozenset({"fit_seconds", "score_seconds"})
+LOWER_IS_BETTER = frozenset(
+    {"fit_seconds", "score_seconds"}
+    | {name for name, metric in METRICS.items() if metric.better == "lower"}
+)
 """Metrics of which less is better."""
 
 

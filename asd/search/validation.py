@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from asd.data.manifest import Dataset
 from asd.decision.thresholds import fit_threshold
 from asd.detectors.base import FitContext
 from asd.errors import ConfigError, NotEnoughClipsError
-from asd.evaluation.metrics import auc
+from asd.evaluation.metric_table import METRICS
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_front_end
 from asd.pipeline.scorer import Scorer
@@ -92,16 +92,19 @@ class Validation:
     def judge(
         self, scorer: Scorer, threshold: ThresholdConfig, store: FeatureStore, max_fpr: float
     ) -> dict[str, float]:
-        """Figures of a fitted recipe: `auc` and `pauc`, `f1` where labelled, `score_seconds`."""
+        """Figures of a fitted recipe: all ranking metrics, `f1` where labelled, `score_seconds`."""
         started = time.perf_counter()
         usual = scorer.score(self.normal, store)
         seconds = (time.perf_counter() - started) / len(usual)
         unusual = scorer.score(self.anomalous, store)
+        scores = np.concatenate([usual, unusual])
+        truth, ones = np.arange(len(scores)) >= len(usual), np.ones(len(scores))
         figures = {
-            "auc": auc(usual, unusual),
-            "pauc": auc(usual, unusual, max_fpr),
-            "score_seconds": seconds,
+            name: metric.rank(truth, scores, ones, max_fpr)
+            for name, metric in METRICS.items()
+            if metric.rank
         }
+        figures["score_seconds"] = seconds
         if self.kind == "valid" and len(usual) > 1:
             figures["f1"] = _f1(threshold, usual, unusual)
         return figures
@@ -112,6 +115,15 @@ class Validation:
             name if name.endswith("seconds") else f"{self.kind}_{name}": value
             for name, value in figures.items()
         }
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Raise ConfigError where a sweep cannot be told a metric by its validation side."""
+    known = [name for name, metric in METRICS.items() if metric.rank]
+    known += ["f1", "fit_seconds", "score_seconds"]
+    wrong = next((name for name in names if name not in known), None)
+    if wrong is not None:
+        raise ConfigError(f"metric={wrong!r}: a sweep cannot tell it; known are {', '.join(known)}")
 
 
 def _f1(config: ThresholdConfig, normal: Scores, anomalous: Scores) -> float:

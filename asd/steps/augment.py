@@ -9,8 +9,10 @@ from asd.data.opening import open_dataset
 from asd.tracking.runs import data_params, step_run
 
 
-def run(config: AugmentConfig) -> Dataset:
+def run(config: AugmentConfig, dataset: Dataset | None = None) -> Dataset:
     """Make the data set `output` from `data` with pitched and overlaid clips.
+
+    `dataset` is what stands in `data` where that is open already.
 
     Raises
     ------
@@ -19,7 +21,7 @@ def run(config: AugmentConfig) -> Dataset:
     """
     output = Path(config.output or f"{config.data.rstrip('/')}-augmented")
     with step_run("augment", config.flat(), f"augment {output.name}") as tracked:
-        source = open_dataset(config.data)
+        source = open_dataset(dataset or config.data)
         tracked.log_input(source, "source")
         report = augment(
             source,

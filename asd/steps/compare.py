@@ -98,17 +98,13 @@ def _fit_and_score(recipe: Recipe, dataset: Dataset, max_fpr: float) -> tuple[Ou
         pipeline, report = Pipeline.fit(full, known.split("train"), known.split("valid"), store)
         seconds = time.perf_counter() - started - report.calibration_seconds
         evaluation = evaluate(full.label, pipeline, known, store, max_fpr)
-        metrics = evaluation.metrics
         outcome = Outcome(
             model=full.label,
             data=dataset.name,
             seed=full.seed,
-            auc=metrics["auc"],
-            pauc=metrics["pauc"],
-            recall=metrics["recall"],
-            false_alarm_rate=metrics["false_alarm_rate"],
+            metrics=evaluation.metrics,
             fit_seconds=seconds,
-            score_seconds=metrics["score_seconds"],
+            score_seconds=evaluation.metrics["score_seconds"],
             megabytes=_megabytes(pipeline),
         )
         tracked.log_input(known.split("test"), "testing")

@@ -18,6 +18,7 @@ from asd.config.steps import (
 )
 from asd.data.manifest import Dataset
 from asd.data.opening import demo_source
+from asd.evaluation.metric_table import Metric, metric_named
 from asd.pipeline.branches import resolved
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
 from asd.steps.evaluate import Evaluated
@@ -40,6 +41,7 @@ def run(config: MainConfig) -> list[Evaluated]:
     AsdError
         What the steps raise, or a model is unknown.
     """
+    metric = metric_named(config.metric)
     recipes = read_recipes(config.models, config, config.detector)
     for recipe in recipes:
         resolved(recipe, 16000)  # a wrong model or field is found before any work is done
@@ -47,7 +49,7 @@ def run(config: MainConfig) -> list[Evaluated]:
         dataset = _prepare(config)
         tracked.log_params(data_params(dataset))
         evaluated = [_try(recipe, dataset) for recipe in recipes]
-        best = max(evaluated, key=lambda e: e.evaluation.metrics.get(config.metric, -math.inf))
+        best = max(evaluated, key=lambda e: _rank(e, metric))
         wish = PromoteConfig(
             model_uri=best.model.uri,
             data=str(dataset.root),
@@ -75,7 +77,9 @@ def _prepare(config: MainConfig) -> Dataset:
     name = _name(config)
     demo = config.source == DEMO
     source = demo_source() / "recordings" if demo else Path(config.source)
-    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
+    # Extracted, a track is the only one of its file; the data set has to know which it was.
+    first = config.stream == 0
+    if first and any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
         audio = WORK / f"{name}-audio"
         extract.run(
             ExtractConfig(
@@ -107,7 +111,8 @@ def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> D
             seed=config.seed,
             overwrite=True,
             **changes,
-        )
+        ),
+        clips,
     )
 
 
@@ -129,6 +134,13 @@ def _try(recipe: Recipe, dataset: Dataset) -> Evaluated:
     model = train.fit(recipe, dataset)
     wish = EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=recipe.seed)
     return evaluate.run(wish, dataset)
+
+
+def _rank(evaluated: Evaluated, metric: Metric) -> float:
+    value = evaluated.evaluation.metrics.get(metric.name)
+    if value is None:
+        return -math.inf
+    return value if metric.better == "higher" else -value
 
 
 _COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import tempfile
+from pathlib import Path
 
 from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
@@ -9,6 +11,7 @@ from asd.errors import TrackingError
 from asd.evaluation import gates
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate, Probe
+from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
 from asd.tracking.fresh import fresh_scores
@@ -42,6 +45,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
         There is no such model or data set, a model's files have been changed, or the metric is
         undefined on the data set.
     """
+    metric_named(config.metric)  # a wrong word is found before any work is done
     with step_run("promote", config.flat()) as tracked:
         seen = registry.holders().champion
         model = resolve(config.model_uri)
@@ -64,14 +68,15 @@ def _pass_gates(
     """Put the candidate through the gates; the costly one only if the others let it through."""
     evaluation = candidate.evaluation
     champion = None if seen is None else _judge_champion(seen, evaluation.dataset, config)
-    probe = gates.probe(evaluation.pipeline, evaluation.dataset)
-    outcome = [
-        gates.gain(evaluation, champion, config.metric, config.min_gain),
-        gates.false_alarms(evaluation, champion),
-        gates.latency(probe, evaluation.pipeline, config.max_latency_ms),
-    ]
-    if not any(gate.refuses for gate in outcome):
-        outcome.append(_reload(candidate.model, probe))
+    with tempfile.TemporaryDirectory() as folder:
+        probe = gates.probe(evaluation.pipeline, evaluation.dataset, Path(folder))
+        outcome = [
+            gates.gain(evaluation, champion, config.metric, config.min_gain),
+            gates.false_alarms(evaluation, champion),
+            gates.latency(probe, evaluation.pipeline, config.max_latency_ms),
+        ]
+        if not any(gate.refuses for gate in outcome):
+            outcome.append(_reload(candidate.model, probe))
     for gate in outcome:
         tracked.log_metrics(gate.figures)
         tracked.set_tags({f"asd.gate.{gate.name}": str(gate)})

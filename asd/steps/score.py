@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
+from asd.errors import AudioError
 from asd.files import write_csv
 from asd.parallel import map_recordings
 from asd.pipeline.pipeline import Pipeline
@@ -48,14 +49,15 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
     Raises
     ------
     AsdError
-        There is no such model, or a recording cannot be used and `skip_bad` is off.
+        There is no such model, or a recording cannot be used, or compared where `strict` is on,
+        and `skip_bad` is off.
     """
     source, output = Path(config.source), Path(config.output)
     with step_run("score", config.flat(), f"score {source.name}") as tracked:
         model = resolve(config.model_uri)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})
-        judge = functools.partial(_judge, pipeline)
+        judge = functools.partial(_judge, pipeline, config.strict)
         results, skipped = map_recordings(judge, find_audio(source), "score", config.skip_bad)
         verdicts = dict(results)
         tables = {
@@ -68,10 +70,12 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             tracked.log_files(output / f"{name}.csv")
         alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
         events = sum(len(verdict.events) for verdict in verdicts.values())
+        warned = {path: verdict for path, verdict in verdicts.items() if verdict.warnings}
         tracked.log_metrics(
             {
                 "files": len(verdicts),
                 "files_anomalous": alarms,
+                "files_with_warnings": len(warned),
                 "events": events,
                 "files_skipped": len(skipped),
                 "audio_seconds": sum(verdict.duration_s for verdict in verdicts.values()),
@@ -81,14 +85,19 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             f"scored {count(len(verdicts), 'recording')} with {model.name}: {alarms} with an "
             f"alarm, {count(events, 'event')}",
             *_worst(verdicts),
+            *_warnings(warned),
             *(f"skipped: {message}" for message in skipped),
             f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
         )
     return verdicts
 
 
-def _judge(pipeline: Pipeline, path: Path) -> tuple[Path, Verdict]:
-    return path, pipeline.judge(path)
+def _judge(pipeline: Pipeline, strict: bool, path: Path) -> tuple[Path, Verdict]:
+    verdict = pipeline.judge(path)
+    if strict and verdict.not_comparable:
+        reasons = "; ".join(verdict.not_comparable)
+        raise AudioError(f"{path}: {reasons} (refused, as strict=true)")
+    return path, verdict
 
 
 def _worst(verdicts: dict[Path, Verdict], most: int = 5) -> list[str]:
@@ -102,6 +111,18 @@ def _worst(verdicts: dict[Path, Verdict], most: int = 5) -> list[str]:
     ]
     more = [f"  and {len(ranked) - most} more in files.csv"] if len(ranked) > most else []
     return lines + more
+
+
+def _warnings(warned: dict[Path, Verdict], most: int = 5) -> list[str]:
+    """The recordings with warnings, apart from the alarms: either says nothing of the other."""
+    if not warned:
+        return []
+    lines = [
+        f"  {path.name}{' (alarm)' if verdict.is_anomaly else ''}: {'; '.join(verdict.warnings)}"
+        for path, verdict in list(warned.items())[:most]
+    ]
+    more = [f"  and {len(warned) - most} more in files.csv"] if len(warned) > most else []
+    return [f"{count(len(warned), 'recording')} with warnings", *lines, *more]
 
 
 def _p_text(p_value: float | None) -> str:

@@ -13,6 +13,7 @@ from asd.search.storage import STUDIES, shown
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
+from asd.search.validation import check_metrics
 from asd.search.winner import find_winner
 from asd.search.workers import workers
 from asd.steps import evaluate, train
@@ -35,6 +36,7 @@ def run(config: SweepConfig) -> Evaluated | None:
     AsdError
         A model, field, range or data set cannot be used, or no trial was completed.
     """
+    check_metrics(config.metric)
     params = config.flat() | {"storage": shown(config.storage)}
     with step_run("sweep", params) as tracked:
         dataset = open_dataset(config.data)

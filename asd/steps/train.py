@@ -110,19 +110,21 @@ def _checkpoints(recipe: Recipe, dataset: Dataset) -> Iterator[Path]:
 
 
 def _log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) -> None:
-    figure = plots.validation_scores(report.scores, pipeline.threshold)
-    tracked.log_figures({"validation_scores": figure})
+    figures = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
+    if told := pipeline.promise(report.unit_seconds):
+        figures["promise"] = plots.promise(told, pipeline.clip_seconds)
+    tracked.log_figures(figures)
     by_clip = zip(report.clips, report.scores, strict=True)
     tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
-    figures: dict[str, float] = {
+    metrics: dict[str, float] = {
         "calibration_clips": len(report.clips),
         "calibration_recordings": report.n_recordings,
         "calibration_folds": max(1, report.n_folds),
         "calibration_seconds": report.calibration_seconds,
     }
     if pipeline.threshold.promised_rate is not None:
-        figures["promised_rate"] = pipeline.threshold.promised_rate
-    tracked.log_metrics(figures)
+        metrics["promised_rate"] = pipeline.threshold.promised_rate
+    tracked.log_metrics(metrics)
 
 
 def _summary(pipeline: Pipeline, report: FitReport, model: ModelRef) -> list[str]:
@@ -134,4 +136,6 @@ def _summary(pipeline: Pipeline, report: FitReport, model: ModelRef) -> list[str
     lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
     if pipeline.decision.note:
         lines.append(pipeline.decision.note)
+    if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):
+        lines.append(told.line)
     return [*lines, f"model {model.uri}, run {model.run_id}"]

@@ -1,1 +1,4 @@
-"""MLflow: the store, runs, models and the registry. No other package knows MLflow."""
+"""MLflow and Optuna: the store, runs, models and the registry; studies and their trials.
+
+No other package imports either of them.
+"""

@@ -10,7 +10,7 @@ import pandas as pd
 from asd.errors import AsdError, AudioError
 from asd.pipeline.pipeline import Pipeline
 
-_FIELDS = ("anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "error")
+_FIELDS = ("anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "warnings", "error")
 
 
 class AsdModel(mlflow.pyfunc.PythonModel):
@@ -37,9 +37,10 @@ class AsdModel(mlflow.pyfunc.PythonModel):
         Returns
         -------
         list of dict
-            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, error``. A
-            row that cannot be judged has its reason in ``error`` and null elsewhere; the others
-            are judged all the same.
+            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, warnings,
+            error``. ``warnings`` is a list of sentences on what makes the recording hard to
+            compare with those of the training. A row that cannot be judged has its reason in
+            ``error``, no warnings and null elsewhere; the others are judged all the same.
         """
         del context, params
         return [self._judge(text) for text in model_input["audio"]]
@@ -48,9 +49,9 @@ class AsdModel(mlflow.pyfunc.PythonModel):
         try:
             verdict = self.pipeline.judge(_decode(text))
         except AsdError as error:
-            return dict.fromkeys(_FIELDS) | {"error": str(error)}
+            return dict.fromkeys(_FIELDS) | {"warnings": [], "error": str(error)}
         values = (verdict.anomaly_score, verdict.threshold, verdict.is_anomaly)
-        row = (*values, verdict.p_value, verdict.duration_s, None)
+        row = (*values, verdict.p_value, verdict.duration_s, list(verdict.warnings), None)
         return dict(zip(_FIELDS, row, strict=True))
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import mlflow
@@ -16,7 +17,7 @@ _PROXIED = "mlflow-artifacts:"
 
 
 def client() -> MlflowClient:
-    """A client for the store that MLflow itself would use.
+    """A client for the store that MLflow itself would use, checked once a process and store.
 
     The first use of a new store migrates a database, in which several processes at once would
     race: they queue at a lock beside it.
@@ -26,13 +27,19 @@ def client() -> MlflowClient:
     TrackingError
         The store cannot be reached, or would lose artifacts (see `check_artifacts`).
     """
-    uri = mlflow.get_tracking_uri()
+    # The address of a local store may be relative to the folder.
+    return _connected(mlflow.get_tracking_uri(), mlflow.get_registry_uri(), Path.cwd())
+
+
+@cache
+def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
+    del folder
     local = uri.startswith("sqlite:")
     lock = FileLock(_lock_path()) if local else None
     try:
         if lock:
             lock.acquire()
-        connected = MlflowClient()
+        connected = MlflowClient(uri, registry_uri)
         connected.search_experiments(max_results=1)
     except MlflowException as error:
         reason = str(error).splitlines()[0]

@@ -19,8 +19,9 @@ def test_the_command_line_wins_over_yaml_and_yaml_over_defaults(tmp_path: Path) 
     preset = tmp_path / "preset.yaml"
     preset.write_text("model: cnn\nfeatures:\n  n_mels: 32\n  n_fft: 2048\n", encoding="utf-8")
     config = load(TrainConfig, ["--config", str(preset), "--features.n_mels", "64"])
-    assert (config.model, config.features.n_mels, config.features.n_fft) == ("cnn", 64, 2048)
-    assert config.features.hop_length == 512
+    assert config.model == "cnn"
+    assert config.features == {"n_mels": "64", "n_fft": 2048}
+    assert config.threshold.k == 2.0
 
 
 def test_an_empty_value_means_not_given(tmp_path: Path) -> None:
@@ -38,9 +39,11 @@ def test_lists_are_written_with_commas_and_may_begin_with_a_minus() -> None:
     assert load(AugmentConfig, ["--noise_count=all"]).noise_count == "all"
 
 
-def test_detector_fields_are_passed_on_as_they_are() -> None:
+def test_fields_of_detectors_and_front_ends_are_passed_on_as_they_are() -> None:
     assert load(TrainConfig, ["--detector.k", "3"]).detector == {"k": "3"}
     assert load(MainConfig, ["--detector.knn.k=3"]).detector == {"knn": {"k": "3"}}
+    other = load(TrainConfig, ["--features.name", "other", "--features.n_things", "3"])
+    assert other.features == {"name": "other", "n_things": "3"}
 
 
 def test_a_step_without_keys_says_so() -> None:
@@ -52,7 +55,7 @@ def test_a_step_without_keys_says_so() -> None:
     ("words", "expected"),
     [
         (["--features.n_mel", "64"], "features.n_mel: unknown key; valid keys are features.sample"),
-        (["--modle", "gmm"], "modle: unknown key; valid keys are"),
+        (["--modle", "gmm"], "modle: unknown key; valid keys are features.sample_rate, "),
         (["--features.n_mels", "many"], "features.n_mels='many': Input should be a valid integer"),
         (["--features.n_mels", "0"], "features.n_mels='0': Input should be greater than or equal"),
         (["--features.f_max", "9000"], "f_max=9000 must be at most half the sample rate"),
@@ -106,7 +109,7 @@ def test_a_required_key_says_how_to_give_it() -> None:
 def test_what_is_written_is_what_is_read(n_mels: int, rate: float, model: str) -> None:
     words = [f"--features.n_mels={n_mels}", f"--threshold.false_alarm_rate={rate!r}"]
     config = load(TrainConfig, [*words, f"--model={model}"])
-    assert config.features.n_mels == n_mels
+    assert config.features == {"n_mels": str(n_mels)}
     assert config.threshold.false_alarm_rate == rate
     assert config.model == model
 

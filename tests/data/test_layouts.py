@@ -228,6 +228,29 @@ class TestDcase:
         assert "3 machine sections and 6 recordings" in layout.note
         assert "not used: 2 files of supplemental sound" in layout.note
 
+    @pytest.mark.parametrize(
+        ("end", "cells", "condition"),
+        [
+            ("_noAttribute", None, ""),
+            ("_", None, ""),
+            ("_vel_6", None, "vel_6"),
+            ("_noAttribute", "noAttribute,", ""),
+            ("_noAttribute", "noAttribute,noAttribute", ""),
+            ("_noAttribute", "noAttribute,,loc,A", "loc_A"),
+            ("_vel_6", ",7,loc,A", "loc_A"),
+            ("_vel_6", "vel,6,,", "vel_6"),
+        ],
+    )
+    def test_no_attribute_is_no_condition_in_names_and_tables(
+        self, tmp_path: Path, end: str, cells: str | None, condition: str
+    ) -> None:
+        name = f"section_00_source_train_normal_0000{end}.wav"
+        root = tree(tmp_path / "fan", f"train/{name}")
+        if cells is not None:
+            text = f"file_name,d1p,d1v,d2p,d2v\n{name},{cells}\n"
+            (root / "attributes_00.csv").write_text(text)
+        assert [recording.condition for recording in recognise(root).recordings] == [condition]
+
     def test_machine_is_the_same_from_its_own_folder(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -12,7 +12,7 @@ from asd.decision.recording import mean, recording_sample, recording_statistic, 
 
 def test_p_values_by_hand() -> None:
     # Two units: one of 1 and 3, one of 2.
-    sample = NormalSample(np.array([1.0, 3.0, 2.0]), np.array([0.5, 0.5, 1.0]), 2)
+    sample = NormalSample.of(np.array([1.0, 3.0, 2.0]), np.array([0.5, 0.5, 1.0]), 2)
     np.testing.assert_allclose(sample.p_values([0, 1, 1.5, 3, 4]), [1, 1, 2.5 / 3, 1.5 / 3, 1 / 3])
     np.testing.assert_allclose(sample.p_above([1, 3]), [2.5 / 3, 1 / 3])
 

@@ -16,7 +16,7 @@ def test_one_a_day_needs_as_many_recordings_as_decisions_a_day() -> None:
 def test_the_line_says_what_is_at_hand_and_what_lacks() -> None:
     line = promise(12, 20, unit_s=20).line
     assert line.startswith("12 recordings of 20 s can promise 1 false alarm in 13 decisions")
-    assert "4307 more (24 h) would promise one a day" in line
+    assert "4,307 more (23.9 h) would promise one a day" in line
     assert promise(1, 20, "sessions").line.startswith("1 session can promise")
 
 

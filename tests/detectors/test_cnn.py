@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from asd.arrays import Spectrogram
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
+from asd.features.clipset import ClipSet
 
 DECIBELS = -80.0, -20.0
 
@@ -23,7 +24,7 @@ def make_clips(n_clips: int, low: float = 0.0, high: float = 1.0) -> list[Spectr
 
 def fitted(clips: list[Spectrogram]) -> Cnn:
     detector = Cnn(CnnConfig(epochs=1, channels=2))
-    detector.fit(clips, [])
+    detector.fit(ClipSet(clips), ClipSet([]))
     return detector
 
 
@@ -67,9 +68,9 @@ def test_the_score_is_the_mean_squared_error() -> None:
     inputs = torch.from_numpy(np.stack(clips))
     with torch.no_grad():
         errors = ((detector.network_(inputs) - inputs) ** 2).mean((1, 2)).double().numpy()
-    assert_allclose(detector.score(clips), errors, rtol=1e-5)
-    means = [found.mean(dtype=np.float64) for found in detector.explain(clips)]
-    assert_allclose(means, detector.score(clips), rtol=1e-12)
+    assert_allclose(detector.score(ClipSet(clips)), errors, rtol=1e-5)
+    means = [found.mean(dtype=np.float64) for found in detector.explain(ClipSet(clips))]
+    assert_allclose(means, detector.score(ClipSet(clips)), rtol=1e-12)
 
 
 def test_spectrograms_in_the_unit_range_are_taken_as_they_are() -> None:
@@ -82,12 +83,12 @@ def test_decibels_are_brought_to_the_unit_range_of_the_training_clips() -> None:
     assert (detector.low_, detector.high_) == pytest.approx(DECIBELS, abs=0.5)
     # Sixty decibels too much is one unit too much: the sigmoid cannot follow.
     loud = [clip + 60 for clip in make_clips(2, *DECIBELS)]
-    assert detector.score(loud).min() > 0.25
+    assert detector.score(ClipSet(loud)).min() > 0.25
 
 
 def test_equal_clips_can_be_trained_on() -> None:
     detector = fitted([np.full((16, 23), -100, np.float32)] * 3)
-    assert np.isfinite(detector.score([np.zeros((16, 23), np.float32)])).all()
+    assert np.isfinite(detector.score(ClipSet([np.zeros((16, 23), np.float32)]))).all()
 
 
 def test_weights_are_saved_as_safetensors_under_their_own_names(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from asd.detectors.cnn import ConvAutoencoder
 from asd.detectors.lstm import LstmAutoencoder
 from asd.detectors.nets.legacy import import_checkpoint
 from asd.errors import DetectorError
+from asd.features.clipset import ClipSet
 
 ORIGINAL = LogMelConfig(scaling="clip_max")
 
@@ -40,10 +41,10 @@ def test_a_state_dict_becomes_a_fitted_detector(
     inputs = torch.from_numpy(clips)
     with torch.no_grad():
         expected = ((network(inputs) - inputs) ** 2).mean((1, 2)).numpy()
-    scores = detector.score(list(clips))
+    scores = detector.score(ClipSet(list(clips)))
     assert_allclose(scores, expected, rtol=1e-4)
     detector.save(tmp_path / "saved")
-    assert_array_equal(detectors.load(tmp_path / "saved").score(list(clips)), scores)
+    assert_array_equal(detectors.load(tmp_path / "saved").score(ClipSet(list(clips))), scores)
 
 
 def test_the_sizes_are_read_off_the_weights(written: Callable[[Any], Path]) -> None:

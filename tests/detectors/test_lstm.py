@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from asd.arrays import Spectrogram
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
 from asd.errors import DetectorError
+from asd.features.clipset import ClipSet
 
 
 def make_clips(n_clips: int, seed: int, n_mels: int = 8) -> list[Spectrogram]:
@@ -51,13 +52,16 @@ def test_only_the_summary_passes_from_one_lstm_to_the_other() -> None:
 
 def test_a_course_that_never_was_scores_higher() -> None:
     detector = Lstm(LstmConfig(epochs=60, hidden=16, latent=4, batch_size=8, learning_rate=0.01))
-    detector.fit(make_clips(32, 0), make_clips(8, 1))
+    detector.fit(ClipSet(make_clips(32, 0)), ClipSet(make_clips(8, 1)))
     backwards = [clip[:, ::-1] for clip in make_clips(8, 2)]
-    assert detector.score(backwards).min() > 5 * detector.score(make_clips(8, 2)).max()
+    assert (
+        detector.score(ClipSet(backwards)).min()
+        > 5 * detector.score(ClipSet(make_clips(8, 2))).max()
+    )
 
 
 def test_another_number_of_bands_is_refused() -> None:
     detector = Lstm(LstmConfig(epochs=1, hidden=4, latent=2))
-    detector.fit(make_clips(3, 0), [])
+    detector.fit(ClipSet(make_clips(3, 0)), ClipSet([]))
     with pytest.raises(DetectorError, match=r"trained on 8 mel bands, got 9; .*n_mels=8"):
-        detector.score(make_clips(2, 0, n_mels=9))
+        detector.score(ClipSet(make_clips(2, 0, n_mels=9)))

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd.arrays import Spectrogram
+from asd.detectors.base import FitContext
 from asd.detectors.cnn import Cnn, CnnConfig
 from asd.detectors.nets.checkpoint import CHECKPOINT_NAME
 from asd.detectors.nets.training import chunks
 from asd.detectors.nets.workers import Workers
 from asd.errors import DetectorError
+from asd.features.clipset import ClipSet
 
 BRIEF = {"epochs": 5, "batch_size": 4, "channels": 2, "learning_rate": 0.01}
 
@@ -44,7 +46,11 @@ def assert_same_weights(found: Cnn, expected: Cnn) -> None:
 def test_tells_each_epoch_once() -> None:
     told: list[tuple[int, Mapping[str, float]]] = []
     detector = build()
-    detector.fit(make_clips(9, 0), make_clips(3, 1), lambda *epoch: told.append(epoch))
+    detector.fit(
+        ClipSet(make_clips(9, 0)),
+        ClipSet(make_clips(3, 1)),
+        FitContext(on_epoch=lambda *epoch: told.append(epoch)),
+    )
     assert [number for number, _ in told] == [1, 2, 3, 4, 5]
     assert [metrics for _, metrics in told] == detector.history_
     assert set(told[0][1]) == {"train_loss", "valid_loss", "learning_rate", "clips_per_s"}
@@ -55,22 +61,22 @@ def test_tells_each_epoch_once() -> None:
 def test_keeps_the_best_epoch_not_the_last() -> None:
     valid = make_clips(3, 1)
     detector = build(learning_rate=0.3, epochs=12)
-    detector.fit(make_clips(9, 0), valid)
+    detector.fit(ClipSet(make_clips(9, 0)), ClipSet(valid))
     losses = [metrics["valid_loss"] for metrics in detector.history_]
     assert min(losses) < losses[-1]
-    assert detector.score(valid).mean() == pytest.approx(min(losses), rel=1e-5)
+    assert detector.score(ClipSet(valid)).mean() == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_without_validation_clips_the_training_loss_decides() -> None:
     detector = build(epochs=2)
-    detector.fit(make_clips(5, 0), [])
+    detector.fit(ClipSet(make_clips(5, 0)), ClipSet([]))
     assert "valid_loss" not in detector.history_[0]
 
 
 def test_stops_when_patience_runs_out() -> None:
     noise = [np.float32(1) - clip for clip in make_clips(3, 0)]
     detector = build(epochs=200, patience=3)
-    detector.fit(make_clips(3, 0), noise)
+    detector.fit(ClipSet(make_clips(3, 0)), ClipSet(noise))
     losses = [metrics["valid_loss"] for metrics in detector.history_]
     assert len(losses) < 200
     assert len(losses) - (1 + int(np.argmin(losses))) == 3
@@ -80,15 +86,15 @@ def test_a_loss_that_is_not_a_number_stops_with_a_remedy() -> None:
     bad = make_clips(4, 0)
     bad[2][0, 0] = np.nan
     with pytest.raises(DetectorError, match=r"model=cnn: the loss in epoch 1 .*learning_rate"):
-        build().fit(bad, [])
+        build().fit(ClipSet(bad), ClipSet([]))
 
 
 def test_a_short_gradient_hardly_moves_the_weights() -> None:
     # Adam divides by the gradient's size plus 1e-8, so only far shorter ones take small steps.
     clips = make_clips(4, 0)
     fresh, moved, held = (build(epochs=1, gradient_clip=clip) for clip in (0, 0, 1e-12))
-    moved.fit(clips, [])
-    held.fit(clips, [])
+    moved.fit(ClipSet(clips), ClipSet([]))
+    held.fit(ClipSet(clips), ClipSet([]))
     with torch.random.fork_rng():
         torch.manual_seed(fresh.seed)
         start = fresh._build(16).state_dict()
@@ -103,101 +109,106 @@ def test_the_weights_depend_on_the_seed_alone() -> None:
     clips = make_clips(9, 0)
     torch.manual_seed(1)
     one = build()
-    one.fit(clips, [])
+    one.fit(ClipSet(clips), ClipSet([]))
     state = torch.random.get_rng_state()
     torch.manual_seed(2)
     other = build()
-    other.fit(clips, [])
+    other.fit(ClipSet(clips), ClipSet([]))
     assert_same_weights(other, one)
     torch.manual_seed(1)
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.get_num_threads() == Workers().count
+    assert torch.get_num_threads() == Workers(torch.device("cpu")).count
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
+from asd.detectors.base import FitContext
 from asd.detectors.cnn import Cnn, CnnConfig
+from asd.features.clipset import ClipSet
 
 class Deadly(list):
-    reads = 0
+    left = 10**9
     def __getitem__(self, index):
-        Deadly.reads += 1
-        if Deadly.reads > int(sys.argv[2]):
+        Deadly.left -= 1
+        if Deadly.left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(index)
+
+def on_epoch(number, metrics):
+    if number == 2:
+        Deadly.left = 5
 
 rng = np.random.default_rng(0)
 clips = [rng.uniform(0, 1, (16, 15)).astype(np.float32) for _ in range(9)]
 rng = np.random.default_rng(1)
 valid = [rng.uniform(0, 1, (16, 15)).astype(np.float32) for _ in range(3)]
 detector = Cnn(CnnConfig(epochs=5, batch_size=4, channels=2, learning_rate=0.01), seed=3)
-detector.checkpoint_dir = Path(sys.argv[1])
-detector.fit(Deadly(clips), valid)
+context = FitContext(on_epoch=on_epoch, checkpoint_dir=Path(sys.argv[1]))
+detector.fit(ClipSet(Deadly(clips)), ClipSet(valid), context)
 """
 
 
-def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    one_look_and_two_and_a_half_epochs = 1 + 9 * 2 + 5
+def test_a_training_killed_in_its_third_epoch_goes_on_as_if_it_had_not_been(
+    tmp_path: Path,
+) -> None:
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path), str(one_look_and_two_and_a_half_epochs)],
-        check=False,
-        capture_output=True,
+        [sys.executable, "-c", KILLED, str(tmp_path)], check=False, capture_output=True
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
-    told: list[int] = []
-    resumed, whole = build(), build()
-    resumed.checkpoint_dir = tmp_path
     reads: list[int] = []
-    clips = make_clips(9, 0)
 
     class Counted(list[Spectrogram]):
         def __getitem__(self, index: Any) -> Any:
             reads.append(index)
             return super().__getitem__(index)
 
-    resumed.fit(Counted(clips), make_clips(3, 1), lambda number, _: told.append(number))
-    whole.fit(clips, make_clips(3, 1))
-    assert len(reads) == 2 + 9 * 3, "two epochs were finished before the kill"
-    assert told == [1, 2, 3, 4, 5]
+    told: dict[int, list[int]] = {}
+
+    def on_epoch(number: int, _: Mapping[str, float]) -> None:
+        told[number] = sorted(reads)
+        reads.clear()
+
+    context = FitContext(on_epoch=on_epoch, checkpoint_dir=tmp_path)
+    resumed, whole = build(), build()
+    clips, valid = make_clips(9, 0), ClipSet(make_clips(3, 1))
+    resumed.fit(ClipSet(Counted(clips)), valid, context)
+    whole.fit(ClipSet(clips), valid)
+    assert list(told) == [1, 2, 3, 4, 5]
+    assert told[2] == [], "two epochs were finished before the kill"
+    assert told[4] == told[5] == list(range(9))
     assert_same_weights(resumed, whole)
     for key in ("train_loss", "valid_loss"):
         assert [m[key] for m in resumed.history_] == [m[key] for m in whole.history_]
 
 
 def test_more_epochs_go_on_from_a_finished_training(tmp_path: Path) -> None:
-    clips = make_clips(6, 0)
+    clips, context = ClipSet(make_clips(6, 0)), FitContext(checkpoint_dir=tmp_path)
     first, more, whole = build(epochs=2), build(epochs=4), build(epochs=4)
-    first.checkpoint_dir = more.checkpoint_dir = tmp_path
-    first.fit(clips, [])
-    more.fit(clips, [])
-    whole.fit(clips, [])
+    first.fit(clips, ClipSet([]), context)
+    more.fit(clips, ClipSet([]), context)
+    whole.fit(clips, ClipSet([]))
     assert_same_weights(more, whole)
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
-    clips = make_clips(6, 0)
-    first = build(epochs=1)
-    first.checkpoint_dir = tmp_path
-    first.fit(clips, [])
+    clips, context = make_clips(6, 0), FitContext(checkpoint_dir=tmp_path)
+    build(epochs=1).fit(ClipSet(clips), ClipSet([]), context)
     for other, data, named in (
         (build(batch_size=2), clips, r"detector\.batch_size"),
         (build(), make_clips(6, 5), "another data"),
     ):
-        other.checkpoint_dir = tmp_path
         with pytest.raises(DetectorError, match=f"{CHECKPOINT_NAME}: .*{named}.*delete"):
-            other.fit(data, [])
+            other.fit(ClipSet(data), ClipSet([]), context)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00not json")
-    detector = build()
-    detector.checkpoint_dir = tmp_path
     with pytest.raises(DetectorError, match=r"not a checkpoint .*delete it to start anew"):
-        detector.fit(make_clips(4, 0), [])
+        build().fit(ClipSet(make_clips(4, 0)), ClipSet([]), FitContext(checkpoint_dir=tmp_path))
 
 
 @settings(deadline=None, max_examples=40)
@@ -209,7 +220,7 @@ def test_chunks_hold_each_clip_once_and_little_at_a_time(lengths: list[int], mos
     clips = [np.full((1, n), i, np.float32) for i, n in enumerate(lengths)]
     order = np.random.default_rng(0).permutation(len(clips)).tolist()
     seen: list[int] = []
-    for chunk in chunks(clips, order, most):
+    for chunk in chunks(ClipSet(clips), order, most, torch.device("cpu")):
         assert 1 <= len(chunk) <= most
         assert len(chunk) == 1 or len(chunk) * chunk.shape[2] <= 2500
         seen += [int(clip[0, 0]) for clip in chunk]

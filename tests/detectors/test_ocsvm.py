@@ -16,9 +16,10 @@ from sklearn.svm import OneClassSVM
 from asd.arrays import Spectrogram
 from asd.detectors import ocsvm
 from asd.detectors._flat import overlay, window_frames
-from asd.detectors._statistics import statistics_table
+from asd.detectors._statistics import clip_statistics
 from asd.detectors.ocsvm import Ocsvm, OcsvmConfig
 from asd.errors import DetectorError
+from asd.features.clipset import ClipSet
 
 
 def make_clips(n_clips: int, seed: int, n_frames: int = 12, n_mels: int = 6) -> list[Spectrogram]:
@@ -35,7 +36,7 @@ def build(**values: Any) -> Ocsvm:
 def test_scores_are_those_of_scikit_learn(vector: str, variant: str, tmp_path: Path) -> None:
     train, test = make_clips(50, 0), make_clips(20, 1)
     detector = build(vector=vector, variant=variant, components=8, gamma=0.02)
-    detector.fit(train, [])
+    detector.fit(ClipSet(train), ClipSet([]))
 
     svm = (
         make_pipeline(OneClassSVM(nu=0.1, gamma=0.02))
@@ -49,15 +50,15 @@ def test_scores_are_those_of_scikit_learn(vector: str, variant: str, tmp_path: P
 
     def table(clips: list[Spectrogram]) -> Any:
         if vector == "statistics":
-            return statistics_table(clips, "normalised")
+            return ClipSet(clips).table(clip_statistics)
         return np.stack(clips).reshape(len(clips), -1).astype(np.float64)
 
     reference.fit(table(train))
     expected = -reference.decision_function(table(test))
     # The sign of a component is free, and stochastic descent does not see it through the kernel.
-    assert_allclose(detector.score(test), expected, rtol=0, atol=1e-9)
+    assert_allclose(detector.score(ClipSet(test)), expected, rtol=0, atol=1e-9)
     detector.save(tmp_path)
-    assert_allclose(Ocsvm.load(tmp_path).score(test), expected, rtol=0, atol=1e-9)
+    assert_allclose(Ocsvm.load(tmp_path).score(ClipSet(test)), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("nu", [0.05, 0.3])
@@ -65,51 +66,55 @@ def test_nu_bounds_the_share_outside_and_that_of_support_vectors(nu: float) -> N
     # Proposition 3 of Schölkopf et al. (2001); the solver stops at a tolerance of 0.001.
     train = make_clips(200, 0)
     detector = build(nu=nu, components=5)
-    outside = (detector.fit(train, []).score(train) > 0.001).mean()
+    outside = (detector.fit(ClipSet(train), ClipSet([])).score(ClipSet(train)) > 0.001).mean()
     assert outside <= nu <= len(detector.centers_) / 200
 
 
 def test_many_clips_take_the_linear_variant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocsvm, "_EXACT_CLIPS", 39)
     monkeypatch.setattr(ocsvm, "_LANDMARKS", 16)
-    assert len(build(nu=0.9).fit(make_clips(39, 0), []).centers_) > 16
-    assert len(build(nu=0.9).fit(make_clips(40, 0), []).centers_) == 16
+    assert len(build(nu=0.9).fit(ClipSet(make_clips(39, 0)), ClipSet([])).centers_) > 16
+    assert len(build(nu=0.9).fit(ClipSet(make_clips(40, 0)), ClipSet([])).centers_) == 16
 
 
 def test_many_clips_are_projected_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = make_clips(90, 0), make_clips(10, 1)
-    whole = build(components=4).fit(train, []).score(test)
+    whole = build(components=4).fit(ClipSet(train), ClipSet([])).score(ClipSet(test))
     monkeypatch.setattr(ocsvm, "_BLOCK_CLIPS", 30)
-    blocks = build(components=4).fit(train, []).score(test)
+    blocks = build(components=4).fit(ClipSet(train), ClipSet([])).score(ClipSet(test))
     assert np.corrcoef(whole, blocks)[0, 1] > 0.5
     assert blocks.std() == pytest.approx(whole.std(), rel=0.5)
 
 
 def test_flat_clips_longer_than_a_vector_score_as_the_mean_of_their_windows() -> None:
     detector = build(vector="flat")
-    detector.fit(make_clips(20, 0), [])
+    detector.fit(ClipSet(make_clips(20, 0)), ClipSet([]))
     first, second = make_clips(2, 1)
     joined = np.concatenate([first, second], axis=1)
-    assert detector.score([joined])[0] == pytest.approx(detector.score([first, second]).mean())
+    assert detector.score(ClipSet([joined]))[0] == pytest.approx(
+        detector.score(ClipSet([first, second])).mean()
+    )
     twice = np.concatenate([first[:, :6], first[:, :6]], axis=1)
-    assert detector.score([first[:, :6]])[0] == pytest.approx(detector.score([twice])[0])
+    assert detector.score(ClipSet([first[:, :6]]))[0] == pytest.approx(
+        detector.score(ClipSet([twice]))[0]
+    )
 
 
 @pytest.mark.parametrize("vector", ["statistics", "flat"])
 def test_explains_a_band_far_outside_where_all_kernels_vanish(vector: str) -> None:
     detector = build(vector=vector)
-    detector.fit(make_clips(30, 0), [])
+    detector.fit(ClipSet(make_clips(30, 0)), ClipSet([]))
     clip = make_clips(1, 1)[0]
     clip[4] += 500
-    [found] = detector.explain([clip])
+    [found] = detector.explain(ClipSet([clip]))
     assert found.sum(axis=1).argmax() == 4
 
 
 def test_another_number_of_bands_is_refused() -> None:
     detector = build()
-    detector.fit(make_clips(5, 0), [])
+    detector.fit(ClipSet(make_clips(5, 0)), ClipSet([]))
     with pytest.raises(DetectorError, match=r"trained on 6 mel bands, got 9; .*n_mels=6"):
-        detector.score(make_clips(1, 0, n_mels=9))
+        detector.score(ClipSet(make_clips(1, 0, n_mels=9)))
 
 
 @pytest.mark.parametrize("n_frames", [1, 4, 8, 11])

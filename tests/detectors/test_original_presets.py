@@ -14,6 +14,7 @@ from asd.config import LogMelConfig, ThresholdConfig
 from asd.config.cli import load
 from asd.config.steps import TrainConfig
 from asd.detectors import detector_class
+from asd.features.clipset import ClipSet
 from asd.features.logmel import LogMel
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -48,7 +49,7 @@ def build(model: str) -> Any:
 def test_holds_the_values_of_the_original(model: str) -> None:
     config = preset(model)
     assert config.model == model
-    assert config.features == LogMelConfig(
+    assert LogMelConfig.parse(config.features) == LogMelConfig(
         sample_rate=16000, n_fft=1024, hop_length=512, n_mels=128, scaling="clip_max", level="none"
     )
     assert config.threshold == ThresholdConfig(method="mean_std", k=2)
@@ -62,7 +63,7 @@ def test_finds_faulty_motors_as_well_as_the_original(
     model: str, auc: float, real_data: Callable[[str], Path]
 ) -> None:
     train, test, faulty = motor(real_data("motor"))
-    scores = build(model).fit(train[5:], train[:5]).score(test)
+    scores = build(model).fit(ClipSet(train[5:]), ClipSet(train[:5])).score(ClipSet(test))
     assert roc_auc_score(faulty, scores) == pytest.approx(auc, abs=0.06)
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from asd import detectors
 from asd.errors import ConfigError, DetectorError
+from asd.features.clipset import ClipSet
 
 LOUDNESS = '''
 import numpy as np
 from pydantic import Field
 from asd.detectors.base import Detector, DetectorConfig
+from asd.features.clipset import ClipSet
 
 
 class LoudnessConfig(DetectorConfig):
@@ -30,14 +32,14 @@ class Loudness(Detector[LoudnessConfig]):
     name = "loudness"
     Config = LoudnessConfig
 
-    def _fit(self, train, valid, on_epoch):
+    def _fit(self, train, valid, context):
         self.level_ = np.mean([clip.mean() for clip in train])
 
-    def score(self, features):
-        return np.array([self.config.factor * (clip.mean() - self.level_) for clip in features])
+    def score(self, clips):
+        return np.array([self.config.factor * (clip.mean() - self.level_) for clip in clips])
 
-    def explain(self, features):
-        return [np.abs(clip - self.level_).astype(np.float32) for clip in features]
+    def explain(self, clips):
+        return [np.abs(clip - self.level_).astype(np.float32) for clip in clips]
 
     def _state(self):
         return {"level": self.level_}
@@ -64,11 +66,11 @@ def test_a_new_file_is_a_new_detector(tmp_path: Path) -> None:
     assert "_shared" not in detectors.names()
     kind = detectors.detector_class("loudness")
     clips = [np.full((4, 5), value, np.float32) for value in (1.0, 3.0, 7.0)]
-    detector = kind(kind.Config.parse({"factor": 2})).fit(clips[:2], [])
-    np.testing.assert_allclose(detector.score(clips), [-2.0, 2.0, 10.0])
+    detector = kind(kind.Config.parse({"factor": 2})).fit(ClipSet(clips[:2]), ClipSet([]))
+    np.testing.assert_allclose(detector.score(ClipSet(clips)), [-2.0, 2.0, 10.0])
     detector.save(tmp_path / "saved")
     loaded = detectors.load(tmp_path / "saved")
-    np.testing.assert_allclose(loaded.score(clips), [-2.0, 2.0, 10.0])
+    np.testing.assert_allclose(loaded.score(ClipSet(clips)), [-2.0, 2.0, 10.0])
 
 
 def test_names_are_sorted_and_leave_out_what_is_shared() -> None:
@@ -87,7 +89,7 @@ def test_an_unknown_detector_is_refused_with_the_known_ones() -> None:
 def test_a_folder_of_another_detector_is_refused(tmp_path: Path) -> None:
     clips = [np.random.default_rng(i).normal(size=(4, 5)).astype(np.float32) for i in range(3)]
     kind = detectors.detector_class("knn")
-    kind(kind.Config()).fit(clips, []).save(tmp_path)
+    kind(kind.Config()).fit(ClipSet(clips), ClipSet([])).save(tmp_path)
     header = tmp_path / "detector.json"
     values = json.loads(header.read_text(encoding="utf-8"))
     header.write_text(json.dumps({**values, "name": "mahalanobis"}), encoding="utf-8")

@@ -2,13 +2,18 @@
 
 import ast
 import importlib
+import importlib.metadata
 import re
+import runpy
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from asd import detectors
 from asd.config import Config
@@ -76,6 +81,15 @@ def test_an_entry_point_hands_each_parameter_to_its_config(entry: str) -> None:
         assert parameter.get("default") == (None if required else "")
 
 
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_help_names_the_command_that_was_typed(
+    entry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anything", "--help"])
+    runpy.run_module(module_of(entry), run_name="__main__")
+    assert capsys.readouterr().out.startswith(f"usage: python -m {module_of(entry)} [--key value")
+
+
 def test_what_must_be_given_is_declared() -> None:
     for entry, declared in ENTRIES.items():
         required = {
@@ -91,6 +105,35 @@ def test_all_three_files_pin_the_same_releases() -> None:
     [by_pip] = (part["pip"] for part in conda["dependencies"] if isinstance(part, dict))
     assert virtualenv["dependencies"] == pins
     assert by_pip == pins
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level modules that a file imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_whatever_is_imported_is_declared() -> None:
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    providers = importlib.metadata.packages_distributions()
+    own = {"asd", "entrypoints"}
+    foreign = set().union(*map(imported, SOURCES)) - set(sys.stdlib_module_names) - own
+    assert {"numpy", "sklearn", "yaml"} <= foreign
+    for name in sorted(foreign):
+        distributions = {canonicalize_name(found) for found in providers[name]}
+        assert distributions & declared, f"{name} is imported, and no dependency provides it"
+
+
+def test_only_the_package_is_installed() -> None:
+    """PyPI has a package named `entrypoints`, which ours would replace."""
+    [kept] = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]["find"].items()
+    assert kept == ("include", ["asd*"])
 
 
 def test_mlflow_takes_the_python_that_it_runs_under() -> None:

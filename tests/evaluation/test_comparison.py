@@ -9,7 +9,8 @@ from asd.evaluation.plots import RobustnessRow
 
 
 def outcome(model: str, data: str, seed: int, auc: float) -> Outcome:
-    return Outcome(model, data, seed, auc, auc - 0.1, 0.75, 0.05, 1.25, 0.5, 2.0)
+    metrics = {"auc": auc, "pauc": auc - 0.1, "recall": 0.75, "false_alarm_rate": 0.05}
+    return Outcome(model, data, seed, metrics, 1.25, 0.5, 2.0)
 
 
 COMPARISON = Comparison(

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 from sklearn import metrics as golden
 
+from asd.decision.thresholds import binomial_interval
 from asd.errors import ConfigError, DataError
-from asd.evaluation.bootstrap import auc_interval, paired_bootstrap, weighted_auc
-from asd.evaluation.metrics import flat_groups, grouped, metric_key, metrics
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.evaluation.metric_table import weighted_auc
+from asd.evaluation.metrics import alarm_interval, flat_groups, grouped, metric_key, metrics
 from asd.evaluation.table import ScoreTable
 
 MakeTable = Callable[..., ScoreTable]
@@ -109,6 +111,48 @@ def test_machine_and_pitch_auc_stay_within_the_group(make_table: MakeTable) -> N
         assert list(found) == (["fan", "pump"] if by == "machine" else ["pitch_-3", "pitch_3"])
 
 
+def test_the_false_alarm_interval_counts_recordings(make_table: MakeTable) -> None:
+    """Ten copies of a clip in one recording carry no more information than one."""
+    alarms = [True, False, False, False, True, False]
+    for copies in 1, 10:
+        rows = [
+            ("normal", float(alarm), {"recording": f"r{i}", "condition": "hot" if i < 2 else ""})
+            for i, alarm in enumerate(alarms)
+            for _ in range(copies)
+        ]
+        table = make_table(rows)
+        for found, expected in (
+            (metrics(table), binomial_interval(2, 6)),
+            (grouped(table)["hot"], binomial_interval(1, 2)),
+        ):
+            shown = found["false_alarm_rate_low"], found["false_alarm_rate_high"]
+            assert shown == pytest.approx(expected)
+
+
+def test_recordings_weigh_alike_in_the_interval_and_one_alone_counts_its_clips(
+    make_table: MakeTable,
+) -> None:
+    rows = [("normal", 1.0, {"recording": "a"})]
+    rows += [("normal", 0.0, {"recording": "a"}), ("normal", 0.0, {"recording": "b"})]
+    table = make_table(rows)
+    assert alarm_interval(table) == pytest.approx(binomial_interval(0.5, 2))
+    of_one = table.select(np.array([True, True, False]))
+    assert alarm_interval(of_one) == pytest.approx(binomial_interval(1, 2))
+
+
+def test_a_pitch_without_normals_is_set_against_all_of_them(make_table: MakeTable) -> None:
+    low, high = {"pitch_semitones": -3}, {"pitch_semitones": 3}
+    rows: list[Row] = [("normal", 0.1, {}), ("normal", 0.6, low), ("anomaly", 0.4, high)]
+    assert grouped(make_table(rows), "pitch")["pitch_3"] == {"auc": 0.5, "recall": 0.0}
+    with_own = make_table([*rows, ("normal", 0.9, high)])
+    assert grouped(with_own, "pitch")["pitch_3"]["auc"] == 0.0, "its own are the fairer contrast"
+
+
+def test_a_machine_without_normals_has_no_auc(make_table: MakeTable) -> None:
+    rows = [("normal", 0.1, {"machine": "fan"}), ("anomaly", 0.4, {"machine": "pump"})]
+    assert grouped(make_table(rows), "machine")["pump"] == {"recall": 0.0}
+
+
 def test_one_group_is_no_grouping(make_table: MakeTable) -> None:
     assert grouped(make_table([("normal", 0.1, {}), ("anomaly", 0.9, {})])) == {}
 
@@ -165,6 +209,17 @@ def test_paired_bootstrap_tells_a_better_detector(random_table: MakeTable) -> No
     assert difference == pytest.approx(metrics(good)["auc"] - metrics(bad)["auc"])
     assert 0 < low < difference < high
     assert paired_bootstrap(good, good, "pauc", n=20) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("max_fpr", [0.1, 0.5, 1.0])
+def test_paired_bootstrap_compares_the_partial_auc_that_was_asked_for(
+    random_table: MakeTable, max_fpr: float
+) -> None:
+    good = random_table(150)
+    bad = ScoreTable(good.clips, good.scores[::-1], None, 1.0)
+    difference, _, _ = paired_bootstrap(good, bad, "pauc", n=5, max_fpr=max_fpr)
+    expected = metrics(good, max_fpr)["pauc"] - metrics(bad, max_fpr)["pauc"]
+    assert difference == pytest.approx(expected)
 
 
 def test_paired_bootstrap_refuses_other_clips_and_metrics(random_table: MakeTable) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -18,6 +18,7 @@ from asd.config import ThresholdConfig
 from asd.decision.thresholds import fit_threshold
 from asd.errors import DataError
 from asd.evaluation import plots
+from asd.evaluation.metrics import metrics
 from asd.evaluation.style import GROUPS, score_scale
 from asd.evaluation.table import ScoreTable
 from asd.features.base import Axes
@@ -131,8 +132,20 @@ def test_false_alarms_by_group(random_table: MakeTable) -> None:
     text = words(plots.false_alarm_by_condition(table, "pitch", promised_rate=0.05))
     assert "promised: 5.00%" in text
     assert f"{int(table.is_anomaly[table.normal].sum())} of 200" in text
+    assert "95 % interval over recordings" in text
     with pytest.raises(DataError, match="need normal clips"):
         plots.false_alarm_by_condition(table.select(table.anomalous))
+
+
+def test_the_false_alarm_interval_drawn_is_that_of_the_metric(random_table: MakeTable) -> None:
+    table = random_table(300)
+    [axes] = plots.false_alarm_by_condition(table).axes
+    [lines] = axes.collections
+    assert isinstance(lines, LineCollection)
+    (low, _), (high, _) = lines.get_segments()[0]
+    found = metrics(table)
+    shown = found["false_alarm_rate_low"], found["false_alarm_rate_high"]
+    assert (low, high) == pytest.approx(shown)
 
 
 def test_validation_scores_show_the_promise() -> None:

@@ -1,5 +1,8 @@
-"""The cache computes each clip once, for whoever asks, and survives what happens to files."""
+"""The store computes each clip once, for whoever asks, and survives what happens to files."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,45 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
 from asd.audio.decode import read_clip
 from asd.config import LogMelConfig
-from asd.data.manifest import Clip, Dataset
-from asd.errors import AudioError
+from asd.data.manifest import Dataset, save
+from asd.errors import AudioError, FeatureError
 from asd.features import store as module
+from asd.features.clipset import ClipSet
 from asd.features.logmel import LogMel
-from asd.features.store import FeatureCache
-from asd.files import file_digest
+from asd.features.store import FeatureStore
 
-CONFIG = LogMelConfig(n_mels=16)
+FRONT_END = LogMel(LogMelConfig(n_mels=16))
 
-
-def make_dataset(root: Path, n_clips: int = 40, seed: int = 0) -> Dataset:
-    """Clips of different lengths."""
-    rng = np.random.default_rng(seed)
-    root.mkdir(parents=True)
-    clips = []
-    for number in range(n_clips):
-        path = root / f"{number}.wav"
-        soundfile.write(path, 0.1 * rng.standard_normal(4000 + 600 * (number % 3)), 16000)
-        clips.append(
-            Clip(
-                path=path.name,
-                recording=path.stem,
-                start_s=0,
-                duration_s=0.25,
-                split="train",
-                label="normal",
-                sha256=file_digest(path),
-            )
-        )
-    return Dataset(root, tuple(clips))
+MakeDataset = Callable[..., Dataset]
 
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the clips that the cache reads."""
+    """The names of the clips that the store reads."""
     names: list[str] = []
 
     def counting(path: Path, sample_rate: int) -> Any:
@@ -56,96 +38,213 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_gives_what_the_front_end_gives(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data")
-    found = FeatureCache(tmp_path / "cache", CONFIG).features(dataset)
-    front_end = LogMel(CONFIG)
-    assert len(found) == 40
-    for clip, spectrogram in zip(dataset.clips, found, strict=True):
-        np.testing.assert_array_equal(spectrogram, front_end(read_clip(dataset.file(clip), 16000)))
+def files(store: FeatureStore) -> list[Path]:
+    return sorted(store.root.rglob("*.npy"))
 
 
-def test_is_a_sequence(tmp_path: Path) -> None:
-    found = FeatureCache(tmp_path / "cache", CONFIG).features(make_dataset(tmp_path / "data", 5))
-    np.testing.assert_array_equal(found[-1], found[4])
-    for part, expected in (found[1:4:2], [1, 3]), (found[np.array([4, 0, 0])], [4, 0, 0]):
-        assert len(part) == len(expected)
-        for spectrogram, index in zip(part, expected, strict=True):
-            np.testing.assert_array_equal(spectrogram, found[index])
-    with pytest.raises(IndexError):
-        found[5]
+def assert_right(clips: ClipSet, dataset: Dataset) -> None:
+    """The features are those that the front end gives."""
+    assert clips.clips == dataset.clips
+    for clip, spectrogram in zip(dataset.clips, clips, strict=True):
+        expected = FRONT_END(read_clip(dataset.file(clip), 16000))
+        np.testing.assert_array_equal(spectrogram, expected)
 
 
-def test_nothing_is_computed_twice(tmp_path: Path, read: list[str]) -> None:
-    dataset = make_dataset(tmp_path / "data", 20)
+def test_gives_what_the_front_end_gives(tmp_path: Path, dataset_at: MakeDataset) -> None:
+    dataset = dataset_at(tmp_path / "data")
+    clips = FeatureStore(tmp_path / "store").features(dataset, FRONT_END)
+    assert len(clips) == 40
+    assert clips[0].dtype == np.float32
+    assert_right(clips, dataset)
+
+
+def test_lies_below_the_key_of_the_front_end_by_digest(
+    tmp_path: Path, dataset_at: MakeDataset
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 3)
+    store = FeatureStore(tmp_path / "store")
+    store.features(dataset, FRONT_END)
+    folder = tmp_path / "store" / FRONT_END.key
+    digests = [clip.sha256 for clip in dataset.clips]
+    assert files(store) == sorted(folder / digest[:2] / f"{digest}.npy" for digest in digests)
+    described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    assert described["name"] == "logmel"
+    assert described["n_mels"] == 16
+
+
+def test_nothing_is_computed_twice(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str]
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 20)
     half = Dataset(dataset.root, dataset.clips[:10])
-    FeatureCache(tmp_path / "cache", CONFIG).features(half)
+    FeatureStore(tmp_path / "store").features(half, FRONT_END)
     assert sorted(read) == sorted(clip.path for clip in half.clips)
-    FeatureCache(tmp_path / "cache", CONFIG).features(dataset)
+    FeatureStore(tmp_path / "store").features(dataset, FRONT_END)
     assert len(read) == 20
     copied = tmp_path / "copy"
     dataset.root.rename(copied)
-    FeatureCache(tmp_path / "cache", CONFIG).features(Dataset(copied, dataset.clips * 2))
+    twice = FeatureStore(tmp_path / "store").features(Dataset(copied, dataset.clips * 2), FRONT_END)
+    assert len(list(twice)) == 40
     assert len(read) == 20
 
 
-def test_another_config_is_another_cache(tmp_path: Path, read: list[str]) -> None:
-    dataset = make_dataset(tmp_path / "data", 2)
+def test_clips_of_the_same_sound_are_computed_once(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str]
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 2)
+    same = dataset.clips[0].model_copy(update={"path": "other.wav"})
+    (dataset.root / "other.wav").write_bytes((dataset.root / "0.wav").read_bytes())
+    FeatureStore(tmp_path / "store").features(
+        Dataset(dataset.root, (*dataset.clips, same)), FRONT_END
+    )
+    assert len(read) == 2
+
+
+def test_another_front_end_has_another_folder(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str]
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 2)
+    store = FeatureStore(tmp_path / "store")
     for n_mels in 16, 20, 16:
-        cache = FeatureCache(tmp_path / "cache", LogMelConfig(n_mels=n_mels))
-        assert cache.features(dataset)[0].shape[0] == n_mels
+        clips = store.features(dataset, LogMel(LogMelConfig(n_mels=n_mels)))
+        assert len(clips[0]) == n_mels
     assert len(read) == 4
 
 
-def test_who_comes_second_waits_for_the_first(tmp_path: Path, read: list[str]) -> None:
-    dataset = make_dataset(tmp_path / "data")
+def test_a_new_version_of_a_front_end_has_another_folder(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str]
+) -> None:
+    class Later(LogMel):
+        version = LogMel.version + 1
+
+    dataset = dataset_at(tmp_path / "data", 2)
+    store = FeatureStore(tmp_path / "store")
+    store.features(dataset, FRONT_END)
+    store.features(dataset, Later(FRONT_END.config))
+    assert Later(FRONT_END.config).key != FRONT_END.key
+    assert len(read) == 4
+
+
+def test_many_may_ask_at_once(tmp_path: Path, dataset_at: MakeDataset) -> None:
+    dataset = dataset_at(tmp_path / "data")
 
     def compute(_: int) -> list[bytes]:
-        cache = FeatureCache(tmp_path / "cache", CONFIG)
-        return [spectrogram.tobytes() for spectrogram in cache.features(dataset)]
+        clips = FeatureStore(tmp_path / "store").features(dataset, FRONT_END)
+        return [spectrogram.tobytes() for spectrogram in clips]
 
     with ThreadPoolExecutor(4) as pool:
         first, *others = pool.map(compute, range(4))
     assert all(other == first for other in others)
-    assert len(read) == 40
+    assert len(files(FeatureStore(tmp_path / "store"))) == 40
+    assert not list((tmp_path / "store").rglob(".partial*"))
 
 
-def cut(path: Path, n_bytes: int, added: bytes = b"") -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) - n_bytes] + added)
+COMPUTE = """
+import sys
+from pathlib import Path
+from asd.config import LogMelConfig
+from asd.data.manifest import load
+from asd.features.logmel import LogMel
+from asd.features.store import FeatureStore
+
+store = FeatureStore(Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+store.features(load(Path(sys.argv[1])), LogMel(LogMelConfig(n_mels=16)))
+"""
+
+
+def test_two_processes_may_fill_it_at_once(tmp_path: Path, dataset_at: MakeDataset) -> None:
+    dataset = dataset_at(tmp_path / "data")
+    save(dataset.root, dataset.clips)
+    store = FeatureStore(tmp_path / "store")
+    command = [sys.executable, "-c", COMPUTE, str(dataset.root), str(store.root)]
+    pipe = subprocess.PIPE
+    both = [
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)
+    ]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in both:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert_right(store.features(dataset, FRONT_END), dataset)
+    assert len(files(store)) == 40
+    assert not list(store.root.rglob(".partial*"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: cut(folder / "index", 5),
-        lambda folder: cut(folder / "pack", 0, added=b"left by a kill"),
-        lambda folder: cut(folder / "pack", 5),
-        lambda folder: (folder / "pack").unlink(),
-        lambda folder: (folder / "index").unlink(),
+        cut,
+        lambda path: path.write_bytes(path.read_bytes()[:40]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"something else"),
+        lambda path: path.unlink(),
     ],
-    ids=["index cut", "unused bytes", "pack cut", "no pack", "no index"],
+    ids=["cut short", "header cut", "empty", "foreign", "missing"],
 )
-def test_survives_a_kill_and_lost_files(tmp_path: Path, damage: Callable[[Path], object]) -> None:
-    old = make_dataset(tmp_path / "old", 6)
-    new = make_dataset(tmp_path / "new", 6, seed=1)
-    cache = FeatureCache(tmp_path / "cache", CONFIG)
-    cache.features(old)
-    damage(cache.folder)
-    front_end = LogMel(CONFIG)
-    for dataset in new, old:
-        for clip, found in zip(dataset.clips, cache.features(dataset), strict=True):
-            expected = front_end(read_clip(dataset.file(clip), 16000))
-            np.testing.assert_array_equal(found, expected)
+def test_a_lost_or_broken_file_is_computed_again(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str], damage: Callable[[Path], object]
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 6)
+    store = FeatureStore(tmp_path / "store")
+    asked_before = store.features(dataset, FRONT_END)
+    for path in files(store)[:2]:
+        damage(path)
+    read.clear()
+    assert_right(asked_before, dataset)
+    assert len(read) == 2
+    assert_right(store.features(dataset, FRONT_END), dataset)
+    assert len(read) == 2
 
 
-def test_bad_clips_are_all_named_and_the_good_ones_kept(tmp_path: Path, read: list[str]) -> None:
-    dataset = make_dataset(tmp_path / "data", 40)
+def test_bad_clips_are_all_named_and_the_good_ones_kept(
+    tmp_path: Path, dataset_at: MakeDataset, read: list[str]
+) -> None:
+    dataset = dataset_at(tmp_path / "data", 40)
     for name in "3.wav", "39.wav":
         (dataset.root / name).write_text("not sound", encoding="utf-8")
-    cache = FeatureCache(tmp_path / "cache", CONFIG)
-    with pytest.raises(AudioError, match=r"3\.wav.*39\.wav"):
-        cache.features(dataset)
+    store = FeatureStore(tmp_path / "store")
+    with pytest.raises(AudioError, match=r"3\.wav.*39\.wav.*mend") as caught:
+        store.features(dataset, FRONT_END)
+    assert "\n" not in str(caught.value)
     read.clear()
-    cache.features(dataset.select(lambda clip: clip.path not in ("3.wav", "39.wav")))
+    good = dataset.select(lambda clip: clip.path not in ("3.wav", "39.wav"))
+    store.features(good, FRONT_END)
     assert read == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(
+    tmp_path: Path, dataset_at: MakeDataset
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("", encoding="utf-8")
+    with pytest.raises(FeatureError, match=r"cannot be written there .*ASD_CACHE_DIR") as caught:
+        FeatureStore(in_the_way).features(dataset_at(tmp_path / "data", 2), FRONT_END)
+    assert str(in_the_way) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
+    tmp_path: Path, dataset_at: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Any, array: Any, **_: Any) -> None:
+        file.write(b"begun")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("asd.features.store.np.save", full)
+    store = FeatureStore(tmp_path / "store")
+    with pytest.raises(FeatureError, match=r"\(No space left on device\); make room"):
+        store.features(dataset_at(tmp_path / "data", 2), FRONT_END)
+    assert not files(store)
+    assert not list(store.root.rglob(".partial*"))

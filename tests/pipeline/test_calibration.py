@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from asd.pipeline.calibrate import Calibration, calibrate, describe
 from numpy.typing import NDArray
 
 from asd.arrays import Scores, Spectrogram
@@ -16,7 +17,6 @@ from asd.detectors.base import Detector, DetectorConfig, EpochCallback
 from asd.errors import NotEnoughClipsError
 from asd.features.clipset import Features
 from asd.features.store import FeatureCache
-from asd.pipeline.calibrate import Calibration, calibrate, describe
 
 CLIPS_EACH = 5
 

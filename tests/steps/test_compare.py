@@ -32,7 +32,7 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
     assert found.data == ["hum1", "hum2"]
     # Nearest neighbours do not depend on the seed: the third time is spared.
     assert [outcome.seed for outcome in found.outcomes] == [42, 43] * 4
-    assert all(outcome.auc > 0.9 and outcome.megabytes > 0 for outcome in found.outcomes)
+    assert all(outcome.metrics["auc"] > 0.9 and outcome.megabytes > 0 for outcome in found.outcomes)
 
     [experiment] = mlflow.search_experiments(filter_string="name = 'test'")
     runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import mlflow
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 import soundfile
 from mlflow.entities import Run
 
-from asd.audio.perturbation import CHANGES
+from asd.audio.perturbation import CHANGES, Change
 from asd.config.steps import AugmentConfig, EvaluateConfig, PreprocessConfig, TrainConfig
 from asd.errors import AsdError
+from asd.evaluation import plots, robustness
+from asd.evaluation.metrics import auc
+from asd.evaluation.plots import RobustnessRow
+from asd.evaluation.table import ScoreTable
 from asd.steps import augment, evaluate, preprocess, train
 
 RATE = 8000
@@ -62,6 +67,38 @@ def test_every_change_is_scored_and_logged(
     assert "| noise_0db " in report_of(run)
     plots = mlflow.MlflowClient().list_artifacts(run.info.run_id, "plots")
     assert "plots/robustness.png" in {item.path for item in plots}
+
+
+def test_long_clips_are_scored_as_they_are_judged(
+    trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same clips without a change get the same scores as from `evaluate`."""
+    augment.run(AugmentConfig.parse({"data": trained, "output": "data/low", "pitch": "-12"}))
+    tables: list[ScoreTable] = []
+    row = robustness._row
+
+    def spy(name: str, table: ScoreTable, max_fpr: float) -> RobustnessRow:
+        tables.append(table)
+        return row(name, table, max_fpr)
+
+    monkeypatch.setattr(robustness, "_row", spy)
+    monkeypatch.setattr(robustness, "CHANGES", (Change("nothing", "gain", 0.0),))
+    evaluate.run(EvaluateConfig(robustness=True, data="data/low"))
+    unchanged, again = tables
+    assert {clip.duration_s for clip in unchanged.clips} == {1.0, 2.0}
+    np.testing.assert_allclose(again.scores, unchanged.scores, rtol=1e-6)
+
+
+def test_the_largest_rate_of_the_partial_auc_reaches_plot_and_table(
+    trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roc_curve = Mock(wraps=plots.roc_curve)
+    partial_auc = Mock(wraps=auc)
+    monkeypatch.setattr(plots, "roc_curve", roc_curve)
+    monkeypatch.setattr("asd.steps.robustness.auc", partial_auc)
+    evaluate.run(EvaluateConfig(robustness=True, data=trained, max_fpr=0.5))
+    assert [call.args[1:] for call in roc_curve.call_args_list] == [(0.5,)]
+    assert {call.args[2:] for call in partial_auc.call_args_list} == {(), (0.5,)}
 
 
 def test_the_report_says_the_rate_its_interval_and_alarms_a_day(

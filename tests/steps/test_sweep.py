@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import mlflow
 import numpy as np
@@ -161,7 +162,11 @@ def test_several_detectors_are_a_choice_of_their_own(data: str, runs: Runs) -> N
         assert [key for key in own.values() if key in params] == [own[params["detector"]]]
 
 
-def test_the_test_side_is_evaluated_once(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_side_is_evaluated_once_and_the_data_set_read_once(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = Mock()
+    monkeypatch.setattr("asd.steps.datasets.verify", verified)
     scored: list[set[str]] = []
     split = Dataset.split
 
@@ -172,6 +177,7 @@ def test_the_test_side_is_evaluated_once(data: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Dataset, "split", watched)
     swept(data)
     assert scored.count({"test"}) == 1
+    assert verified.call_count == 1
 
 
 @pytest.mark.usefixtures("without_winner")

@@ -85,7 +85,7 @@ class TorchAutoencoder(Detector[T]):
     def _error_map(self, clip: Spectrogram) -> Spectrogram:
         self._check_bands(len(clip))
         with torch.inference_mode():
-            alone = torch.from_numpy(np.ascontiguousarray(clip))[None].to(self._device)
+            alone = as_tensor(clip)[None].to(self._device)
             return self._squared_errors(alone)[0].cpu().numpy()
 
     @property
@@ -148,6 +148,11 @@ class TorchAutoencoder(Detector[T]):
             return load_file(folder / _WEIGHTS_NAME)
         except SafetensorError as error:
             raise ValueError(f"{_WEIGHTS_NAME}: {error}") from error
+
+
+def as_tensor(clip: Spectrogram) -> torch.Tensor:
+    """The clip as a tensor; copied where it may not be written to, which torch does not know."""
+    return torch.from_numpy(np.require(clip, requirements=["C", "W"]))
 
 
 def _value_range(clips: ClipSet) -> tuple[float, float]:

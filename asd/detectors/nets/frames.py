@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 
 from asd.detectors._patches import evenly
 from asd.detectors.base import FitContext
-from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.detectors.nets.autoencoder import TorchAutoencoder, as_tensor
 from asd.detectors.nets.training import TrainingConfig
 from asd.detectors.nets.workers import device
 from asd.features.clipset import ClipSet
@@ -95,7 +95,7 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         self.network_.eval()
         with torch.inference_mode():
             for index in chosen:
-                clip = torch.from_numpy(train[int(index)])[None].to(self._device)
+                clip = as_tensor(train[int(index)])[None].to(self._device)
                 windows = self._windows(clip)[0]
                 some = torch.from_numpy(evenly(len(windows), most))
                 found.append(self._errors(windows[some]).flatten(1).cpu().numpy())

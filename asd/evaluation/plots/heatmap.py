@@ -23,7 +23,7 @@ def heatmap(comparison: Comparison) -> Figure:
     colours = LinearSegmentedColormap.from_list("rank", ["white", BLUE])
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric, title in zip(panels, ("auc", "pauc"), ("AUC", "pAUC"), strict=True):
-        spreads = [[comparison.spread(m, d, metric) for d in data] for m in models]  # type: ignore[arg-type]
+        spreads = [[comparison.spread(m, d, metric) for d in data] for m in models]
         means = np.array([[found.mean for found in row] for row in spreads])
         # Chance is white: what is below it is no better for being lower.
         tidy(axes, grid=None).imshow(means, cmap=colours, vmin=0.5, vmax=1.0, aspect="auto")

@@ -5,8 +5,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from asd.decision.thresholds import binomial_interval
+from asd.decision.promise import DAY_S, WEEK_S, Promise
 from asd.errors import DataError
+from asd.evaluation.metrics import alarm_interval
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
 from asd.evaluation.table import GroupBy, ScoreTable
 
@@ -53,7 +54,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
 def false_alarm_by_condition(
     table: ScoreTable, by: GroupBy = "condition", promised_rate: float | None = None
 ) -> Figure:
-    """False-alarm rate of the normal clips of each group, with its 95 % binomial interval.
+    """False-alarm rate of the normal clips of each group, with its 95 % interval over recordings.
 
     Parameters
     ----------
@@ -76,12 +77,13 @@ def false_alarm_by_condition(
     sizes = np.array([int(mask.sum()) for mask in masks.values()])
     alarms = np.array([int(table.is_anomaly[mask].sum()) for mask in masks.values()])
     rates = alarms / sizes
-    bounds = [binomial_interval(k, n) for k, n in zip(alarms.tolist(), sizes.tolist(), strict=True)]
-    low, high = np.array(bounds).T
+    low, high = np.array([alarm_interval(table.select(mask)) for mask in masks.values()]).T
     figure = new_figure(8.0, 1.8 + 0.38 * len(masks))
     axes = tidy(figure.subplots(), "x")
     rows = np.arange(len(masks))
-    axes.hlines(rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval")
+    axes.hlines(
+        rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval over recordings"
+    )
     axes.plot(rates, rows, "o", color=BLUE, markersize=8, label="seen on this test set")
     for row, k, n, end in zip(rows, alarms, sizes, high, strict=True):
         axes.annotate(
@@ -97,4 +99,38 @@ def false_alarm_by_condition(
     axes.set_xlabel("False-alarm rate (share of normal clips judged anomalous)")
     axes.set_title(f"False alarms by {by}")
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def promise(told: Promise, decision_s: float) -> Figure:
+    """False alarms a day that a number of recordings can promise at best, and where one is.
+
+    Parameters
+    ----------
+    told : Promise
+        What the recordings at hand can promise.
+    decision_s : float
+        Seconds from one verdict to the next.
+    """
+    figure = new_figure(6.4, 3.8)
+    axes = tidy(figure.subplots(), "both")
+    most = max(told.n_units + told.more_for_one_a_week, told.n_units, 1)
+    counts = np.unique(np.geomspace(1, 1.5 * most, 200).round())
+    axes.loglog(counts, DAY_S / decision_s / (counts + 1), color=BLUE, linewidth=2.2)
+    for rate, name in ((1.0, "one a day"), (DAY_S / WEEK_S, "one a week")):
+        axes.axhline(rate, color=BLACK, linestyle="--", linewidth=1)
+        axes.annotate(name, (1, rate), xytext=(2, 3), textcoords="offset points")
+    axes.plot(told.n_units, told.alarms_per_day, "o", color=BLUE, markersize=9)
+    axes.annotate(
+        f"{told.n_units} now: {told.alarms_per_day:,.0f} a day",
+        (told.n_units, told.alarms_per_day),
+        xytext=(8, 6),
+        textcoords="offset points",
+    )
+    axes.set(
+        xlabel="Recordings (or sessions) of the machine running well",
+        ylabel="False alarms a day",
+        title=f"What can be promised, one verdict every {decision_s:g} s",
+    )
     return figure
