@@ -1,8 +1,8 @@
 """How well pseudo-anomalies rank candidates: written to docs/benchmarks.md.
 
-Random candidates are judged as a sweep judges them, by normal validation clips and the pseudo-anomalies made of them,
-and then, as no sweep may, by the labelled test clips. ``python -m benchmarks.bench_proxy``; any
-argument of ``sweep`` may be given, as ``--trials 30``.
+Random candidates are judged as a sweep judges them, by normal validation clips and the
+pseudo-anomalies made of them, and then, as no sweep may, by the labelled test clips. ``python -m
+benchmarks.bench_proxy``; any argument of ``sweep`` may be given, as ``--trials 30``.
 """
 
 import logging
@@ -119,8 +119,8 @@ def main() -> None:
     lines = [
         f"`{' '.join(['python -m benchmarks.bench_proxy', *sys.argv[1:]])}`: the defaults of",
         f"{', '.join(config.model)} and random candidates of `sweep`'s space. The rank correlation",
-        "(Spearman, 95 % bootstrap interval) is that of AUC against pseudo-anomalies with AUC on the test",
-        "clips. *Chosen* is the candidate with the best proxy, *best* that with the best test AUC,",
+        "(Spearman, 95 % bootstrap interval) is that of AUC against pseudo-anomalies with AUC on",
+        "the test clips. *Chosen* is the candidate with the best proxy, *best* that with the best test AUC,",
         "which nobody can know.",
         "",
         "| set | candidates | rank correlation | test AUC: defaults | mean | chosen | best "

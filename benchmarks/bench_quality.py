@@ -45,6 +45,7 @@ def main() -> None:
 
 
 def cut(name: str) -> str:
+    """Cut a set into clips, once; gives the folder of the data set."""
     output = CACHE / name
     if not (output / MANIFEST_NAME).is_file():
         source = REAL / name
