@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
 from asd.arrays import Scores
 from asd.audio.decode import stream_blocks
 from asd.audio.windows import windows
+from asd.config.base import Config
 from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
 from asd.data.sound import Sound, sound_of
@@ -19,7 +21,7 @@ from asd.decision.calibration import Calibration
 from asd.decision.decision import Decision
 from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
-from asd.errors import DetectorError, NotEnoughClipsError
+from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.pipeline import legacy
 from asd.pipeline.branches import resolved
@@ -33,6 +35,8 @@ FORMAT = 2
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
 _WINDOWS_AT_ONCE = 16
+
+C = TypeVar("C", bound=Config)
 
 
 class ScoredWindow(NamedTuple):
@@ -266,21 +270,22 @@ class Pipeline:
         """
         try:
             header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-            with np.load(folder / _CALIBRATION, allow_pickle=False) as arrays:
+            # NumPy would leave open what it has opened itself and cannot read.
+            with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
                 calibration = Calibration.from_arrays(dict(arrays))
             if "format" not in header:
                 return cls(*legacy.parts(folder, header, calibration))
             _check_format(folder, header["format"])
-            recipe = Recipe.parse(header["recipe"])
+            recipe = _parsed(Recipe, header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
             return cls(
                 recipe=recipe,
                 scorer=Scorer.load(folder / "branches", recipe, fusion),
                 decision=Decision.from_dict(header["decision"], calibration),
-                sound=Sound.parse(header["sound"]),
+                sound=_parsed(Sound, header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
 
 
@@ -310,3 +315,11 @@ def _check_format(folder: Path, number: Any) -> None:
             f"{folder}: saved in format {number} by a later release, this one reads up to {FORMAT};"
             " update the package"
         )
+
+
+def _parsed(config: type[C], values: Any) -> C:
+    """A part of the header; its fields are the file's, not the user's."""
+    try:
+        return config.parse(values)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
