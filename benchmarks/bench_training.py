@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,12 +22,13 @@ from sklearn.metrics import roc_auc_score
 from asd.arrays import Spectrogram
 from asd.audio.decode import read_clip
 from asd.config import LogMelConfig
+from asd.detectors.base import FitContext
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.transposed import TransposedConv2d
+from asd.features.clipset import ClipSet
 from asd.features.logmel import LogMel
-from asd.features.store import PackedFeatures
 from benchmarks.recipe import Recipe, reader
 
 N_CLIPS = 75
@@ -48,7 +50,7 @@ def rows(motor: Path | None) -> Iterator[Row]:
     """Measure everything; AUC only where the motor recordings are given."""
     with tempfile.TemporaryDirectory() as folder:
         files = list(_synthetic(Path(folder)))
-        features = _pack(Path(folder) / "pack", [FRONT_END(read_clip(f, RATE)) for f in files])
+        features = _kept(Path(folder) / "kept", [FRONT_END(read_clip(f, RATE)) for f in files])
         for model in BATCH:
             yield _epochs(model, files, features)
         for model in BATCH:
@@ -82,7 +84,7 @@ def _network(model: str, seed: int) -> torch.nn.Module:
     return network
 
 
-def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:
+def _epochs(model: str, files: list[Path], features: ClipSet) -> Row:
     """Time epochs of both in turn, so that other load on the machine hits both."""
     recipe = Recipe(_network(model, 0), BATCH[model], 0)
     load = reader(files)
@@ -92,7 +94,8 @@ def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:
         recipe.epoch(load, len(files))
         theirs.append(time.perf_counter() - started)
         ends: list[float] = []
-        build(model, EPOCHS).fit(features, [], lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - called at once
+        context = FitContext(lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - at once
+        build(model, EPOCHS).fit(features, ClipSet([]), context)
         ours += np.diff(ends).tolist()
     slow, fast = (1000 * median(times) / len(files) for times in (theirs, ours))
     ratio = slow / fast
@@ -113,8 +116,9 @@ def _auc(model: str, train: list[Spectrogram], test: list[Spectrogram], truth: l
         recipe = Recipe(_network(model, seed), BATCH[model], seed)
         recipe.fit(rest, valid, epochs=100)
         theirs.append(float(roc_auc_score(truth, recipe.errors(test))))
-        detector = build(model, epochs=100, seed=seed).fit(rest, valid)
-        ours.append(float(roc_auc_score(truth, detector.score(test))))
+        detector = build(model, epochs=100, seed=seed)
+        detector.fit(ClipSet(rest), ClipSet(valid))
+        ours.append(float(roc_auc_score(truth, detector.score(ClipSet(test)))))
     slow, fast = (float(np.mean(values)) for values in (theirs, ours))
     return (
         f"{model} AUC on motor, mean of {SEEDS} seeds",
@@ -129,13 +133,12 @@ def _memory(model: str, folder: Path) -> Row:
     """Peak memory of a process that trains on these clips, and on ten times as many."""
     peaks = []
     for times in (1, 10):
-        pack = folder / "many"
+        kept = folder / f"{model}-{times}"
         rng = np.random.default_rng(0)
-        n_frames = FRONT_END.n_frames(CLIP_S * RATE)
-        with pack.open("wb") as file:
-            for _ in range(times * N_CLIPS):
-                rng.random((128, n_frames), dtype=np.float32).tofile(file)
-        command = [sys.executable, "-m", "benchmarks.bench_training", "--peak", model, str(pack)]
+        shape = (128, FRONT_END.n_frames(CLIP_S * RATE))
+        clips = (rng.random(shape, dtype=np.float32) for _ in range(times * N_CLIPS))
+        _kept(kept, clips)
+        command = [sys.executable, "-m", "benchmarks.bench_training", "--peak", model, str(kept)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(float(done.stdout))
     return (
@@ -146,11 +149,9 @@ def _memory(model: str, folder: Path) -> Row:
     )
 
 
-def _peak(model: str, pack: Path) -> float:
-    """Train on a pack and give the most memory this process ever had, in MB."""
-    n_frames = FRONT_END.n_frames(CLIP_S * RATE)
-    n_clips = pack.stat().st_size // (128 * n_frames * 4)
-    build(model, epochs=2).fit(_spans(pack, [n_frames] * n_clips), [])
+def _peak(model: str, folder: Path) -> float:
+    """Train on kept clips and give the most memory this process ever had, in MB."""
+    build(model, epochs=2).fit(ClipSet(_Files(folder)), ClipSet([]))
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -168,16 +169,24 @@ def _synthetic(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _pack(path: Path, clips: list[Spectrogram]) -> PackedFeatures:
-    with path.open("wb") as file:
-        for clip in clips:
-            clip.tofile(file)
-    return _spans(path, [clip.shape[1] for clip in clips])
+class _Files(Sequence[Spectrogram]):
+    """Features read one by one, as those of a store are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("*.npy"))
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.load(self._paths[index])
 
 
-def _spans(path: Path, lengths: list[int]) -> PackedFeatures:
-    offsets = np.cumsum([0, *lengths[:-1]]) * 128 * 4
-    return PackedFeatures(path, 128, np.stack([offsets, np.array(lengths)], axis=1))
+def _kept(folder: Path, clips: Iterable[Spectrogram]) -> ClipSet:
+    folder.mkdir()
+    for number, clip in enumerate(clips):
+        np.save(folder / f"{number:05}.npy", clip)
+    return ClipSet(_Files(folder))
 
 
 def _motor(root: Path) -> tuple[list[Spectrogram], list[Spectrogram], list[bool]]:
@@ -202,7 +211,7 @@ def main() -> None:
     """Print the lines, or the peak memory of one training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--motor", type=Path, help="folder of the motor recordings, for AUC")
-    parser.add_argument("--peak", nargs=2, metavar=("MODEL", "PACK"), help=argparse.SUPPRESS)
+    parser.add_argument("--peak", nargs=2, metavar=("MODEL", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.peak:
         print(_peak(given.peak[0], Path(given.peak[1])))
