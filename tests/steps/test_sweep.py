@@ -166,7 +166,7 @@ def test_the_test_side_is_evaluated_once_and_the_data_set_read_once(
     data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified = Mock()
-    monkeypatch.setattr("asd.steps.datasets.verify", verified)
+    monkeypatch.setattr("asd.data.opening.verify", verified)
     scored: list[set[str]] = []
     split = Dataset.split
 
@@ -260,7 +260,7 @@ def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
     [
         ({"model": "magic"}, r"model='magic': unknown model"),
         ({"metric": "f1"}, r"metric=f1: data/hum has no labelled anomalies on its validation side"),
-        ({"metric": "fit_seconds"}, r"metric must be auc, pauc or f1"),
+        ({"metric": "fit_seconds"}, r"metric must be a figure of detection"),
         ({"space": {"detector": {"k": "8,1"}}}, r"space\.detector\.k=8,1: write the lower number"),
         ({"space": {"detector": {"j": "1,8"}}}, r"space\.detector\.j: unknown key; valid keys are"),
         (
@@ -316,7 +316,7 @@ def test_the_grid_ends_by_itself(data: str, runs: Runs) -> None:
         trials=50,
         sampler="grid",
         features=fixed,
-        detector={"k": 1, "density_k": 0},
+        detector={"k": 1, "density": 0},
         space={"features": {"n_mels": "16,32"}},
     )
     tried = {
