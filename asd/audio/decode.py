@@ -285,17 +285,17 @@ def find_audio(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source}: no such file or folder; check source")
-    found = [
+    paths = [
         path
         for path in source.rglob("*")
         if path.suffix.lower() in AUDIO_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(source).parts)
         and path.is_file()
     ]
-    if not found:
+    if not paths:
         suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise DataError(f"{source}: no recordings in this folder; put files there of {suffixes}")
-    return sorted(found)
+    return sorted(paths)
 
 
 def _check_length(name: str, seconds: float) -> None:

@@ -65,13 +65,13 @@ def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
     """
     paths = audio.find_audio(folder)
     loaded = parallel_map(partial(_load, sample_rate), paths, desc="noise")
-    bad = [found for found in loaded if isinstance(found, str)]
+    bad = [sound for sound in loaded if isinstance(sound, str)]
     if bad:
         raise DataError(
             f"noise={folder}: {len(bad)} of {count(len(paths), 'sound')} cannot be used: "
             f"{'; '.join(bad)}; mend or remove them"
         )
-    return [found for found in loaded if isinstance(found, Noise)]
+    return [sound for sound in loaded if isinstance(sound, Noise)]
 
 
 def _load(sample_rate: int, path: Path) -> Noise | str:

@@ -50,15 +50,15 @@ class Config(BaseModel):
     @classmethod
     def keys(cls, prefix: str = "") -> list[str]:
         """Every dotted key that the config understands, in order of declaration."""
-        found: list[str] = []
+        keys: list[str] = []
         for name, field in cls.model_fields.items():
             documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
             kind = documented[0].config if documented else field.annotation
             if isinstance(kind, type) and issubclass(kind, Config):
-                found += kind.keys(f"{prefix}{name}.")
+                keys += kind.keys(f"{prefix}{name}.")
             else:
-                found.append(f"{prefix}{name}")
-        return found
+                keys.append(f"{prefix}{name}")
+        return keys
 
     def flat(self, prefix: str = "") -> dict[str, Any]:
         """The config as dotted keys and plain values, as they are logged to MLflow."""

@@ -222,12 +222,12 @@ def _draw(
 def _mixes(
     pieces: Sequence[_Piece], noises: Sequence[Noise], draft: Callable[..., Mix], seed: int
 ) -> list[_Piece]:
-    found = []
+    mixes = []
     for piece in pieces:
         rng = _generator(seed, piece.clip.path)
         noise = noises[int(rng.integers(len(noises)))]
-        found.append(replace(piece, mix=draft(noise=noise, rng=rng)))
-    return found
+        mixes.append(replace(piece, mix=draft(noise=noise, rng=rng)))
+    return mixes
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:

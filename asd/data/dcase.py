@@ -51,11 +51,11 @@ def read_dcase(source: Path, paths: list[Path]) -> Layout | None:
     """
     names = unique_names(source, paths)
     attributes = _Attributes()
-    found = {path: _recording(path, names[path], attributes) for path in paths}
-    recordings = tuple(recording for recording in found.values() if recording)
+    placed = {path: _recording(path, names[path], attributes) for path in paths}
+    recordings = tuple(recording for recording in placed.values() if recording)
     if not recordings:
         return None
-    left = [path for path, recording in found.items() if recording is None]
+    left = [path for path, recording in placed.items() if recording is None]
     extra = [path for path in left if path.parent.name == _SUPPLEMENTAL]
     other = [path for path in left if path.parent.name != _SUPPLEMENTAL]
     machines = {recording.machine for recording in recordings}

@@ -27,7 +27,7 @@ class ExtractReport:
     """Length of the sound written."""
 
     def lines(self) -> list[str]:
-        """Say it, a fact a line."""
+        """The report as lines for the terminal."""
         return [
             f"written: {len(self.written)} files, {self.seconds:.1f} s of sound",
             *([f"kept: {len(self.kept)} files that were there"] if self.kept else []),

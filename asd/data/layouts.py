@@ -51,15 +51,15 @@ def recognise(source: Path) -> Layout:
 
 def _read_folders(source: Path, paths: list[Path]) -> Layout | None:
     names = unique_names(source, paths)
-    found = {path: _in_label_folder(source, path, names[path]) for path in paths}
-    recordings = tuple(recording for recording in found.values() if recording)
+    placed = {path: _in_label_folder(source, path, names[path]) for path in paths}
+    recordings = tuple(recording for recording in placed.values() if recording)
     if not recordings:
         return None
     machines = {recording.machine for recording in recordings}
     note = f"folders normal and abnormal with {count(len(recordings), 'recording')}"
     if machines != {""}:
         note += f" of {count(len(machines), 'machine')}"
-    outside = [path for path, recording in found.items() if recording is None]
+    outside = [path for path, recording in placed.items() if recording is None]
     return Layout("folders", recordings, note + unused(outside, source, "outside these folders"))
 
 

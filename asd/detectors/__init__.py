@@ -1,6 +1,8 @@
-"""Detectors, found by the names of their files.
+"""Detectors, found by the names of their files, or by the entry points of other packages.
 
-Listing them imports none of them; a detector's libraries are loaded when it is first asked for.
+An installed package brings a detector by an entry point of the group ``asd.detectors``; names of
+detectors that are files here are taken first. Listing them imports none of them; a
+detector's libraries are loaded when it is first asked for.
 """
 
 import importlib
@@ -10,16 +12,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asd.config.recipes import recipe_names
 from asd.errors import ConfigError, DetectorError
+from asd.plugins import plugin_class, plugin_names
 
 if TYPE_CHECKING:
     from asd.detectors.base import Detector
 
+GROUP = "asd.detectors"
+"""Entry points of this group are detectors of other packages."""
+
 
 def names() -> list[str]:
     """The words that may stand after ``model=``, in alphabetical order."""
-    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    return sorted({*_own_names(), *plugin_names(GROUP)})
 
 
 @cache
@@ -30,18 +36,28 @@ def detector_class(name: str) -> "type[Detector[Any]]":
     ------
     ConfigError
         There is no such detector; the message lists those there are.
+    DetectorError
+        The file, or the entry point, does not give a detector of that name.
     """
     from asd.detectors.base import Detector
 
     if name not in names():
-        raise ConfigError(f"model={name!r}: unknown model; known models are {', '.join(names())}")
+        known = ", ".join(sorted([*names(), *recipe_names()]))
+        raise ConfigError(f"model={name!r}: unknown model; known models are {known}")
+    if name not in _own_names():
+        return plugin_class(GROUP, name, Detector, DetectorError)
     module = importlib.import_module(f"{__name__}.{name}")
     for value in vars(module).values():
         is_detector = isinstance(value, type) and issubclass(value, Detector)
         if is_detector and value.__module__ == module.__name__:
-            found: type[Detector[Any]] = value
-            return found
+            kind: type[Detector[Any]] = value
+            return kind
     raise DetectorError(f"{module.__file__}: defines no subclass of Detector")
+
+
+def _own_names() -> list[str]:
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return [name for name in modules if name != "base" and not name.startswith("_")]
 
 
 def load(folder: Path) -> "Detector[Any]":

@@ -72,7 +72,7 @@ def standardise(
     return standardised
 
 
-def join(standardised: NDArray[np.float64]) -> Scores:
+def fuse(standardised: NDArray[np.float64]) -> Scores:
     """One score a clip: the logarithm of the mean exponential of standardised scores.
 
     About their mean where judges agree, and that of the one most alarmed where they do not.
@@ -86,5 +86,5 @@ def join(standardised: NDArray[np.float64]) -> Scores:
     -------
     ndarray of shape (n_clips,), float64
     """
-    joined: Scores = logsumexp(standardised, axis=0) - np.log(len(standardised))
-    return joined
+    fused: Scores = logsumexp(standardised, axis=0) - np.log(len(standardised))
+    return fused

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.covariance import ledoit_wolf
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
-from asd.detectors._fusion import centre_and_spread, folds, join, standardise
+from asd.detectors._fusion import centre_and_spread, folds, fuse, standardise
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
 from asd.threads import one_thread
@@ -34,7 +34,7 @@ class Twfr(Detector[TwfrConfig]):
     The time-weighted frequency-domain representation of J. Guan et al., "Time-Weighted Frequency
     Domain Audio Representation with GMM Estimator for Anomalous Sound Detection", ICASSP 2023. The
     authors choose the decay r by labelled anomalies; here mixtures for several r are put on one
-    scale by held-out normal clips and joined. The Gaussians share a covariance shrunk as by
+    scale by held-out normal clips and fused. The Gaussians share a covariance shrunk as by
     Ledoit and Wolf (2004), because there may be fewer clips than mel bands.
 
     Attributes
@@ -64,7 +64,7 @@ class Twfr(Detector[TwfrConfig]):
 
         Around 0 for normal clips, in standard deviations of logarithms, ``(n_clips,)``.
         """
-        return np.array([join(self._standardised(clip))[0] for clip in clips], dtype=np.float64)
+        return np.array([fuse(self._standardised(clip))[0] for clip in clips], dtype=np.float64)
 
     def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Squared whitened deviation of each band, where the clip is far from what is usual."""

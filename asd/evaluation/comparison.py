@@ -50,8 +50,8 @@ class Spread:
 
         Examples
         --------
-        >>> found = Spread.of([0.8, 0.9])
-        >>> round(found.mean, 3), round(found.margin, 3)
+        >>> spread = Spread.of([0.8, 0.9])
+        >>> round(spread.mean, 3), round(spread.margin, 3)
         (0.85, 0.635)
         """
         n = len(values)

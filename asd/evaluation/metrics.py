@@ -178,16 +178,16 @@ def grouped(table: ScoreTable, by: GroupBy = "condition") -> dict[str, dict[str,
     result = {}
     for name, members in groups.items():
         normal, anomalous = table.normal & members, table.anomalous & members
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         negatives, positives = _contrast(table, by, normal, anomalous)
         if negatives.any() and positives.any():
-            found["auc"] = auc(table.scores[negatives], table.scores[positives])
+            figures["auc"] = auc(table.scores[negatives], table.scores[positives])
         if anomalous.any():
-            found["recall"] = float(table.is_anomaly[anomalous].mean())
+            figures["recall"] = float(table.is_anomaly[anomalous].mean())
         if normal.any():
-            found |= _false_alarms(table, normal)
-        if found:
-            result[name] = found
+            figures |= _false_alarms(table, normal)
+        if figures:
+            result[name] = figures
     return result
 
 
@@ -198,12 +198,12 @@ def flat_groups(groups: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """
     flat: dict[str, float] = {}
     taken: set[str] = set()
-    for name, found in groups.items():
+    for name, figures in groups.items():
         key, number = metric_key(name), 2
         while key in taken:
             key, number = f"{metric_key(name)}_{number}", number + 1
         taken.add(key)
-        flat |= {f"{m}.{key}": found[m] for m in LOGGED_PER_GROUP if m in found}
+        flat |= {f"{m}.{key}": figures[m] for m in LOGGED_PER_GROUP if m in figures}
     return flat
 
 

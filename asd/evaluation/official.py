@@ -44,17 +44,17 @@ def dcase2020(table: ScoreTable) -> dict[str, float]:
     DataError
         A clip's machine does not name a section, or no section has both classes.
     """
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     for metric, max_fpr in (("auc", None), ("pauc", MAX_FPR)):
         by_machine: dict[str, list[float]] = {}
         for (machine, section), part in _scorable_sections(table).items():
             value = auc(part.scores[part.normal], part.scores[part.anomalous], max_fpr)
-            found[f"official.{metric}.{machine}.{section}"] = value
+            scores[f"official.{metric}.{machine}.{section}"] = value
             by_machine.setdefault(machine, []).append(value)
         means = {machine: _mean(values) for machine, values in by_machine.items()}
-        found |= {f"official.{metric}.{machine}": value for machine, value in means.items()}
-        found[f"official.{metric}"] = _mean(means.values())
-    return found
+        scores |= {f"official.{metric}.{machine}": value for machine, value in means.items()}
+        scores[f"official.{metric}"] = _mean(means.values())
+    return scores
 
 
 def dcase2023(table: ScoreTable) -> dict[str, float]:
@@ -83,14 +83,14 @@ def dcase2023(table: ScoreTable) -> dict[str, float]:
     DataError
         A clip's machine does not name a section, or no section has both classes.
     """
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     groups: dict[str, list[float]] = {}
     for (machine, section), part in _scorable_sections(table).items():
         for metric, value in _section_2023(part, f"{machine}/{section}").items():
-            found[f"official.{metric}.{machine}.{section}"] = value
+            scores[f"official.{metric}.{machine}.{section}"] = value
             for group in (f"{metric}.{machine}", metric, f"score.{machine}", "score"):
                 groups.setdefault(group, []).append(value)
-    return found | {f"official.{group}": harmonic_mean(part) for group, part in groups.items()}
+    return scores | {f"official.{group}": harmonic_mean(part) for group, part in groups.items()}
 
 
 def by_file(table: ScoreTable) -> ScoreTable:

@@ -67,8 +67,8 @@ def _at_promise(figures: Mapping[str, float]) -> list[str]:
     for rate in PROMISED:
         end = f"_at_{rate * 100:g}pct"
         if f"recall{end}" in figures and f"false_alarm_rate{end}" in figures:
-            found, alarms = figures[f"recall{end}"], figures[f"false_alarm_rate{end}"]
-            parts.append(f"{rate:.0%} promised: {found:.1%} found, {alarms:.1%} false alarms")
+            recall, alarms = figures[f"recall{end}"], figures[f"false_alarm_rate{end}"]
+            parts.append(f"{rate:.0%} promised: {recall:.1%} found, {alarms:.1%} false alarms")
     return ["; ".join(parts)] if parts else []
 
 

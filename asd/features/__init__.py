@@ -1,6 +1,8 @@
-"""Front ends, found by the names of their files, and the store that keeps what they give.
+"""Front ends, and the store that keeps what they give.
 
-Listing them imports none of them; a front end's libraries are loaded when it is first asked for.
+Front ends are found by the names of their files, or by the entry points of other packages (group
+``asd.features``); names of files here are taken first. Listing them imports none of them; a front
+end's libraries are loaded when it is first asked for.
 """
 
 import importlib
@@ -10,18 +12,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from asd.errors import ConfigError, FeatureError
+from asd.plugins import plugin_class, plugin_names
 
 if TYPE_CHECKING:
     from asd.features.base import FrontEnd
 
 DEFAULT = "logmel"
+GROUP = "asd.features"
+"""Entry points of this group are front ends of other packages."""
 _NO_FRONT_ENDS = {"base", "clipset", "store"}
 
 
 def names() -> list[str]:
     """The words that may stand after ``features.name=``, in alphabetical order."""
-    modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if name not in _NO_FRONT_ENDS and name[0] != "_")
+    return sorted({*_own_names(), *plugin_names(GROUP)})
 
 
 @cache
@@ -32,12 +36,16 @@ def front_end_class(name: str) -> "type[FrontEnd[Any]]":
     ------
     ConfigError
         There is no such front end; the message lists those there are.
+    FeatureError
+        The file, or the entry point, does not give a front end of that name.
     """
     from asd.features.base import FrontEnd
 
     if name not in names():
         known = ", ".join(names())
         raise ConfigError(f"features.name={name!r}: unknown front end; known ones are {known}")
+    if name not in _own_names():
+        return plugin_class(GROUP, name, FrontEnd, FeatureError)
     module = importlib.import_module(f"{__name__}.{name}")
     for value in vars(module).values():
         is_front_end = isinstance(value, type) and issubclass(value, FrontEnd)
@@ -45,6 +53,11 @@ def front_end_class(name: str) -> "type[FrontEnd[Any]]":
             kind: type[FrontEnd[Any]] = value
             return kind
     raise FeatureError(f"{module.__file__}: defines no subclass of FrontEnd")
+
+
+def _own_names() -> list[str]:
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in modules if name not in _NO_FRONT_ENDS and name[0] != "_"]
 
 
 def front_end(fields: Mapping[str, Any]) -> "FrontEnd[Any]":

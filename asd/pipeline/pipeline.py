@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -40,11 +40,16 @@ _CALIBRATION = "calibration.npz"
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The clips that a pipeline was fitted and calibrated on."""
+    """The data set that a pipeline was fitted and calibrated on."""
 
     name: str
     path: str
     digest: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """Name, folder and digest of a data set."""
+        return cls(dataset.name, str(dataset.root), dataset.digest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +95,8 @@ class Pipeline(Judge):
         calibrated = fit_and_calibrate(
             full, normal_train, normal_valid, store, context or FitContext()
         )
-        whole = Dataset(train.root, train.clips + valid.clips)
-        return cls._decided(full, calibrated, whole, valid, store), calibrated.report
+        both = Dataset(train.root, train.clips + valid.clips)
+        return cls._decided(full, calibrated, both, valid, store), calibrated.report
 
     @classmethod
     def adopt(
@@ -167,7 +172,7 @@ class Pipeline(Judge):
         known = calibrated.scorer.score(anomalies, store) if anomalies.clips else None
         decision = Decision.fit(recipe.threshold, calibrated.calibration, known)
         notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
-        trained_on = TrainedOn(data.name, str(data.root), data.digest)
+        trained_on = TrainedOn.of(data)
         return cls(
             scorer=calibrated.scorer,
             decision=replace(decision, note=notes),

@@ -121,11 +121,11 @@ class Candidates:
                 )
             return []
         given = self._config.threshold.model_dump(exclude_unset=True)
-        found = axes_of(ThresholdConfig, "threshold.", given, ranges)
+        declared = axes_of(ThresholdConfig, "threshold.", given, ranges)
         method = self._config.threshold.method
-        searched = any(axis.key == "threshold.method" for axis in found)
+        searched = any(axis.key == "threshold.method" for axis in declared)
         axes = []
-        for axis in found:
+        for axis in declared:
             methods = _THRESHOLD_FIELDS.get(axis.key.removeprefix("threshold."))
             if methods is None:
                 axes.append(axis)

@@ -182,9 +182,9 @@ class Study:
         same = kept is not None and kept["trials"] == len(self.trials())
         return kept["found"] if same else None
 
-    def conclude(self, found: Mapping[str, Any]) -> None:
+    def conclude(self, result: Mapping[str, Any]) -> None:
         """Keep what came out, for whoever gives the same command again."""
-        outcome = {"trials": len(self.trials()), "found": dict(found)}
+        outcome = {"trials": len(self.trials()), "found": dict(result)}
         self.optuna_study.set_user_attr("outcome", outcome)
 
     def _open(self, storage: optuna.storages.BaseStorage) -> bool:

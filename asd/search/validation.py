@@ -131,7 +131,7 @@ def _f1(config: ThresholdConfig, normal: Scores, anomalous: Scores) -> float:
     tp = fp = fn = 0
     for half in (0, 1):
         threshold = fit_threshold(config, normal[half::2], anomalous[half::2]).value
-        found = anomalous[1 - half :: 2] > threshold
-        tp, fn = tp + int(found.sum()), fn + int((~found).sum())
+        alarms = anomalous[1 - half :: 2] > threshold
+        tp, fn = tp + int(alarms.sum()), fn + int((~alarms).sum())
         fp += int(np.sum(normal[1 - half :: 2] > threshold))
     return 2 * tp / (2 * tp + fp + fn)

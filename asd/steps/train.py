@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from asd.config.recipe import Recipe
@@ -18,7 +19,7 @@ from asd.evaluation import plots
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
-from asd.pipeline.pipeline import Pipeline
+from asd.pipeline.pipeline import Pipeline, TrainedOn
 from asd.text import count
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -67,6 +68,8 @@ def log_model(
     pipeline: Pipeline, report: FitReport, dataset: Dataset, tracked: TrackedRun, made: str
 ) -> ModelRef:
     """Log a pipeline as a model, and what its threshold rests on; `made` begins the report."""
+    # The pipeline was shown two sides; a model is known by the whole data set.
+    pipeline = replace(pipeline, trained_on=TrainedOn.of(dataset))
     logged = log_pipeline(pipeline, pipeline.recipe.flat())
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
     _log_calibration(pipeline, report, tracked)

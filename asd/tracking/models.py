@@ -120,10 +120,10 @@ def load(model: ModelRef) -> Pipeline:
     """
     try:
         folder = _fetch(model.location)
-        found = _digest(folder)
-        if found != model.digest:
+        digest = _digest(folder)
+        if digest != model.digest:
             raise TrackingError(
-                f"{model.uri}: its files are not those that were logged (digest {found[:16]}, "
+                f"{model.uri}: its files are not those that were logged (digest {digest[:16]}, "
                 f"recorded {model.digest[:16] or 'none'}); restore {model.location} or train again"
             )
         return Pipeline.load(folder / "artifacts" / "pipeline")
@@ -172,11 +172,11 @@ def _model_of_run(run_id: str) -> str:
 
 def _newest() -> ModelRef:
     store = client()
-    found = store.search_logged_models(
+    models = store.search_logged_models(
         experiment_ids=[experiment.experiment_id for experiment in store.search_experiments()],
         order_by=[{"field_name": "creation_timestamp", "ascending": False}],
     )
-    for model in found:
+    for model in models:
         if MODEL_TAG in model.tags:
             return _reference(model)
     raise TrackingError("no trained model yet; make one with `mlflow run . -e train -P model=knn`")

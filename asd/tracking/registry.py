@@ -88,12 +88,12 @@ def register(model: ModelRef, tags: Mapping[str, str]) -> str:
     """
     try:
         with registry_lock():
-            found = _version_of(model) or mlflow.register_model(model.uri, REGISTERED_NAME)
+            registered = _version_of(model) or mlflow.register_model(model.uri, REGISTERED_NAME)
         for key, value in {**_code_tags(model), **tags}.items():
-            client().set_model_version_tag(REGISTERED_NAME, found.version, key, value)
+            client().set_model_version_tag(REGISTERED_NAME, registered.version, key, value)
     except MlflowException as error:
         raise _refused(model.uri, error) from error
-    return str(found.version)
+    return str(registered.version)
 
 
 def promote(version: str, seen: str | None) -> bool:
@@ -181,8 +181,9 @@ def _code_tags(model: ModelRef) -> dict[str, str]:
 
 
 def _version_of(model: ModelRef) -> ModelVersion | None:
-    found = client().search_model_versions(f"name = '{REGISTERED_NAME}'")
-    return next((version for version in found if version_model_id(version) == model.model_id), None)
+    versions = client().search_model_versions(f"name = '{REGISTERED_NAME}'")
+    mine = (version for version in versions if version_model_id(version) == model.model_id)
+    return next(mine, None)
 
 
 def _refused(what: str, error: MlflowException) -> TrackingError:

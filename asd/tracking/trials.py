@@ -97,11 +97,11 @@ def _runs(study_id: str, parent: str) -> list[Run]:
 
 def _search(experiment: str, wanted: str) -> list[Run]:
     store = client()
-    found: list[Run] = []
+    runs: list[Run] = []
     token = None
     while True:
         page = store.search_runs([experiment], wanted, max_results=1000, page_token=token)
-        found += page
+        runs += page
         token = page.token
         if not token:
-            return found
+            return runs

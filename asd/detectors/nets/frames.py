@@ -91,15 +91,15 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         """Fit the spread of the errors, shrunk as in O. Ledoit and M. Wolf (2004)."""
         chosen = evenly(len(train), _SAMPLED_CLIPS)
         most = _SAMPLED_WINDOWS // len(chosen)
-        found = []
+        errors = []
         self.network_.eval()
         with torch.inference_mode():
             for index in chosen:
                 clip = as_tensor(train[int(index)])[None].to(self._device)
                 windows = self._windows(clip)[0]
                 some = torch.from_numpy(evenly(len(windows), most))
-                found.append(self._errors(windows[some]).flatten(1).cpu().numpy())
-        covariance, _ = ledoit_wolf(np.concatenate(found).astype(np.float64), assume_centered=True)
+                errors.append(self._errors(windows[some]).flatten(1).cpu().numpy())
+        covariance, _ = ledoit_wolf(np.concatenate(errors).astype(np.float64), assume_centered=True)
         variances, directions = np.linalg.eigh(covariance)
         least = max(_LEAST_VARIANCE * float(variances.mean()), 1e-12)
         whitening = (directions / np.sqrt(np.maximum(variances, least))) @ directions.T

@@ -83,7 +83,7 @@ def validation_scores(scores: ArrayLike, threshold: Threshold) -> Figure:
     scores : array_like, shape (n,)
         What the threshold was calibrated on.
     threshold : Threshold
-        What came out.
+        The fitted threshold.
     """
     values = np.sort(np.asarray(scores, dtype=float))
     above = values > threshold.value

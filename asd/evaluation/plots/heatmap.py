@@ -24,13 +24,13 @@ def heatmap(comparison: Comparison) -> Figure:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric, title in zip(panels, ("auc", "pauc"), ("AUC", "pAUC"), strict=True):
         spreads = [[comparison.spread(m, d, metric) for d in data] for m in models]
-        means = np.array([[found.mean for found in row] for row in spreads])
+        means = np.array([[spread.mean for spread in row] for row in spreads])
         # Chance is white: what is below it is no better for being lower.
         tidy(axes, grid=None).imshow(means, cmap=colours, vmin=0.5, vmax=1.0, aspect="auto")
         for row, column in np.ndindex(means.shape):
-            found = spreads[row][column]
-            ink = "white" if found.mean > 0.8 else "black"
-            text = f"{found.mean:.3f}" + (f"\n±{found.margin:.3f}" if found.margin else "")
+            spread = spreads[row][column]
+            ink = "white" if spread.mean > 0.8 else "black"
+            text = f"{spread.mean:.3f}" + (f"\n±{spread.margin:.3f}" if spread.margin else "")
             axes.text(
                 column, row, text, ha="center", va="center", color=ink, size=9, linespacing=0.95
             )

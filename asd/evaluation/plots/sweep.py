@@ -47,7 +47,7 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
     metric : str
         What the results are.
     lower_is_better : bool
-        Which way is up.
+        Whether the lowest result is the best.
     """
     figure = new_figure()
     axes = tidy(figure.subplots())

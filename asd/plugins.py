@@ -1,0 +1,57 @@
+"""Classes that other installed packages bring, found by their entry points.
+
+A package says in its ``pyproject.toml`` what it brings::
+
+    [project.entry-points."asd.detectors"]
+    loudness = "mypackage.loudness:Loudness"
+"""
+
+from importlib import metadata
+from typing import Any
+
+from asd.errors import AsdError
+
+
+def plugin_names(group: str) -> list[str]:
+    """Names of the entry points of a group, in alphabetical order; nothing is imported.
+
+    Parameters
+    ----------
+    group : str
+        ``asd.detectors`` or ``asd.features``.
+    """
+    return sorted({point.name for point in metadata.entry_points(group=group)})
+
+
+def plugin_class(group: str, name: str, base: type[Any], error: type[AsdError]) -> type[Any]:
+    """Import the class that an entry point names.
+
+    Parameters
+    ----------
+    group, name : str
+        The entry point, one of those that `plugin_names` lists.
+    base : type
+        What the class has to be derived from; its attribute `name` has to be that of the entry
+        point, since saved models are read back by it.
+    error : type
+        What is raised.
+
+    Raises
+    ------
+    AsdError
+        It cannot be imported, or is no such class. Names the entry point and what it stands for.
+    """
+    [point, *_] = metadata.entry_points(group=group, name=name)
+    source = f"{point.value} (entry point {name} of {group})"
+    try:
+        kind = point.load()
+    except (ImportError, AttributeError) as problem:
+        raise error(
+            f"{source}: cannot be imported ({problem}); mend or uninstall that package"
+        ) from problem
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        raise error(f"{source}: must be a class derived from {base.__module__}.{base.__name__}")
+    own_name = getattr(kind, "name", "")
+    if own_name != name:
+        raise error(f"{source}: its attribute name is {own_name!r}, it must be {name!r}")
+    return kind
