@@ -15,6 +15,7 @@ from asd.audio.encode import write_wav
 from asd.audio.noise import Noise, load_noises
 from asd.audio.overlay import within_full_scale
 from asd.audio.pitch import PitchMethod, shift
+from asd.config.steps import AugmentConfig
 from asd.data.manifest import Clip, Dataset, save
 from asd.data.mix import Mix, renamed
 from asd.data.output import check_output, whole_folder
@@ -73,21 +74,7 @@ class _Piece:
     mix: Mix | None = None
 
 
-def augment(
-    data: Dataset,
-    output: Path,
-    *,
-    pitch: Sequence[float],
-    pitch_method: PitchMethod,
-    noise: Path | None,
-    noise_count: int | Literal["all"],
-    noise_gain_db: tuple[float, float],
-    noise_snr_db: tuple[float, float] | None,
-    noise_label: Literal["anomaly", "normal"],
-    split: Side,
-    seed: int,
-    overwrite: bool,
-) -> AugmentReport:
+def augment(data: Dataset, output: Path, config: AugmentConfig) -> AugmentReport:
     """Make a data set with pitched copies of clips, then lay sounds over some of the clips.
 
     Every clip of `split` gets a copy for each pitch, and stays. Then clips are drawn among those
@@ -106,27 +93,9 @@ def augment(
         The data set to start from.
     output : Path
         Folder of the new one; appears whole or not at all.
-    pitch : sequence of float
-        Semitones, without 0, within ±24.
-    pitch_method : {"resample", "preserve"}
-        See `asd.audio.pitch.shift`.
-    noise : Path or None
-        Folder of sounds in any container; silence at their ends is cut off, and one that is
+    config : AugmentConfig
+        What is done to which clips. Silence at the ends of sounds is cut off, and a sound that is
         longer than a clip is cut at a random place.
-    noise_count : int or "all"
-        How many clips get a sound.
-    noise_gain_db : (float, float)
-        Range of the sound's gain in dB.
-    noise_snr_db : (float, float) or None
-        Range of the ratio of clip to sound in dB, instead of a gain.
-    noise_label : {"anomaly", "normal"}
-        What a clip with a sound counts as.
-    split : {"test", "valid", "train", "all"}
-        Which side is changed.
-    seed : int
-        Seed of everything random.
-    overwrite : bool
-        Replace a data set that stands at `output`.
 
     Raises
     ------
@@ -139,30 +108,39 @@ def augment(
     AudioError
         A clip cannot be read, or is silent so that no ratio of clip to sound is defined.
     """
-    _check_pitch(pitch, noise)
+    noise = Path(config.noise) if config.noise else None
+    _check_pitch(config.pitch, noise)
     for source in [data.root, *([noise] if noise else [])]:
-        check_output(output, source, overwrite)
-    chosen = [clip for clip in data.clips if split in ("all", clip.split)]
+        check_output(output, source, config.overwrite)
+    chosen = [clip for clip in data.clips if config.split in ("all", clip.split)]
     if not chosen:
-        raise DataError(f"split={split}: {data.root} has no clip there; choose another side")
+        raise DataError(f"split={config.split}: {data.root} has no clip there; choose another side")
     rate = audio.probe(data.file(chosen[0])).sample_rate
     pieces = [_Piece(clip, data.file(clip)) for clip in data.clips]
-    pieces += [_pitched(data, clip, semitones) for clip in chosen for semitones in pitch]
+    pieces += [_pitched(data, clip, semitones) for clip in chosen for semitones in config.pitch]
     _check_paths(data, pieces)
     if noise:
-        drawn = _draw(pieces, split, noise_count, seed)
-        draft = partial(Mix, gain_db=noise_gain_db, snr_db=noise_snr_db, label=noise_label)
-        mixes = _mixes(drawn, load_noises(noise, rate), draft, seed)
-        if noise_count != "all":
-            replaced = {piece.clip.path for piece in drawn}
-            pieces = [piece for piece in pieces if piece.clip.path not in replaced]
-        pieces += mixes
+        pieces = _overlaid(pieces, load_noises(noise, rate), config)
     with whole_folder(output) as folder:
-        made = parallel_map(partial(_make, folder, rate, pitch_method), pieces, desc="augment")
+        make = partial(_make, folder, rate, config.pitch_method)
+        made = parallel_map(make, pieces, desc="augment")
         clips = sorted((clip for clip, _ in made), key=lambda clip: clip.path)
         save(folder, clips)
         save_sound(folder, sound_of(data))
     return _report(Dataset(output, tuple(clips)), pieces, [headroom_db for _, headroom_db in made])
+
+
+def _overlaid(pieces: list[_Piece], noises: Sequence[Noise], config: AugmentConfig) -> list[_Piece]:
+    """The pieces, some of them with a sound: in place of those without, or beside all."""
+    drawn = _draw(pieces, config.split, config.noise_count, config.seed)
+    draft = partial(
+        Mix, gain_db=config.noise_gain_db, snr_db=config.noise_snr_db, label=config.noise_label
+    )
+    mixes = _mixes(drawn, noises, draft, config.seed)
+    if config.noise_count == "all":
+        return [*pieces, *mixes]
+    replaced = {piece.clip.path for piece in drawn}
+    return [*(piece for piece in pieces if piece.clip.path not in replaced), *mixes]
 
 
 def _check_pitch(pitch: Sequence[float], noise: Path | None) -> None:

@@ -45,8 +45,6 @@ def demo_source() -> Path:
 
 
 def _demo_dataset(root: Path) -> Dataset:
-    cutting = CutConfig()
-    options = {name: getattr(cutting, name) for name in CutConfig.model_fields}
     recordings = demo_source() / "recordings"
     logger.info("cutting the demo's recordings into %s (first use)", root)
-    return preprocess(recordings, root, overwrite=False, **options).dataset
+    return preprocess(recordings, root, CutConfig()).dataset

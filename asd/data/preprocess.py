@@ -7,14 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from asd.audio.comparable import Ranges
 from asd.audio.decode import MIN_S, probe
+from asd.config.steps import CutConfig
 from asd.data.conditions import condition_warnings, training_ranges
-from asd.data.cut import Cut, Cutter, Remainder
+from asd.data.cut import Cut, Cutter
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
 from asd.data.output import check_output, whole_folder
 from asd.data.sound import Sound, save_sound
-from asd.data.split import SIDES, Fractions, assign
+from asd.data.split import SIDES, assign
 from asd.errors import AudioError, ConfigError, DataError
 from asd.parallel import map_recordings
 from asd.text import count
@@ -65,23 +67,14 @@ class PreprocessReport:
 
 
 def preprocess(
-    source: Path,
-    output: Path,
-    *,
-    clip_seconds: float,
-    sample_rate: int | None,
-    split: Fractions,
-    seed: int,
-    remainder: Remainder,
-    channel: int | None,
-    skip_bad: bool,
-    overwrite: bool,
-    stream: int = 0,
+    source: Path, output: Path, config: CutConfig, overwrite: bool = False
 ) -> PreprocessReport:
     """Cut recordings into mono 16-bit WAV clips on three sides of a split.
 
     Clip k of a recording is samples ``[k * n, (k + 1) * n)`` of the resampled stream. A
-    recording is read in blocks, so its length does not matter.
+    recording is read in blocks, so its length does not matter. With ``remainder=keep`` the end
+    that does not fill a clip is kept, at its own length, if it lasts 0.5 s or more; a recording
+    shorter than one clip is always kept.
 
     Parameters
     ----------
@@ -89,25 +82,11 @@ def preprocess(
         An audio or video file, or a folder in one of the layouts of `asd.data.layouts`.
     output : Path
         Folder of the data set; appears whole or not at all.
-    clip_seconds : float
-        Length of a clip, at least 0.1 s.
-    sample_rate : int or None
-        Sampling rate of the clips in Hz; None for that of `usual_rate`.
-    split : (float, float, float)
-        Shares of train, valid and test where the layout does not prescribe them.
-    seed : int
-        Seed of the split.
-    remainder : {"drop", "keep"}
-        Whether the end of a recording that does not fill a clip is kept, at its own length, if
-        it lasts 0.5 s or more. A recording shorter than one clip is always kept.
-    channel : int or None
-        Channel to take, from 0; None for the mean of all.
-    skip_bad : bool
-        Go on without recordings that cannot be used, and report them.
+    config : CutConfig
+        How recordings are cut and split; the sample rate is that of `usual_rate` where it is not
+        given.
     overwrite : bool
         Replace a data set that stands at `output`.
-    stream : int
-        Audio track to take, from 0.
 
     Raises
     ------
@@ -119,50 +98,59 @@ def preprocess(
     NotEnoughClipsError
         The only recording is too short to be cut into sides.
     """
-    if clip_seconds < MIN_S:
-        raise ConfigError(f"clip_seconds={clip_seconds:g}: must be at least {MIN_S:g}")
+    if config.clip_seconds < MIN_S:
+        raise ConfigError(f"clip_seconds={config.clip_seconds:g}: must be at least {MIN_S:g}")
     layout = recognise(source)
     check_output(output, source, overwrite)
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
         raise _nothing_to_train_on(source, layout)
     with whole_folder(output) as folder:
-        pieces = folder / "pieces"
-        pieces.mkdir()
-        paths = [recording.path for recording in layout.recordings]
-        rate = sample_rate or usual_rate(paths, stream)
-        cutter = Cutter(pieces, round(clip_seconds * rate), rate, remainder, channel, stream)
-        results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=skip_bad)
-        cuts = {cut.path: cut for cut in results}
+        cuts, rate, skipped = _cut(layout, folder / "pieces", config)
         used = [recording for recording in layout.recordings if recording.path in cuts]
         lengths = {r.name: [piece.duration_s for piece in cuts[r.path].pieces] for r in used}
-        assignment = assign(used, lengths, split, seed)
+        assignment = assign(used, lengths, config.split, config.seed)
         clips = _place(folder, used, cuts, assignment.sides)
         if not any(clip.split == "train" for clip in clips):
             raise _nothing_to_train_on(source, layout)
-        shutil.rmtree(pieces)
+        shutil.rmtree(folder / "pieces")
         save(folder, clips)
         conditions = {r.name: cuts[r.path].condition for r in used}
-        sound = Sound(
-            sample_rate=rate,
-            clip_seconds=clip_seconds,
-            channel=channel,
-            stream=stream,
-            ranges=training_ranges(used, conditions, clips),
-        )
-        save_sound(folder, sound)
+        ranges = training_ranges(used, conditions, clips)
+        save_sound(folder, _sound(config, rate, ranges))
     dataset = Dataset(output, tuple(clips))
     return PreprocessReport(
         dataset=dataset,
         layout=layout,
         sample_rate=rate,
         short=tuple(r.name for r in used if cuts[r.path].short),
-        dropped_s=sum(cut.dropped_s for cut in results),
+        dropped_s=sum(cut.dropped_s for cut in cuts.values()),
         skipped=tuple(skipped),
         warnings=(
             *assignment.warnings,
             *_warnings(dataset),
-            *condition_warnings(used, conditions, rate, clip_seconds),
+            *condition_warnings(used, conditions, rate, config.clip_seconds),
         ),
+    )
+
+
+def _cut(layout: Layout, pieces: Path, config: CutConfig) -> tuple[dict[Path, Cut], int, list[str]]:
+    """Cut all recordings: what came of each, the rate in Hz, and what was left out and why."""
+    pieces.mkdir()
+    paths = [recording.path for recording in layout.recordings]
+    rate = config.sample_rate or usual_rate(paths, config.stream)
+    size = round(config.clip_seconds * rate)
+    cutter = Cutter(pieces, size, rate, config.remainder, config.channel, config.stream)
+    results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
+    return {cut.path: cut for cut in results}, rate, skipped
+
+
+def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
+    return Sound(
+        sample_rate=rate,
+        clip_seconds=config.clip_seconds,
+        channel=config.channel,
+        stream=config.stream,
+        ranges=ranges,
     )
 
 

@@ -8,6 +8,12 @@ from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import PROMISED
 from asd.evaluation.recordings import PREFIX
+from asd.pipeline.calibration import FitReport
+from asd.pipeline.pipeline import Pipeline
+from asd.text import markdown_table
+
+LEADERBOARD = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")
+"""Columns of the table of models."""
 
 
 def summary(evaluation: Evaluation) -> list[str]:
@@ -118,3 +124,37 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
         promised = evaluation.pipeline.threshold.promised_rate
         drawn["false_alarms"] = plots.false_alarm_by_condition(table, promised_rate=promised)
     return drawn
+
+
+def threshold_lines(pipeline: Pipeline, report: FitReport) -> list[str]:
+    """The threshold, where it comes from and what it promises, a sentence or two a line."""
+    threshold = pipeline.threshold
+    promise = ""
+    if threshold.promised_rate is not None:
+        promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
+    source = "" if threshold.method == "fixed" else f" from {report.calibration_line()}"
+    lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
+    if pipeline.decision.note:
+        lines.append(pipeline.decision.note)
+    if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):
+        lines.append(told.line)
+    return lines
+
+
+def leaderboard(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A table of models, in the order in which they are given.
+
+    Parameters
+    ----------
+    figures : mapping
+        Metrics of each model, by its label.
+    """
+    rows = (
+        [label, *(_cell(metrics.get(column)) for column in LEADERBOARD)]
+        for label, metrics in figures.items()
+    )
+    return markdown_table(["model", *LEADERBOARD], rows)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -23,20 +23,7 @@ def run(config: AugmentConfig, dataset: Dataset | None = None) -> Dataset:
     with step_run("augment", config.flat(), f"augment {output.name}") as tracked:
         source = open_dataset(dataset or config.data)
         tracked.log_input(source, "source")
-        report = augment(
-            source,
-            output,
-            pitch=config.pitch,
-            pitch_method=config.pitch_method,
-            noise=Path(config.noise) if config.noise else None,
-            noise_count=config.noise_count,
-            noise_gain_db=config.noise_gain_db,
-            noise_snr_db=config.noise_snr_db,
-            noise_label=config.noise_label,
-            split=config.split,
-            seed=config.seed,
-            overwrite=config.overwrite,
-        )
+        report = augment(source, output, config)
         tracked.log_params(data_params(report.dataset))
         tracked.log_input(report.dataset, "augmented")
         tracked.report(*report.lines(), after=f"mlflow run . -e evaluate -P data={output}")

@@ -19,12 +19,12 @@ from asd.config.steps import (
 from asd.data.manifest import Dataset
 from asd.data.opening import demo_source
 from asd.evaluation.metric_table import Metric, metric_named
+from asd.evaluation.report import LEADERBOARD, leaderboard
 from asd.pipeline.branches import resolved
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
 from asd.steps.evaluate import Evaluated
-from asd.text import markdown_table
 from asd.tracking import registry
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.runs import data_params, step_run
 
 WORK = Path("data/main")
 
@@ -57,10 +57,21 @@ def run(config: MainConfig) -> list[Evaluated]:
             min_gain=config.min_gain,
         )
         promote.run(wish, dataset)
-        _log_table(recipes, evaluated, tracked)
+        figures = {
+            recipe.label: outcome.evaluation.metrics
+            for recipe, outcome in zip(recipes, evaluated, strict=True)
+        }
+        tracked.log_metrics(
+            {
+                f"{k}.{label}": v
+                for label, m in figures.items()
+                for k, v in m.items()
+                if k in LEADERBOARD
+            }
+        )
         champion = registry.champion()
         tracked.report(
-            *_table(recipes, evaluated),
+            *leaderboard(figures),
             f"champion: {champion.name if champion else 'none'} ({registry.CHAMPION_URI})",
             "see the runs:  mlflow ui --port 5000",
             f"serve it:      {promote.SERVE}",
@@ -141,22 +152,3 @@ def _rank(evaluated: Evaluated, metric: Metric) -> float:
     if value is None:
         return -math.inf
     return value if metric.better == "higher" else -value
-
-
-_COLUMNS = ("auc", "pauc", "f1", "false_alarm_rate", "score_seconds")
-
-
-def _table(recipes: list[Recipe], evaluated: list[Evaluated]) -> list[str]:
-    rows = []
-    for recipe, outcome in zip(recipes, evaluated, strict=True):
-        figures = (outcome.evaluation.metrics.get(column) for column in _COLUMNS)
-        cells = ("-" if value is None else f"{value:.3f}" for value in figures)
-        rows.append([recipe.label, *cells])
-    return markdown_table(["model", *_COLUMNS], rows)
-
-
-def _log_table(recipes: list[Recipe], evaluated: list[Evaluated], tracked: TrackedRun) -> None:
-    for recipe, outcome in zip(recipes, evaluated, strict=True):
-        metrics = outcome.evaluation.metrics
-        shown = (column for column in _COLUMNS if column in metrics)
-        tracked.log_metrics({f"{column}.{recipe.label}": metrics[column] for column in shown})

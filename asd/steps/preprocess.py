@@ -26,7 +26,7 @@ def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Datas
     params = {"source": source, "output": output, "overwrite": overwrite, **options}
     del params["sample_rate"]  # known in the end
     with step_run("preprocess", params, f"preprocess {output.name}") as tracked:
-        report = preprocess(source, output, overwrite=overwrite, **options)
+        report = preprocess(source, output, config, overwrite)
         tracked.log_params(data_params(report.dataset) | {"sample_rate": report.sample_rate})
         for split in ("train", "valid", "test"):
             part = report.dataset.split(split)

@@ -1,7 +1,5 @@
 """Make a model the champion when it beats the present one on the same data."""
 
-import hashlib
-import json
 import tempfile
 from pathlib import Path
 
@@ -14,16 +12,12 @@ from asd.evaluation.gates import Gate, Probe
 from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
+from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, resolve
 from asd.tracking.runs import TrackedRun, step_run
 
 SERVE = f"mlflow models serve -m {registry.CHAMPION_URI} --env-manager local -p 5001"
-
-_EVIDENCE = (
-    "auc", "auc_low", "auc_high", "pauc", "average_precision", "f1",
-    "false_alarm_rate", "false_alarm_rate_low", "false_alarm_rate_high",
-)  # fmt: skip
 
 
 def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
@@ -108,7 +102,7 @@ def _settle(
 ) -> tuple[bool, list[str]]:
     """Move the aliases as the gates say, and keep the evidence with the version."""
     name = candidate.model.name
-    version = registry.register(candidate.model, _evidence(candidate))
+    version = registry.register(candidate.model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
     promoted = not refusals and registry.promote(version, seen)
     if promoted:
@@ -130,21 +124,3 @@ def _overtaken(seen: str | None) -> str:
         f"another promotion made version {now} champion while this one was compared with "
         f"{compared}; give promote again"
     )
-
-
-def _evidence(candidate: Evaluated) -> dict[str, str]:
-    """What a version is and how it did, as tags."""
-    evaluation = candidate.evaluation
-    pipeline, metrics = evaluation.pipeline, evaluation.metrics
-    text = json.dumps(pipeline.recipe.flat(), sort_keys=True)
-    promised = pipeline.threshold.promised_rate
-    return {
-        "detector": pipeline.name,
-        "config": text,
-        "config.digest": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "data.name": evaluation.dataset.name,
-        "data.digest": evaluation.dataset.digest,
-        "data.trained_on": pipeline.trained_on.digest,
-        "threshold.promised_rate": "none" if promised is None else f"{promised:.6g}",
-        **{f"metric.{name}": f"{metrics[name]:.6g}" for name in _EVIDENCE if name in metrics},
-    }

@@ -16,11 +16,13 @@ from asd.data.opening import open_dataset
 from asd.data.sound import sound_of
 from asd.detectors.base import FitContext
 from asd.evaluation import plots
+from asd.evaluation.report import threshold_lines
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline, TrainedOn
 from asd.text import count
+from asd.tracking.evaluations import log_calibration
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
@@ -72,9 +74,9 @@ def log_model(
     pipeline = replace(pipeline, trained_on=TrainedOn.of(dataset))
     logged = log_pipeline(pipeline, pipeline.recipe.flat())
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
-    _log_calibration(pipeline, report, tracked)
+    log_calibration(pipeline, report, tracked)
     after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
-    lines = _summary(pipeline, report, logged)
+    lines = [*threshold_lines(pipeline, report), f"model {logged.uri}, run {logged.run_id}"]
     tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
     return logged
 
@@ -107,35 +109,3 @@ def _checkpoints(recipe: Recipe, dataset: Dataset) -> Iterator[Path]:
     folder = CHECKPOINTS / hashlib.sha256(settings.encode()).hexdigest()[:16]
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) -> None:
-    figures = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
-    if told := pipeline.promise(report.unit_seconds):
-        figures["promise"] = plots.promise(told, pipeline.clip_seconds)
-    tracked.log_figures(figures)
-    by_clip = zip(report.clips, report.scores, strict=True)
-    tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
-    metrics: dict[str, float] = {
-        "calibration_clips": len(report.clips),
-        "calibration_recordings": report.n_recordings,
-        "calibration_folds": max(1, report.n_folds),
-        "calibration_seconds": report.calibration_seconds,
-    }
-    if pipeline.threshold.promised_rate is not None:
-        metrics["promised_rate"] = pipeline.threshold.promised_rate
-    tracked.log_metrics(metrics)
-
-
-def _summary(pipeline: Pipeline, report: FitReport, model: ModelRef) -> list[str]:
-    threshold = pipeline.threshold
-    promise = ""
-    if threshold.promised_rate is not None:
-        promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
-    source = "" if threshold.method == "fixed" else f" from {report.calibration_line()}"
-    lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
-    if pipeline.decision.note:
-        lines.append(pipeline.decision.note)
-    if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):
-        lines.append(told.line)
-    return [*lines, f"model {model.uri}, run {model.run_id}"]

@@ -1,5 +1,7 @@
 """Evaluations in MLflow: metrics on run and model, plots, tables, and the clips that alarm."""
 
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,9 +20,15 @@ from asd.evaluation.robustness import COLUMNS, markdown, robustness
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
+from asd.pipeline.calibration import FitReport
+from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
 from asd.tracking.runs import TrackedRun
 
+_EVIDENCE = (
+    "auc", "auc_low", "auc_high", "pauc", "average_precision", "f1",
+    "false_alarm_rate", "false_alarm_rate_low", "false_alarm_rate_high",
+)  # fmt: skip
 _OFFICIAL = {"dcase2020": official.dcase2020, "dcase2023": official.dcase2023}
 
 
@@ -95,4 +103,40 @@ def _robustness_metrics(rows: Sequence[RobustnessRow]) -> dict[str, float]:
         for row in rows
         for column in ("auc", "false_alarm_rate")
         if (value := getattr(row, column)) is not None
+    }
+
+
+def log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) -> None:
+    """Log what a threshold rests on: scores of normal clips, their number, and the promise."""
+    drawn = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
+    if told := pipeline.promise(report.unit_seconds):
+        drawn["promise"] = plots.promise(told, pipeline.clip_seconds)
+    tracked.log_figures(drawn)
+    by_clip = zip(report.clips, report.scores, strict=True)
+    tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
+    metrics: dict[str, float] = {
+        "calibration_clips": len(report.clips),
+        "calibration_recordings": report.n_recordings,
+        "calibration_folds": max(1, report.n_folds),
+        "calibration_seconds": report.calibration_seconds,
+    }
+    if pipeline.threshold.promised_rate is not None:
+        metrics["promised_rate"] = pipeline.threshold.promised_rate
+    tracked.log_metrics(metrics)
+
+
+def evidence(evaluation: Evaluation) -> dict[str, str]:
+    """What a registered version is and how it did, as tags."""
+    pipeline, metrics = evaluation.pipeline, evaluation.metrics
+    text = json.dumps(pipeline.recipe.flat(), sort_keys=True)
+    promised = pipeline.threshold.promised_rate
+    return {
+        "detector": pipeline.name,
+        "config": text,
+        "config.digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "data.name": evaluation.dataset.name,
+        "data.digest": evaluation.dataset.digest,
+        "data.trained_on": pipeline.trained_on.digest,
+        "threshold.promised_rate": "none" if promised is None else f"{promised:.6g}",
+        **{f"metric.{name}": f"{metrics[name]:.6g}" for name in _EVIDENCE if name in metrics},
     }

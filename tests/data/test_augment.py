@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asd.audio import decode as audio
 from asd.audio.encode import write_wav
 from asd.audio.noise import Noise, load_noises
+from asd.config.steps import AugmentConfig
 from asd.data import manifest
 from asd.data.augment import AugmentReport, augment
 from asd.data.demo.media import write_m4a
@@ -89,7 +90,9 @@ def run(data: Dataset, name: str = "out", **changes: Any) -> AugmentReport:
         "seed": 42,
         "overwrite": False,
     }
-    return augment(data, data.root.parent / name, **options | changes)
+    wish = options | changes
+    wish["noise"] = str(wish["noise"] or "")
+    return augment(data, data.root.parent / name, AugmentConfig.parse(wish))
 
 
 def by_path(data: Dataset) -> dict[str, Clip]:

@@ -19,16 +19,8 @@ from asd.errors import DataError
 
 
 def tiny(folder: Path, seed: int = 0, healthy: int = 2) -> demo.DemoReport:
-    return make_demo(
-        folder,
-        seed,
-        healthy=healthy,
-        healthy_s=2.0,
-        takes=1,
-        fault_s=1.5,
-        sounds=1,
-        faults=("gas_leak",),
-    )
+    size = demo.DemoSize(healthy, 2.0, takes=1, fault_s=1.5, sounds=1, faults=("gas_leak",))
+    return make_demo(folder, seed, size)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from asd.audio.encode import write_wav
+from asd.config.steps import CutConfig
 from asd.data import manifest
 from asd.data.preprocess import PreprocessReport, preprocess, usual_rate
 from asd.data.verify import verify
@@ -46,7 +47,9 @@ def run(source: Path, output: Path, **options: Any) -> PreprocessReport:
         "skip_bad": False,
         "overwrite": False,
     }
-    return preprocess(source, output, **{**given, **options})
+    wish = {**given, **options}
+    overwrite = wish.pop("overwrite")
+    return preprocess(source, output, CutConfig.parse(wish), overwrite)
 
 
 def counts(report: PreprocessReport) -> dict[tuple[str, str], int]:

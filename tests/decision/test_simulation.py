@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from benchmarks.hierarchical import Study, World, alarm_rates, random_study
 
 from asd.decision.decision import Decision
 from asd.decision.thresholds import binomial_interval
+from benchmarks.hierarchical import Study, World, alarm_rates, random_study
 
 DATA_SETS = 400
 NEW_RECORDINGS = 2

@@ -68,8 +68,8 @@ def ui(
 ) -> "Iterator[tuple[str, Project]]":
     """`mlflow ui` in a project that has no store yet, and its address."""
     project = make_project(tmp_path_factory.mktemp("ui") / "asd")
-    options = {**CutConfig().model_dump(), "clip_seconds": 1.0, "sample_rate": 8000}
-    preprocess(project.root / "録音 1", project.root / DATA, overwrite=False, **options)
+    cutting = CutConfig(clip_seconds=1.0, sample_rate=8000)
+    preprocess(project.root / "録音 1", project.root / DATA, cutting)
     # One worker and no job runner: a server of this kind starts in half the time.
     small = environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = ["mlflow", "ui", "--workers", "1"]

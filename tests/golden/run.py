@@ -26,7 +26,7 @@ from mlflow.entities import Run
 from asd.config.recipes import recipe_names
 
 # All that is imported from the project by the golden record: change it here when modules move.
-from asd.data.demo import make_demo
+from asd.data.demo import DemoSize, make_demo
 from asd.detectors import names as detector_names
 from asd.pipeline.pipeline import Pipeline
 from tests.golden import signals
@@ -100,7 +100,7 @@ def run_apart(folder: Path, real: Path | None) -> Observed:
 
 def observe(real: Path | None) -> Observed:
     """Make every data set in the current folder, train and evaluate every detector, try verbs."""
-    make_demo(Path("source"), healthy=12, healthy_s=12.0, takes=1, fault_s=8.0, sounds=1)
+    make_demo(Path("source"), size=DemoSize(12, 12.0, takes=1, fault_s=8.0, sounds=1))
     Path("source/recordings").rename("source/demo")
     _make_hum(Path("source/hum"))
     if real:

@@ -47,9 +47,9 @@ def data(tmp_path: Path) -> Path:
                 samples += 0.5 * np.sin(2 * np.pi * 1500 * t) * (np.sin(2 * np.pi * 4 * t) > 0.9)
             soundfile.write(folder / f"{label}-{index}.wav", samples, RATE)
     wish = {"source": "-", "clip_seconds": 1, "sample_rate": RATE}
-    options = PreprocessConfig.parse(wish).model_dump(exclude={"source", "output", "overwrite"})
+    config = PreprocessConfig.parse(wish)
     source, output = tmp_path / "recordings", tmp_path / "clips"
-    return cutting.preprocess(source, output, overwrite=False, **options).dataset.root
+    return cutting.preprocess(source, output, config).dataset.root
 
 
 def command(data: Path, storage: str) -> list[str]:

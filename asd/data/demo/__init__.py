@@ -71,17 +71,26 @@ class _Take:
         return Path(self.name).name, label, MACHINE, condition
 
 
+@dataclass(frozen=True)
+class DemoSize:
+    """How much of everything a demo has."""
+
+    healthy: int = 40
+    """Recordings of the healthy plant."""
+    healthy_s: float = 60.0
+    """Length of each in seconds."""
+    takes: int = 2
+    """Recordings of each fault in each of the three `SEVERITIES`."""
+    fault_s: float = 20.0
+    """Length of each in seconds."""
+    sounds: int = 3
+    """Foreign sounds of each kind."""
+    faults: Sequence[str] = tuple(FAULTS)
+    """Which of the `FAULTS`."""
+
+
 def make_demo(
-    folder: Path,
-    seed: int = 0,
-    *,
-    healthy: int = 40,
-    healthy_s: float = 60.0,
-    takes: int = 2,
-    fault_s: float = 20.0,
-    sounds: int = 3,
-    faults: Sequence[str] = tuple(FAULTS),
-    overwrite: bool = False,
+    folder: Path, seed: int = 0, size: DemoSize | None = None, overwrite: bool = False
 ) -> DemoReport:
     """Synthesise the recordings of a gas burner, healthy and with faults, and foreign sounds.
 
@@ -95,16 +104,8 @@ def make_demo(
         Where to put the demo.
     seed : int
         Seed of everything random.
-    healthy : int
-        Number of recordings of the healthy plant.
-    healthy_s, fault_s : float
-        Length of a recording of the healthy and of the faulty plant in seconds.
-    sounds : int
-        Foreign sounds of each kind.
-    takes : int
-        Number of recordings of each fault in each of the three `SEVERITIES`.
-    faults : sequence of str
-        Which of the `FAULTS`.
+    size : DemoSize, optional
+        How much of everything; the usual demo where not given.
     overwrite : bool
         Replace what stands at `folder`.
 
@@ -114,17 +115,21 @@ def make_demo(
         `folder` exists and may not be replaced.
     """
     _check(folder, overwrite)
-    well = [_Take(f"{RECORDINGS}/healthy_{i:02d}.mp4", healthy_s) for i in range(1, healthy + 1)]
+    size = size or DemoSize()
+    well = [
+        _Take(f"{RECORDINGS}/healthy_{i:02d}.mp4", size.healthy_s)
+        for i in range(1, size.healthy + 1)
+    ]
     ill = [
-        _Take(f"{RECORDINGS}/{fault}_{severity}_{i}.mp4", fault_s, fault, severity)
-        for fault in faults
+        _Take(f"{RECORDINGS}/{fault}_{severity}_{i}.mp4", size.fault_s, fault, severity)
+        for fault in size.faults
         for severity in SEVERITIES
-        for i in range(1, takes + 1)
+        for i in range(1, size.takes + 1)
     ]
     foreign = [
         _Take(f"{NOISE}/{event}_{i}.m4a", event=event)
         for event in EVENTS
-        for i in range(1, sounds + 1)
+        for i in range(1, size.sounds + 1)
     ]
     with whole_folder(folder) as made:
         (made / RECORDINGS).mkdir()

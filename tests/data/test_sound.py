@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from asd.steps.datasets import clip_seconds
 
 from asd.data import manifest
 from asd.data.manifest import Clip, Dataset
+from asd.data.sound import clip_seconds
 
 
 def make_dataset(lengths: list[float]) -> Dataset:

@@ -1,0 +1,108 @@
+"""Verdicts on recordings as tables and lines."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from asd.pipeline.verdict import Verdict
+from asd.text import count
+
+WINDOW_COLUMNS = ("file", "start_s", "duration_s", "anomaly_score", "is_anomaly", "p_value")
+FILE_COLUMNS = (
+    "file",
+    "duration_s",
+    "windows",
+    "anomalous_windows",
+    "anomaly_score",
+    "threshold",
+    "is_anomaly",
+    "p_value",
+    "worst_start_s",
+    "events",
+    "warnings",
+)
+EVENT_COLUMNS = (
+    "file",
+    "start_s",
+    "end_s",
+    "peak_s",
+    "peak_score",
+    "p_value",
+    "expected_by_chance",
+)
+
+
+def alarm_lines(verdicts: Mapping[Path, Verdict], most: int = 5) -> list[str]:
+    """The recordings with an alarm, the most anomalous first."""
+    alarms = [(path, verdict) for path, verdict in verdicts.items() if verdict.is_anomaly]
+    ranked = sorted(alarms, key=lambda item: -item[1].anomaly_score)
+    lines = [
+        f"  {path.name}: score {verdict.anomaly_score:.4g}{_p_text(verdict.p_value)}, highest at "
+        f"{verdict.worst.start_s:.1f} s"
+        for path, verdict in ranked[:most]
+    ]
+    more = [f"  and {len(ranked) - most} more in files.csv"] if len(ranked) > most else []
+    return lines + more
+
+
+def warning_lines(verdicts: Mapping[Path, Verdict], most: int = 5) -> list[str]:
+    """The recordings with warnings, apart from the alarms: either says nothing of the other."""
+    warned = {path: verdict for path, verdict in verdicts.items() if verdict.warnings}
+    if not warned:
+        return []
+    lines = [
+        f"  {path.name}{' (alarm)' if verdict.is_anomaly else ''}: {'; '.join(verdict.warnings)}"
+        for path, verdict in list(warned.items())[:most]
+    ]
+    more = [f"  and {len(warned) - most} more in files.csv"] if len(warned) > most else []
+    return [f"{count(len(warned), 'recording')} with warnings", *lines, *more]
+
+
+def _p_text(p_value: float | None) -> str:
+    return "" if p_value is None else f" (p-value {p_value:.3g})"
+
+
+def window_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]:
+    """A row a window, under `WINDOW_COLUMNS`."""
+    for path, verdict in verdicts.items():
+        for window in verdict.windows:
+            yield (
+                path,
+                f"{window.start_s:.3f}",
+                f"{window.duration_s:.3f}",
+                window.anomaly_score,
+                int(window.is_anomaly),
+                window.p_value,
+            )
+
+
+def event_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]:
+    """A row an event, under `EVENT_COLUMNS`."""
+    for path, verdict in verdicts.items():
+        for event in verdict.events:
+            yield (
+                path,
+                f"{event.start_s:.3f}",
+                f"{event.end_s:.3f}",
+                f"{event.peak_s:.3f}",
+                event.peak_score,
+                event.p_value,
+                event.expected_by_chance,
+            )
+
+
+def file_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]:
+    """A row a recording, under `FILE_COLUMNS`."""
+    for path, verdict in verdicts.items():
+        yield (
+            path,
+            f"{verdict.duration_s:.3f}",
+            len(verdict.windows),
+            sum(window.is_anomaly for window in verdict.windows),
+            verdict.anomaly_score,
+            verdict.threshold,
+            int(verdict.is_anomaly),
+            verdict.p_value,
+            f"{verdict.worst.start_s:.3f}",
+            len(verdict.events),
+            "; ".join(verdict.warnings),
+        )
