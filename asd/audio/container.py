@@ -26,7 +26,7 @@ _FORMATS = "aac,ac3,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,o
 # Longer filter than the default (32 taps, cutoff 0.97 but -18 dB at 1.04 of the new Nyquist
 # frequency): flat to 0.94 of Nyquist, aliases below -100 dB from 1.04 on; costs little.
 _RESAMPLER = {"filter_size": "128", "cutoff": "0.97", "rematrix_maxval": "1.0"}
-# Codecs give a thousand samples at a time; handing over many at once takes a fifth to half off the time.
+# Codecs give a thousand samples at a time; handing over many at once saves a fifth to half.
 _SAMPLES_AT_ONCE = 16384
 
 
