@@ -120,8 +120,8 @@ def main() -> None:
         f"`{' '.join(['python -m benchmarks.bench_proxy', *sys.argv[1:]])}`: the defaults of",
         f"{', '.join(config.model)} and random candidates of `sweep`'s space. The rank correlation",
         "(Spearman, 95 % bootstrap interval) is that of AUC against pseudo-anomalies with AUC on",
-        "the test clips. *Chosen* is the candidate with the best proxy, *best* that with the best test AUC,",
-        "which nobody can know.",
+        "the test clips. *Chosen* is the candidate with the best proxy, *best* that with the best",
+        "test AUC, which nobody can know.",
         "",
         "| set | candidates | rank correlation | test AUC: defaults | mean | chosen | best "
         "| correlation by kind of change |",
