@@ -127,6 +127,8 @@ def _retired(
     level = fields.get("level")
     if level in _LEVELS:
         del fields["level"]
+        if level == "normalised" and chosen.get("level") == "none":
+            del chosen["level"]  # the front end's own default, written out, as in best.yaml
         chosen.setdefault("level", _LEVELS[level])
         logger.warning(
             "detector.level=%s is now features.level=%s, for every detector; please write it so",

@@ -30,10 +30,11 @@ _LEAST_RMS = 1e-4
 class LogMel(FrontEnd[LogMelConfig]):
     """Log-mel spectrograms of clips.
 
-    With ``scaling="db"`` the values are ``librosa.power_to_db(librosa.feature.melspectrogram(...),
-    top_db=None)`` within 1e-3 dB: Hann window, centred frames padded with zeros, Slaney's mel scale
-    and area normalisation. The transform runs in double precision, as librosa's does: in single
-    precision the quiet bands of a band-limited sound are off by tenths of a decibel.
+    With ``scaling="db"`` and ``level="none"`` the values are
+    ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)`` within 1e-3 dB: Hann
+    window, centred frames padded with zeros, Slaney's mel scale and area normalisation. The
+    transform runs in double precision, as librosa's does: in single precision the quiet bands of a
+    band-limited sound are off by tenths of a decibel.
 
     Where the bands are narrower than the bins of the transform, some bands cover no bin and stay
     at the floor of -100 dB; with the default `n_fft` and `n_mels` there are none.
