@@ -38,11 +38,11 @@ class FrontEndConfig(Config):
     """Sampling rate in Hz at which clips are analysed; that of the clips where not given."""
 
 
-class LogMelConfig(FrontEndConfig):
-    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
+class FramedConfig(FrontEndConfig):
+    """What front ends that look at frames of sound are told.
 
-    The defaults of `n_fft`, `hop_length` and `n_mels` follow the sample rate, so that a frame is
-    as long, and a band as well resolved, at any rate. Sweeps scale their choices alike.
+    The defaults follow the sample rate, so that a frame is as long at any rate. Sweeps scale their
+    choices alike.
     """
 
     n_fft: Annotated[int, Choose(512, 1024, 2048, 4096)] = Field(
@@ -51,6 +51,20 @@ class LogMelConfig(FrontEndConfig):
     """Length of the analysis window in samples; 1024 at 16 kHz, and 32 to 64 ms at any rate."""
     hop_length: Annotated[int, Choose(256, 512)] = Field(default_factory=_hop_length, ge=1)
     """Samples from one frame to the next; 512 at 16 kHz."""
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> "FramedConfig":
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length={self.hop_length} must be at most n_fft={self.n_fft}")
+        return self
+
+
+class LogMelConfig(FramedConfig):
+    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
+
+    The default of `n_mels` follows the sample rate, so that a band is as well resolved at any.
+    """
+
     n_mels: Annotated[int, Choose(32, 64, 128)] = Field(default_factory=_n_mels, ge=2, le=1024)
     """Number of mel bands; 128 at 8 kHz and above."""
     f_min: Annotated[float, Choose(0.0, 100.0, 300.0)] = Field(0.0, ge=0)
@@ -79,6 +93,4 @@ class LogMelConfig(FrontEndConfig):
             raise ValueError(f"f_max={top:g} must be at most half the sample rate ({nyquist:g} Hz)")
         if self.f_min >= top:
             raise ValueError(f"f_min={self.f_min:g} must be below f_max ({top:g} Hz)")
-        if self.hop_length > self.n_fft:
-            raise ValueError(f"hop_length={self.hop_length} must be at most n_fft={self.n_fft}")
         return self
