@@ -43,7 +43,7 @@ def _checked_features(fields: dict[str, Any]) -> dict[str, Any]:
 FeatureFields = Annotated[
     dict[str, Any], AfterValidator(_checked_features), Documented(LogMelConfig)
 ]
-Channel = Annotated[int | None, BeforeValidator(_channel), Field(ge=0)]
+Channel = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_channel)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
 Range = Annotated[tuple[float, float], BeforeValidator(_split_commas), AfterValidator(_ordered)]
