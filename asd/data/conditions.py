@@ -68,9 +68,9 @@ def _usual(conditions: list[Condition], sample_rate: int, clip_seconds: float) -
 
 def _texts(notices: list[Notice]) -> str:
     """Those of interest here: the length and the channels are told of elsewhere."""
-    return "; ".join(n.text for n in notices if n.kind not in ("length", "cancel"))
+    return ", ".join(n.text for n in notices if n.kind not in ("length", "cancel"))
 
 
 def _some(texts: list[str]) -> str:
-    more = f", and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
-    return ", ".join(texts[:_LISTED]) + more
+    more = f"; and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return "; ".join(texts[:_LISTED]) + more

@@ -22,7 +22,6 @@ from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import MAX_FOLDS, calibration_folds, splits
 from asd.pipeline.fusion import Fusion
 
-
 SCALE_FOLDS = 4
 """Folds that tell the scale of branches where there is nothing to calibrate."""
 

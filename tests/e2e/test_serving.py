@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-FIELDS = {"anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "error"}
+FIELDS = {"anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "warnings", "error"}
 
 Rows = list[dict[str, Any]]
 
