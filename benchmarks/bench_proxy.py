@@ -1,8 +1,8 @@
-"""How well stand-ins for anomalies rank candidates: written to docs/benchmarks.md.
+"""How well pseudo-anomalies rank candidates: written to docs/benchmarks.md.
 
-Random candidates are judged as a sweep judges them, by normal validation clips and their stand-ins,
-and then, as no sweep may, by the labelled test clips. ``python -m benchmarks.bench_proxy``; any
-argument of ``sweep`` may be given, as ``--trials 30``.
+Random candidates are judged as a sweep judges them, by normal validation clips and the
+pseudo-anomalies made of them, and then, as no sweep may, by the labelled test clips. ``python -m
+benchmarks.bench_proxy``; any argument of ``sweep`` may be given, as ``--trials 30``.
 """
 
 import logging
@@ -15,18 +15,20 @@ import optuna
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from asd.audio import decode as audio
 from asd.config.cli import load
 from asd.config.steps import SweepConfig
 from asd.data import manifest
 from asd.data.manifest import Dataset
+from asd.data.sound import sound_of
+from asd.detectors.base import FitContext
 from asd.evaluation.metrics import auc
+from asd.features.store import FeatureStore
 from asd.search.candidates import Candidates
 from asd.search.pseudo_anomalies import CHANGES
 from asd.search.space import Values
 from asd.search.validation import Validation
 from asd.tracking.store import cache_root
-from benchmarks.bench_quality import SETS, _cut
+from benchmarks.bench_quality import SETS, cut
 from benchmarks.page import write_section
 
 DEFAULTS = {
@@ -50,8 +52,7 @@ class Judged:
 
 def judge(config: SweepConfig, dataset: Dataset) -> list[Judged]:
     """The defaults of each detector, and random candidates up to ``trials``."""
-    rate = audio.probe(dataset.file(dataset.clips[0])).sample_rate
-    candidates = Candidates(config, rate)
+    candidates = Candidates(config, sound_of(dataset).sample_rate)
     validation = Validation.of(dataset, config.seed, cache_root(), ("auc",))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=config.seed))
@@ -59,27 +60,26 @@ def judge(config: SweepConfig, dataset: Dataset) -> list[Judged]:
     points += [
         candidates.space.suggest(study.ask()) for _ in range(config.trials - len(candidates.models))
     ]
-    found = []
+    judged = []
     for number, point in enumerate(points):
-        found.append(_judge(candidates, validation, dataset, point))
-        logging.info("%d: %s", number, found[-1])
-    return found
+        judged.append(_judge(candidates, validation, dataset, point))
+        logging.info("%d: %s", number, judged[-1])
+    return judged
 
 
 def _judge(
     candidates: Candidates, validation: Validation, dataset: Dataset, point: Values
 ) -> Judged:
-    candidate = candidates.candidate(point)
-    detector, cache, _ = validation.fit(candidate, cache_root(), lambda *_: None)
-    normal = detector.score(cache.features(validation.normal))
-    changed = detector.score(cache.features(validation.anomalous))
+    recipe, store = candidates.recipe(point), FeatureStore(cache_root())
+    scorer, _ = validation.fit(recipe, store, FitContext())
+    normal = scorer.score(validation.normal, store)
+    changed = scorer.score(validation.anomalous, store)
     kinds = np.array([clip.condition for clip in validation.anomalous.clips])
     well, ill = (
-        detector.score(cache.features(dataset.split("test", label)))
-        for label in ("normal", "anomaly")
+        scorer.score(dataset.split("test", label), store) for label in ("normal", "anomaly")
     )
     by_kind = {kind: auc(normal, changed[kinds == kind]) for kind in CHANGES}
-    return Judged(candidate.name, auc(normal, changed), by_kind, auc(well, ill))
+    return Judged(recipe.label, auc(normal, changed), by_kind, auc(well, ill))
 
 
 def report(name: str, found: list[Judged], defaults: int) -> list[str]:
@@ -119,18 +119,18 @@ def main() -> None:
     lines = [
         f"`{' '.join(['python -m benchmarks.bench_proxy', *sys.argv[1:]])}`: the defaults of",
         f"{', '.join(config.model)} and random candidates of `sweep`'s space. The rank correlation",
-        "(Spearman, 95 % bootstrap interval) is that of AUC against stand-ins with AUC on the test",
-        "clips. *Chosen* is the candidate with the best proxy, *best* that with the best test AUC,",
-        "which nobody can know.",
+        "(Spearman, 95 % bootstrap interval) is that of AUC against pseudo-anomalies with AUC on",
+        "the test clips. *Chosen* is the candidate with the best proxy, *best* that with the best",
+        "test AUC, which nobody can know.",
         "",
         "| set | candidates | rank correlation | test AUC: defaults | mean | chosen | best "
         "| correlation by kind of change |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in SETS:
-        found = judge(config, manifest.load(Path(_cut(name))))
+        found = judge(config, manifest.load(Path(cut(name))))
         lines += report(name, found, len(config.model))
-    write_section("bench-proxy", "Stand-ins for anomalies in sweeps", lines)
+    write_section("bench-proxy", "Pseudo-anomalies in sweeps", lines)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from asd import detectors
 from asd.config.cli import load
+from asd.config.recipes import recipe_names
 from asd.config.steps import CompareConfig, PreprocessConfig
 from asd.data.manifest import MANIFEST_NAME
 from asd.steps import compare, preprocess
@@ -20,6 +21,10 @@ CACHE = Path(".cache/bench")
 
 SETS: dict[str, dict[str, float]] = {
     "motor": {"clip_seconds": 2, "sample_rate": 16000},
+    "helicopter": {"clip_seconds": 2, "sample_rate": 16000},
+    "pump_vibration": {"clip_seconds": 5, "sample_rate": 1000},
+    "leak": {"clip_seconds": 1, "sample_rate": 8000},
+    "heart_a": {"clip_seconds": 10, "sample_rate": 2000},
     "heart": {"clip_seconds": 10, "sample_rate": 2000},
 }
 """Folder below ``../shared/data`` (or ``ASD_DATA_DIR``) to how it is cut."""
@@ -32,14 +37,15 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     presets = sorted(str(path) for path in Path("configs").glob("original-*.yaml"))
     defaults = [
-        f"--models={','.join([*detectors.names(), *presets])}",
-        f"--data={','.join(_cut(name) for name in SETS)}",
+        f"--models={','.join([*recipe_names(), *detectors.names(), *presets])}",
+        f"--data={','.join(cut(name) for name in SETS)}",
     ]
     config = load(CompareConfig, [*defaults, *sys.argv[1:]])
     _write(compare.run(config).markdown())
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """Cut a set into clips, once; gives the folder of the data set."""
     output = CACHE / name
     if not (output / MANIFEST_NAME).is_file():
         source = REAL / name

@@ -1,33 +1,40 @@
-"""Training of the networks: seconds an epoch, AUC and memory, beside the original's recipe.
+"""Training of the networks: seconds an epoch, AUC and memory, beside the original's.
 
 Run as ``python -m benchmarks.bench_training``; prints lines of a Markdown table.
 """
 
 import argparse
-import csv
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import soundfile
 import torch
 from sklearn.metrics import roc_auc_score
 
-from asd.arrays import Spectrogram
-from asd.audio.decode import read_clip
+from asd.arrays import Samples
+from asd.audio.encode import write_wav
 from asd.config import LogMelConfig
-from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
-from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
-from asd.detectors.nets.autoencoder import TorchAutoencoder
+from asd.config.recipe import Recipe
+from asd.config.steps import CutConfig
+from asd.data import manifest
+from asd.data.manifest import Clip, Dataset
+from asd.data.preprocess import preprocess
+from asd.detectors.base import FitContext
+from asd.detectors.cnn import ConvAutoencoder
+from asd.detectors.lstm import LstmAutoencoder
 from asd.detectors.nets.transposed import TransposedConv2d
 from asd.features.logmel import LogMel
-from asd.features.store import PackedFeatures
-from benchmarks.recipe import Recipe, reader
+from asd.features.store import FeatureStore
+from asd.files import file_digest
+from asd.pipeline.branches import resolved
+from asd.pipeline.scorer import Scorer
+from benchmarks.original import Original, reader
 
 N_CLIPS = 75
 CLIP_S = 10
@@ -41,30 +48,46 @@ SEEDS = 3
 FRONT_END = LogMel(LogMelConfig(scaling="clip_max"))
 
 Row = tuple[str, str, str, str]
-"""What was measured, the recipe's figure, ours, and what is to be said about them."""
+"""What was measured, the original's figure, ours, and what is to be said about them."""
 
 
 def rows(motor: Path | None) -> Iterator[Row]:
     """Measure everything; AUC only where the motor recordings are given."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = list(_synthetic(Path(folder)))
-        features = _pack(Path(folder) / "pack", [FRONT_END(read_clip(f, RATE)) for f in files])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = FeatureStore(folder / "store")
+        data = _data_set(folder / "machine", _machine())
         for model in BATCH:
-            yield _epochs(model, files, features)
+            yield _epochs(model, data, store)
         for model in BATCH:
-            yield _memory(model, Path(folder))
-    if motor is not None:
-        data = _motor(motor)
-        for model in BATCH:
-            yield _auc(model, *data)
+            yield _memory(model, folder, store)
+        if motor is not None:
+            cut = CutConfig(clip_seconds=2, sample_rate=RATE)
+            data = preprocess(motor, folder / "motor", cut).dataset
+            for model in BATCH:
+                yield _auc(model, data, store)
 
 
-def build(model: str, epochs: int, seed: int = 0) -> TorchAutoencoder[CnnConfig] | Lstm:
-    """Our detector with the original's values."""
-    values = {"epochs": epochs, "batch_size": BATCH[model], "patience": 0, "gradient_clip": 0}
-    if model == "cnn":
-        return Cnn(CnnConfig.parse(values), seed)
-    return Lstm(LstmConfig.parse(values), seed)
+@dataclass(frozen=True)
+class Ours:
+    """A network of ours with the original's values."""
+
+    model: str
+    epochs: int
+    seed: int = 0
+
+    def fit(
+        self, train: Dataset, valid: Dataset, store: FeatureStore, context: FitContext | None = None
+    ) -> Scorer:
+        """Train it."""
+        values = {"batch_size": BATCH[self.model], "patience": 0, "gradient_clip": 0}
+        branch = {
+            "model": self.model,
+            "detector": {**values, "epochs": self.epochs},
+            "features": {"scaling": "clip_max"},
+        }
+        recipe = Recipe.parse({"label": self.model, "branches": [branch], "seed": self.seed})
+        return Scorer.fit(resolved(recipe, RATE), train, valid, store, context)
 
 
 def _network(model: str, seed: int) -> torch.nn.Module:
@@ -82,17 +105,20 @@ def _network(model: str, seed: int) -> torch.nn.Module:
     return network
 
 
-def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:
+def _epochs(model: str, data: Dataset, store: FeatureStore) -> Row:
     """Time epochs of both in turn, so that other load on the machine hits both."""
-    recipe = Recipe(_network(model, 0), BATCH[model], 0)
+    files = [data.file(clip) for clip in data.clips]
+    original = Original(_network(model, 0), BATCH[model], 0)
     load = reader(files)
+    store.features(data, FRONT_END)
     theirs, ours = [], []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        recipe.epoch(load, len(files))
+        original.epoch(load, len(files))
         theirs.append(time.perf_counter() - started)
         ends: list[float] = []
-        build(model, EPOCHS).fit(features, [], lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - called at once
+        context = FitContext(lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - at once
+        Ours(model, EPOCHS).fit(data, Dataset(data.root, ()), store, context)
         ours += np.diff(ends).tolist()
     slow, fast = (1000 * median(times) / len(files) for times in (theirs, ours))
     ratio = slow / fast
@@ -105,16 +131,19 @@ def _epochs(model: str, files: list[Path], features: PackedFeatures) -> Row:
     )
 
 
-def _auc(model: str, train: list[Spectrogram], test: list[Spectrogram], truth: list[bool]) -> Row:
+def _auc(model: str, data: Dataset, store: FeatureStore) -> Row:
     """Both with the original's values, on the motor recordings."""
-    valid, rest = train[::5], [clip for index, clip in enumerate(train) if index % 5]
+    train, valid = data.split("train", "normal"), data.split("valid", "normal")
+    test = data.split("test")
+    truth = [clip.label == "anomaly" for clip in test.clips]
+    heard = [list(store.features(side, FRONT_END)) for side in (train, valid, test)]
     theirs, ours = [], []
     for seed in range(SEEDS):
-        recipe = Recipe(_network(model, seed), BATCH[model], seed)
-        recipe.fit(rest, valid, epochs=100)
-        theirs.append(float(roc_auc_score(truth, recipe.errors(test))))
-        detector = build(model, epochs=100, seed=seed).fit(rest, valid)
-        ours.append(float(roc_auc_score(truth, detector.score(test))))
+        original = Original(_network(model, seed), BATCH[model], seed)
+        original.learn(heard[0], heard[1], epochs=100)
+        theirs.append(float(roc_auc_score(truth, original.errors(heard[2]))))
+        scorer = Ours(model, 100, seed).fit(train, valid, store)
+        ours.append(float(roc_auc_score(truth, scorer.score(test, store))))
     slow, fast = (float(np.mean(values)) for values in (theirs, ours))
     return (
         f"{model} AUC on motor, mean of {SEEDS} seeds",
@@ -125,17 +154,15 @@ def _auc(model: str, train: list[Spectrogram], test: list[Spectrogram], truth: l
     )
 
 
-def _memory(model: str, folder: Path) -> Row:
+def _memory(model: str, folder: Path, store: FeatureStore) -> Row:
     """Peak memory of a process that trains on these clips, and on ten times as many."""
     peaks = []
     for times in (1, 10):
-        pack = folder / "many"
-        rng = np.random.default_rng(0)
-        n_frames = FRONT_END.n_frames(CLIP_S * RATE)
-        with pack.open("wb") as file:
-            for _ in range(times * N_CLIPS):
-                rng.random((128, n_frames), dtype=np.float32).tofile(file)
-        command = [sys.executable, "-m", "benchmarks.bench_training", "--peak", model, str(pack)]
+        root = folder / f"noise-{times}"
+        data = manifest.load(root) if root.exists() else _data_set(root, _noise(times * N_CLIPS))
+        store.features(data, FRONT_END)  # is no part of training
+        command = [sys.executable, "-m", "benchmarks.bench_training", "--peak", model]
+        command += [str(root), str(store.root)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(float(done.stdout))
     return (
@@ -146,68 +173,62 @@ def _memory(model: str, folder: Path) -> Row:
     )
 
 
-def _peak(model: str, pack: Path) -> float:
-    """Train on a pack and give the most memory this process ever had, in MB."""
-    n_frames = FRONT_END.n_frames(CLIP_S * RATE)
-    n_clips = pack.stat().st_size // (128 * n_frames * 4)
-    build(model, epochs=2).fit(_spans(pack, [n_frames] * n_clips), [])
+def _peak(model: str, root: Path, store: Path) -> float:
+    """Train on a data set and give the most memory this process ever had, in MB."""
+    data = manifest.load(root)
+    Ours(model, epochs=2).fit(data, Dataset(root, ()), FeatureStore(store))
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _synthetic(folder: Path) -> Iterator[Path]:
+def _machine() -> Iterator[Samples]:
     """A humming, hissing machine at slightly different speeds."""
     rng = np.random.default_rng(0)
     time_s = np.arange(CLIP_S * RATE) / RATE
-    for number in range(N_CLIPS):
+    for _ in range(N_CLIPS):
         speed = 50 * rng.uniform(0.95, 1.05)
         hum = sum(np.sin(2 * np.pi * k * speed * time_s) / k for k in range(1, 20))
-        samples = 0.05 * hum + 0.01 * rng.normal(size=len(time_s))
-        path = folder / f"{number:03}.wav"
-        soundfile.write(path, samples, RATE, subtype="PCM_16")
-        yield path
+        yield (0.05 * hum + 0.01 * rng.normal(size=len(time_s))).astype(np.float32)
 
 
-def _pack(path: Path, clips: list[Spectrogram]) -> PackedFeatures:
-    with path.open("wb") as file:
-        for clip in clips:
-            clip.tofile(file)
-    return _spans(path, [clip.shape[1] for clip in clips])
+def _noise(n_clips: int) -> Iterator[Samples]:
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(CLIP_S * RATE, dtype=np.float32) for _ in range(n_clips))
 
 
-def _spans(path: Path, lengths: list[int]) -> PackedFeatures:
-    offsets = np.cumsum([0, *lengths[:-1]]) * 128 * 4
-    return PackedFeatures(path, 128, np.stack([offsets, np.array(lengths)], axis=1))
-
-
-def _motor(root: Path) -> tuple[list[Spectrogram], list[Spectrogram], list[bool]]:
-    """Two-second spectrograms to train on and to test on, and which of these are faulty."""
-    train: list[Spectrogram] = []
-    test: list[Spectrogram] = []
-    truth: list[bool] = []
-    with (root / "labels.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            samples = read_clip(root / row["file"], RATE)
-            starts = range(0, len(samples) - 2 * RATE + 1, 2 * RATE)
-            clips = [FRONT_END(samples[start : start + 2 * RATE]) for start in starts]
-            if row["split"] == "train":
-                train += clips
-            else:
-                test += clips
-                truth += [row["label"] == "anomaly"] * len(clips)
-    return train, test, truth
+def _data_set(root: Path, sounds: Iterable[Samples]) -> Dataset:
+    """Clips to train on, each a recording of its own."""
+    clips = []
+    for number, samples in enumerate(sounds):
+        path = root / f"{number:05}.wav"
+        write_wav(path, samples, RATE)
+        clips.append(
+            Clip(
+                path=path.name,
+                recording=path.stem,
+                start_s=0,
+                duration_s=CLIP_S,
+                split="train",
+                label="normal",
+                sha256=file_digest(path),
+            )
+        )
+    return manifest.save(root, clips)
 
 
 def main() -> None:
     """Print the lines, or the peak memory of one training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--motor", type=Path, help="folder of the motor recordings, for AUC")
-    parser.add_argument("--peak", nargs=2, metavar=("MODEL", "PACK"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--peak", nargs=3, metavar=("MODEL", "DATA", "STORE"), help=argparse.SUPPRESS
+    )
     given = parser.parse_args()
     if given.peak:
-        print(_peak(given.peak[0], Path(given.peak[1])))
+        model, root, store = given.peak
+        print(_peak(model, Path(root), Path(store)))
         return
-    print("| what | recipe | here | |\n|---|---|---|---|")
+    print("| what | original | here | |\n|---|---|---|---|")
     for row in rows(given.motor):
         print("|", " | ".join(row), "|", flush=True)
 

@@ -23,7 +23,8 @@ def launch(step: str, config: type[Config]) -> None:
     """
     arguments = sys.argv[1:]
     if HELP_WORDS & set(arguments):
-        sys.stdout.write(help_text(config, f"python -m entrypoints.{step}"))
+        entry = step.partition("_")[0]  # `import` alone is no name that a module can have
+        sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
     _speak_plainly()
     try:

@@ -35,9 +35,21 @@ def load(config: type[T], argv: Sequence[str]) -> T:
 
 
 def help_text(config: type[Config], program: str) -> str:
-    """The text that ``--help`` prints: every key with its meaning and default."""
+    """The text that ``--help`` prints: every key with its meaning and default.
+
+    Parameters
+    ----------
+    config : type of Config
+        Whose keys are listed, as ``key=VALUE``: so they stand after ``-P``.
+    program : str
+        The command that users type, as ``mlflow run . -e train``.
+    """
     parser = argparse.ArgumentParser(
-        program, description=config.__doc__, usage="%(prog)s [--key value ...]"
+        program,
+        description=config.__doc__,
+        usage="%(prog)s [-P key=value ...]",
+        add_help=False,
+        formatter_class=_OneKeyALine,
     )
     parser.add_argument("--config", metavar="YAML", help="file with any of the keys below")
     for key, field in _fields(config):
@@ -49,6 +61,11 @@ def help_text(config: type[Config], program: str) -> str:
             f"--{key}", metavar=metavar, help=f"{text} ({default})".replace("%", "%%")
         )
     return parser.format_help()
+
+
+class _OneKeyALine(argparse.HelpFormatter):
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        return f"{action.dest}={action.metavar}"
 
 
 def _plain(value: Any) -> str:

@@ -1,10 +1,13 @@
 """Configuration of front ends: what all have, and that of log-mel, the usual one."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from asd.config.base import Config
+from asd.config.search import Choose
+
+Level = Literal["power", "none", "rms", "decibels", "mean"]
 
 _WINDOW_S = 0.064
 _RATE = 16000
@@ -35,45 +38,47 @@ class FrontEndConfig(Config):
     """Sampling rate in Hz at which clips are analysed; that of the clips where not given."""
 
 
-class LogMelConfig(FrontEndConfig):
-    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
+class FramedConfig(FrontEndConfig):
+    """What front ends that look at frames of sound are told.
 
-    The defaults of `n_fft`, `hop_length` and `n_mels` follow the sample rate, so that a frame is
-    as long, and a band as well resolved, at any rate. Sweeps scale their choices alike.
+    The defaults follow the sample rate, so that a frame is as long at any rate. Sweeps scale their
+    choices alike.
     """
 
-    n_fft: int = Field(
-        default_factory=_n_fft,
-        ge=32,
-        le=65536,
-        json_schema_extra={"search": {"choices": [512, 1024, 2048, 4096]}},
+    n_fft: Annotated[int, Choose(512, 1024, 2048, 4096)] = Field(
+        default_factory=_n_fft, ge=32, le=65536
     )
     """Length of the analysis window in samples; 1024 at 16 kHz, and 32 to 64 ms at any rate."""
-    hop_length: int = Field(
-        default_factory=_hop_length, ge=1, json_schema_extra={"search": {"choices": [256, 512]}}
-    )
+    hop_length: Annotated[int, Choose(256, 512)] = Field(default_factory=_hop_length, ge=1)
     """Samples from one frame to the next; 512 at 16 kHz."""
-    n_mels: int = Field(
-        default_factory=_n_mels,
-        ge=2,
-        le=1024,
-        json_schema_extra={"search": {"choices": [32, 64, 128]}},
-    )
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> "FramedConfig":
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length={self.hop_length} must be at most n_fft={self.n_fft}")
+        return self
+
+
+class LogMelConfig(FramedConfig):
+    """How a waveform becomes a log-mel spectrogram; what sweeps try stands beside the fields.
+
+    The default of `n_mels` follows the sample rate, so that a band is as well resolved at any.
+    """
+
+    n_mels: Annotated[int, Choose(32, 64, 128)] = Field(default_factory=_n_mels, ge=2, le=1024)
     """Number of mel bands; 128 at 8 kHz and above."""
-    f_min: float = Field(0.0, ge=0, json_schema_extra={"search": {"choices": [0.0, 100.0, 300.0]}})
+    f_min: Annotated[float, Choose(0.0, 100.0, 300.0)] = Field(0.0, ge=0)
     """Lower edge of the lowest band in Hz."""
-    f_max: float | None = Field(
-        None, gt=0, json_schema_extra={"search": {"choices": [None, 2000.0, 4000.0]}}
-    )
+    f_max: Annotated[float | None, Choose(None, 2000.0, 4000.0)] = Field(None, gt=0)
     """Upper edge of the highest band in Hz; half the sample rate where not given."""
     power: int = Field(2, ge=1, le=2)
     """1 for magnitude, 2 for energy."""
     scaling: Literal["db", "clip_max"] = "db"
     """`db`: decibels re 1, floor -100 dB (absolute). `clip_max`: decibels below the clip's own
     maximum, clipped to [-80, 0] and scaled to [0, 1], as the original scripts did."""
-    level: Literal["power", "none", "rms", "decibels", "mean"] = Field(
-        "power", json_schema_extra={"search": {"choices": ["power", "none"]}}
-    )
+    level: Annotated[
+        Literal["power", "none", "rms", "decibels", "mean"], Choose("power", "none")
+    ] = "power"
     """`power` subtracts the clip's level, the median over frames of their power in dB, so that
     recording gain is ignored; `none` keeps it, for recorders whose gain never changes. `rms`
     brings the samples to one loudness instead. `decibels` (median over frames of the mean of the
@@ -88,6 +93,4 @@ class LogMelConfig(FrontEndConfig):
             raise ValueError(f"f_max={top:g} must be at most half the sample rate ({nyquist:g} Hz)")
         if self.f_min >= top:
             raise ValueError(f"f_min={self.f_min:g} must be below f_max ({top:g} Hz)")
-        if self.hop_length > self.n_fft:
-            raise ValueError(f"hop_length={self.hop_length} must be at most n_fft={self.n_fft}")
         return self

@@ -15,6 +15,7 @@ from asd.data.cut import Cut, Cutter
 from asd.data.layouts import Layout, Recording, recognise
 from asd.data.manifest import Clip, Dataset, Split, save
 from asd.data.output import check_output, whole_folder
+from asd.data.sessions import session_warning
 from asd.data.sound import Sound, save_sound
 from asd.data.split import SIDES, assign
 from asd.errors import AudioError, ConfigError, DataError
@@ -128,6 +129,7 @@ def preprocess(
         warnings=(
             *assignment.warnings,
             *_warnings(dataset),
+            *filter(None, [session_warning(used, {name: sum(s) for name, s in lengths.items()})]),
             *condition_warnings(used, conditions, rate, config.clip_seconds),
         ),
     )

@@ -51,8 +51,7 @@ class DetectorConfig(Config):
     """Base of the configs that detectors own.
 
     A search range for sweeps stands beside its field, as
-    ``Field(5, ge=1, json_schema_extra={"search": {"low": 1, "high": 16, "log": True}})`` or
-    ``{"search": {"choices": [...]}}``.
+    ``k: Annotated[int, Search(1, 16, log=True)] = Field(5, ge=1)``; see `asd.config.search`.
     """
 
 

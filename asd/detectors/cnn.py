@@ -1,11 +1,12 @@
 """The convolutional autoencoder of the original scripts."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import nn
 
+from asd.config.search import Choose
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.training import TrainingConfig
 from asd.detectors.nets.transposed import TransposedConv2d
@@ -17,7 +18,7 @@ _STRIDE = 8
 class CnnConfig(TrainingConfig):
     """Size of the network and how it is trained."""
 
-    channels: int = Field(16, ge=1, le=256, json_schema_extra={"search": {"choices": [8, 16, 32]}})
+    channels: Annotated[int, Choose(8, 16, 32)] = Field(16, ge=1, le=256)
     """Channels after the first layer; the second has twice, the third four times as many."""
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from tqdm import tqdm
 
 from asd.arrays import Scores, Spectrogram
+from asd.config.search import Search
 from asd.detectors._flat import overlay, window_frames
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
@@ -36,15 +37,11 @@ must not drown all others."""
 class GmmConfig(DetectorConfig):
     """Configuration of `Gmm`."""
 
-    pca_components: int = Field(
-        100, ge=1, json_schema_extra={"search": {"low": 8, "high": 128, "log": True}}
-    )
+    pca_components: Annotated[int, Search(8, 128, log=True)] = Field(100, ge=1)
     """Principal components; fewer where there are not enough clips."""
-    mixture_components: int = Field(5, ge=1, json_schema_extra={"search": {"low": 1, "high": 10}})
+    mixture_components: Annotated[int, Search(1, 10)] = Field(5, ge=1)
     """Gaussians with full covariance; fewer where clips would not suffice for so many."""
-    regularisation: float = Field(
-        0.01, ge=0, json_schema_extra={"search": {"low": 1e-6, "high": 1.0, "log": True}}
-    )
+    regularisation: Annotated[float, Search(1e-06, 1.0, log=True)] = Field(0.01, ge=0)
     """Added to the diagonal of each covariance, in variances of the last principal component."""
     clips_per_direction: int = Field(4, ge=0)
     """Training clips needed for each principal component, and in each Gaussian for each of its

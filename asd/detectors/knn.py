@@ -1,6 +1,6 @@
 """Nearest neighbour on log-mel statistics of whole clips."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from pydantic import Field
 from scipy.spatial.distance import cdist
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
+from asd.config.search import Choose, Search
 from asd.detectors._density import BLOCKS, neighbour_distance
 from asd.detectors._patches import group_blocks
 from asd.detectors._statistics import (
@@ -19,19 +20,21 @@ from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
 from asd.threads import one_thread
 
+Distance = Literal["euclidean", "manhattan"]
+
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 
 
 class KnnConfig(DetectorConfig):
     """Configuration of `Knn`."""
 
-    k: int = Field(1, ge=1, json_schema_extra={"search": {"low": 1, "high": 16, "log": True}})
+    k: Annotated[int, Search(1, 16, log=True)] = Field(1, ge=1)
     """Neighbours over which the distance is averaged; all where there are fewer."""
-    distance: Literal["euclidean", "manhattan"] = Field(
-        "euclidean", json_schema_extra={"search": {"choices": ["euclidean", "manhattan"]}}
+    distance: Annotated[Literal["euclidean", "manhattan"], Choose("euclidean", "manhattan")] = (
+        "euclidean"
     )
     """Distance between the statistics of two clips."""
-    density: float = Field(0.5, ge=0, le=1, json_schema_extra={"search": {"low": 0.0, "high": 1}})
+    density: Annotated[float, Search(0.0, 1)] = Field(0.5, ge=0, le=1)
     """Divide the distance to a training clip by the typical distance around it, to this power, so
     that rare operating states are not taken for faults: 0 for not at all, 1 for wholly."""
     density_k: int = Field(5, ge=0)

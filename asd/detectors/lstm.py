@@ -1,11 +1,12 @@
 """The LSTM autoencoder of the original scripts."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import nn
 
+from asd.config.search import Choose
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.training import TrainingConfig
 from asd.errors import DetectorError
@@ -14,9 +15,9 @@ from asd.errors import DetectorError
 class LstmConfig(TrainingConfig):
     """Size of the network and how it is trained."""
 
-    hidden: int = Field(64, ge=1, le=1024, json_schema_extra={"search": {"choices": [32, 64, 128]}})
+    hidden: Annotated[int, Choose(32, 64, 128)] = Field(64, ge=1, le=1024)
     """Size of the state of both LSTMs."""
-    latent: int = Field(32, ge=1, le=1024, json_schema_extra={"search": {"choices": [8, 16, 32]}})
+    latent: Annotated[int, Choose(8, 16, 32)] = Field(32, ge=1, le=1024)
     """Numbers into which a whole clip is summed up."""
     layers: int = Field(1, ge=1, le=8)
     """LSTM layers on top of each other, in the encoder and in the decoder."""

@@ -1,7 +1,7 @@
 """One-Class SVM with an RBF kernel, exact or in time linear in the number of clips."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from asd.arrays import Scores, Spectrogram, Vector
+from asd.config.search import Search
 from asd.detectors._flat import overlay, window_frames
 from asd.detectors._statistics import clip_statistics, spread_over_time
 from asd.detectors.base import Detector, DetectorConfig, FitContext
@@ -34,13 +35,9 @@ class OcsvmConfig(DetectorConfig):
     vector: Literal["statistics", "flat"] = "statistics"
     """What the SVM sees of a clip: `statistics` of each mel band over time, or `flat`, every
     value of the spectrogram, as the original scripts did."""
-    components: int = Field(
-        100, ge=1, le=256, json_schema_extra={"search": {"low": 5, "high": 100}}
-    )
+    components: Annotated[int, Search(5, 100)] = Field(100, ge=1, le=256)
     """Principal components kept; one less than the number of clips where those are few."""
-    nu: float = Field(
-        0.1, gt=0, le=1, json_schema_extra={"search": {"low": 0.01, "high": 0.5, "log": True}}
-    )
+    nu: Annotated[float, Search(0.01, 0.5, log=True)] = Field(0.1, gt=0, le=1)
     """Upper bound on the share of training clips outside the boundary."""
     gamma: float = Field(0.0, ge=0)
     """Of the kernel exp(-gamma d²); 0 for 1 / (components x variance)."""

@@ -1,6 +1,6 @@
 """Nearest neighbour over short patches of log-mel spectrograms."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from pydantic import Field
 from tqdm import tqdm
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
+from asd.config.search import Choose, Search
 from asd.detectors._density import BLOCKS, neighbour_distance
 from asd.detectors._patches import (
     evenly,
@@ -31,15 +32,13 @@ _LEAST_SPREAD = 0.05
 class PatchConfig(DetectorConfig):
     """Configuration of `Patch`."""
 
-    frames: int = Field(8, ge=1, json_schema_extra={"search": {"choices": [1, 2, 4, 8, 16]}})
+    frames: Annotated[int, Choose(1, 2, 4, 8, 16)] = Field(8, ge=1)
     """Frames of a patch; they overlap by half. One or two tell sounds, eight how sounds go on."""
-    components: int = Field(
-        64, ge=1, json_schema_extra={"search": {"low": 8, "high": 128, "log": True}}
-    )
+    components: Annotated[int, Search(8, 128, log=True)] = Field(64, ge=1)
     """Principal components by which patches are compared."""
     bank: int = Field(3500, ge=1)
     """Most patches to remember; memory and scoring time grow with them."""
-    density: float = Field(0.5, ge=0, le=1, json_schema_extra={"search": {"low": 0.0, "high": 1}})
+    density: Annotated[float, Search(0.0, 1)] = Field(0.5, ge=0, le=1)
     """Divide the distance to a remembered patch by the typical distance around it, to this power:
     0 for not at all, 1 for wholly."""
 

@@ -1,6 +1,6 @@
 """Log-mel spectra pooled over time with more or less weight on their loudest moments."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.covariance import ledoit_wolf
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
+from asd.config.search import Search
 from asd.detectors._fusion import centre_and_spread, folds, fuse, standardise
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
@@ -24,7 +25,7 @@ _LEAST_VARIANCE = 1e-6
 class TwfrConfig(DetectorConfig):
     """Configuration of `Twfr`."""
 
-    components: int = Field(1, ge=1, json_schema_extra={"search": {"low": 1, "high": 8}})
+    components: Annotated[int, Search(1, 8)] = Field(1, ge=1)
     """Gaussians of each mixture, for machines with so many operating states."""
 
 

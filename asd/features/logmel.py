@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
+from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd
 from asd.threads import one_thread
 
@@ -16,8 +17,6 @@ _FLOOR = 1e-10
 """Power below which decibels are not told apart, `amin` in librosa: -100 dB."""
 _RANGE_DB = 80.0
 """Range that `clip_max` scaling keeps below the maximum of a clip."""
-_BLOCK_SAMPLES = 1 << 16
-"""Samples transformed at once: a block of frames and its spectrum stay in the processor's cache."""
 _BLOCK_BANDS = 16
 """Mel bands multiplied at once: neighbours share their few non-zero bins."""
 
@@ -30,10 +29,11 @@ _LEAST_RMS = 1e-4
 class LogMel(FrontEnd[LogMelConfig]):
     """Log-mel spectrograms of clips.
 
-    With ``scaling="db"`` the values are ``librosa.power_to_db(librosa.feature.melspectrogram(...),
-    top_db=None)`` within 1e-3 dB: Hann window, centred frames padded with zeros, Slaney's mel scale
-    and area normalisation. The transform runs in double precision, as librosa's does: in single
-    precision the quiet bands of a band-limited sound are off by tenths of a decibel.
+    With ``scaling="db"`` and ``level="none"`` the values are
+    ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)`` within 1e-3 dB: Hann
+    window, centred frames padded with zeros, Slaney's mel scale and area normalisation. The
+    transform runs in double precision, as librosa's does: in single precision the quiet bands of a
+    band-limited sound are off by tenths of a decibel.
 
     Where the bands are narrower than the bins of the transform, some bands cover no bin and stay
     at the floor of -100 dB; with the default `n_fft` and `n_mels` there are none.
@@ -50,8 +50,7 @@ class LogMel(FrontEnd[LogMelConfig]):
 
     def __init__(self, config: LogMelConfig) -> None:
         super().__init__(config)
-        window = librosa.filters.get_window("hann", config.n_fft, fftbins=True)
-        self._window = torch.from_numpy(np.asarray(window, dtype=np.float64))
+        self._energy = PowerSpectrum(config.n_fft, config.hop_length)
         self._bands = _bands(config)
 
     def axes(self) -> Axes:
@@ -63,8 +62,7 @@ class LogMel(FrontEnd[LogMelConfig]):
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
-        odd = self.config.n_fft % 2
-        return 1 + (n_samples - odd) // self.config.hop_length
+        return self._energy.n_frames(n_samples)
 
     @one_thread()
     def __call__(self, samples: Samples) -> Spectrogram:
@@ -84,7 +82,9 @@ class LogMel(FrontEnd[LogMelConfig]):
         """
         if self.config.level == "rms":
             samples = samples * level_gain(samples, self.config.hop_length)
-        power = self._power(samples)
+        power = self._energy(samples)
+        if self.config.power == 1:
+            power.sqrt_()
         mel = torch.cat([power[:, lo:hi] @ weights for lo, hi, weights in self._bands], dim=1)
         decibels = mel.T.contiguous().clamp_(min=_FLOOR).log10_().mul_(10.0)
         if self.config.scaling == "clip_max":
@@ -107,23 +107,6 @@ class LogMel(FrontEnd[LogMelConfig]):
         ndarray of shape (n_clips, n_mels, n_frames), float32
         """
         return np.stack([self(clip) for clip in samples])
-
-    def _power(self, samples: Samples) -> torch.Tensor:
-        """Magnitude or energy spectrogram, ``(n_frames, n_fft // 2 + 1)`` float32."""
-        n_fft, hop = self.config.n_fft, self.config.hop_length
-        margin = n_fft // 2
-        padded = np.zeros(len(samples) + 2 * margin, dtype=np.float32)
-        padded[margin : margin + len(samples)] = samples
-        power = torch.empty(self.n_frames(len(samples)), margin + 1)
-        size = max(1, _BLOCK_SAMPLES // n_fft)
-        for start in range(0, len(power), size):
-            end = min(start + size, len(power))
-            part = torch.from_numpy(padded[start * hop : (end - 1) * hop + n_fft])
-            # Doubles of a block stay in the processor's cache; those of a clip would not.
-            windowed = part.double().unfold(0, n_fft, hop) * self._window
-            squares = torch.view_as_real(torch.fft.rfft(windowed)).square_()
-            torch.add(squares[..., 0], squares[..., 1], out=power[start:end])
-        return power.sqrt_() if self.config.power == 1 else power
 
 
 def band_centres(config: LogMelConfig) -> NDArray[np.float64]:

@@ -35,7 +35,7 @@ def calibration_folds(clips: Sequence[Clip], most: int = MAX_FOLDS) -> Indices:
     >>> calibration_folds(rows, 3).tolist()
     [0, 2, 1, 1]
     """
-    units = sorted({(clip.machine, _natural(unit_of(clip))) for clip in clips})
+    units = sorted({(clip.machine, natural(unit_of(clip))) for clip in clips})
     if len(units) == 1:
         # One recording can only be held out piece by piece.
         return np.arange(len(clips)) * min(most, len(clips)) // len(clips)
@@ -47,7 +47,7 @@ def calibration_folds(clips: Sequence[Clip], most: int = MAX_FOLDS) -> Indices:
         for rank, unit in enumerate(mine):
             # Machines with few recordings begin in different folds, so that folds are alike.
             fold_of[unit] = (rank * n_folds // len(mine) + place) % n_folds
-    numbers = [fold_of[(clip.machine, _natural(unit_of(clip)))] for clip in clips]
+    numbers = [fold_of[(clip.machine, natural(unit_of(clip)))] for clip in clips]
     return np.unique(numbers, return_inverse=True)[1].astype(np.intp)
 
 
@@ -62,7 +62,7 @@ def unit_of(clip: Clip) -> str:
     return clip.session or clip.recording
 
 
-def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """A key by which ``r2`` comes before ``r10``."""
     parts = re.findall(r"\d+|\D+", name)
     return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)

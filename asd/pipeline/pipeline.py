@@ -3,11 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 
+from asd.config.base import Config
 from asd.config.recipe import Recipe
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
@@ -36,6 +37,8 @@ FORMAT = 2
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
+
+C = TypeVar("C", bound=Config)
 
 
 @dataclass(frozen=True)
@@ -245,13 +248,13 @@ class Pipeline(Judge):
                 parts = legacy.parts(folder, header, calibration)
                 return cls(**parts, trained_on=TrainedOn(**header["trained_on"]))
             _check_format(folder, header["format"])
-            recipe = Recipe.parse(header["recipe"])
+            recipe = _parsed(Recipe, header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
             return cls(
                 recipe=recipe,
                 scorer=Scorer.load(folder / "branches", recipe, fusion),
                 decision=Decision.from_dict(header["decision"], calibration),
-                sound=Sound.parse(header["sound"]),
+                sound=_parsed(Sound, header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
             )
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
@@ -284,3 +287,11 @@ def _check_format(folder: Path, number: Any) -> None:
             f"{folder}: saved in format {number} by a later release, this one reads up to {FORMAT};"
             " update the package"
         )
+
+
+def _parsed(config: type[C], values: Any) -> C:
+    """A part of the header; its fields are the file's, not the user's."""
+    try:
+        return config.parse(values)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error

@@ -23,6 +23,10 @@ from asd.pipeline.folds import MAX_FOLDS, calibration_folds, splits
 from asd.pipeline.fusion import Fusion
 
 
+SCALE_FOLDS = 4
+"""Folds that tell the scale of branches where there is nothing to calibrate."""
+
+
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
     """Scores of normal clips by detectors that have not seen their recordings."""
@@ -71,7 +75,7 @@ class Scorer:
         """
         scale = None
         if len(recipe.branches) > 1:
-            scale = out_of_fold(recipe, train, store, context)
+            scale = out_of_fold(recipe, train, store, context, SCALE_FOLDS)
         return cls.with_scale(recipe, train, valid, store, scale, context)
 
     @classmethod

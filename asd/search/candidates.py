@@ -7,11 +7,12 @@ from asd import detectors
 from asd.config import LogMelConfig, ThresholdConfig, flatten
 from asd.config.recipe import Recipe
 from asd.config.recipes import recipe_names, recipe_of
+from asd.config.search import Value
 from asd.config.steps import SweepConfig, TrainConfig
 from asd.detectors.base import DetectorConfig
 from asd.errors import ConfigError
 from asd.pipeline.branches import resolved
-from asd.search.space import Axis, Choices, Space, Value, axes_of
+from asd.search.space import Axis, Choices, Space, axes_of
 
 _THRESHOLD_FIELDS = {
     "false_alarm_rate": ("conformal",),

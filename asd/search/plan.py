@@ -10,8 +10,9 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from asd.config.search import Value
 from asd.evaluation.metric_table import METRICS
-from asd.search.space import Space, Value, Values
+from asd.search.space import Space, Values
 from asd.tracking.runs import TrackedRun
 
 LOWER_IS_BETTER = frozenset(

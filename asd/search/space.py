@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from asd.config import Config
+from asd.config.search import Choose, Search, Value
 from asd.errors import ConfigError
 
-Value = str | int | float | bool | None
 Values = Mapping[str, Value]
 
 _LEVELS = 4
@@ -149,8 +149,7 @@ def axes_of(
     axes = []
     for name, field in kind.model_fields.items():
         key = prefix + name
-        extra = field.json_schema_extra
-        declared = _declared(extra.get("search"), field) if isinstance(extra, dict) else None
+        declared = _declared(field)
         if key in overrides:
             if name in given:
                 raise ConfigError(f"space.{key}: {key} has a value already; leave one of them out")
@@ -160,13 +159,13 @@ def axes_of(
     return axes
 
 
-def _declared(search: Any, field: FieldInfo) -> Dimension | None:
-    if search is None:
-        return None
-    if "choices" in search:
-        return Choices(tuple(search["choices"]))
-    integer = int in _types(field)
-    return Range(search["low"], search["high"], bool(search.get("log")), integer)
+def _declared(field: FieldInfo) -> Dimension | None:
+    for mark in field.metadata:
+        if isinstance(mark, Choose):
+            return Choices(tuple(mark.values))
+        if isinstance(mark, Search):
+            return Range(mark.low, mark.high, mark.log, int in _types(field))
+    return None
 
 
 def _override(key: str, raw: Any, declared: Dimension | None, field: FieldInfo) -> Dimension:

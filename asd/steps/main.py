@@ -61,14 +61,9 @@ def run(config: MainConfig) -> list[Evaluated]:
             recipe.label: outcome.evaluation.metrics
             for recipe, outcome in zip(recipes, evaluated, strict=True)
         }
-        tracked.log_metrics(
-            {
-                f"{k}.{label}": v
-                for label, m in figures.items()
-                for k, v in m.items()
-                if k in LEADERBOARD
-            }
-        )
+        for label, metrics in figures.items():
+            shown = [column for column in LEADERBOARD if column in metrics]
+            tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
         champion = registry.champion()
         tracked.report(
             *leaderboard(figures),

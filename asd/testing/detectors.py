@@ -21,6 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 from asd.arrays import Spectrogram
+from asd.config.search import declared_values
 from asd.detectors.base import Detector, DetectorConfig
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.clipset import ClipSet
@@ -96,11 +97,8 @@ class DetectorContract:
         assert kind.min_clips <= 20
         for key, field in kind.Config.model_fields.items():
             assert field.description, f"{key} has no description"
-            extra = field.json_schema_extra
-            search = extra.get("search") if isinstance(extra, dict) else None
-            if isinstance(search, dict):
-                for value in search.get("choices", [search.get("low"), search.get("high")]):  # type: ignore[union-attr]
-                    kind.Config.parse({key: value})
+            for value in declared_values(field):
+                kind.Config.parse({key: value})
 
     def test_faults_score_higher(self) -> None:
         """Scores are finite, one float64 a clip, and higher for clips with a fault."""

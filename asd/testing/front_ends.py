@@ -20,6 +20,7 @@ from numpy.testing import assert_array_equal
 
 from asd.arrays import Samples
 from asd.config.features import FrontEndConfig
+from asd.config.search import declared_values
 from asd.errors import ConfigError
 from asd.features.base import FrontEnd
 
@@ -67,11 +68,8 @@ class FrontEndContract:
         assert issubclass(kind.Config, FrontEndConfig)
         for key, field in kind.Config.model_fields.items():
             assert field.description, f"{key} has no description"
-            extra = field.json_schema_extra
-            search = extra.get("search") if isinstance(extra, dict) else None
-            if isinstance(search, dict):
-                for value in search.get("choices", [search.get("low"), search.get("high")]):  # type: ignore[union-attr]
-                    kind.Config.parse({**self.fields, key: value})
+            for value in declared_values(field):
+                kind.Config.parse({**self.fields, key: value})
 
     def test_gives_finite_rows_over_time(self) -> None:
         """float32, as many rows for every sound, and at least one frame."""

@@ -32,7 +32,12 @@ _INFERENCE = (
     "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 
-_INPUTS = Schema([ColSpec("string", "audio")])
+_INPUTS = Schema(
+    [
+        ColSpec("string", "audio"),
+        ColSpec("string", "machine", required=False),
+    ]
+)
 
 
 @dataclass(frozen=True)

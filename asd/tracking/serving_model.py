@@ -1,6 +1,7 @@
 """What ``mlflow models serve`` runs: base64 audio in, a judgement a row out."""
 
 import base64
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pandas as pd
 from asd.errors import AsdError, AudioError
 from asd.pipeline.pipeline import Pipeline
 
-_FIELDS = ("anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "warnings", "error")
+_FIELDS = (
+    "anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "n_windows", "events",
+    "warnings", "error",
+)  # fmt: skip
 
 
 class AsdModel(mlflow.pyfunc.PythonModel):
@@ -30,29 +34,44 @@ class AsdModel(mlflow.pyfunc.PythonModel):
         context : object
             MLflow's; not used.
         model_input : DataFrame
-            Column ``audio``: base64 of a file in any audio or video container.
+            Column ``audio``: base64 of a file in any audio or video container. Column
+            ``machine``, if there is one: which machine it is of, for the threshold of that
+            machine; the threshold of all machines where it is missing.
         params : dict, optional
             MLflow's; not used.
 
         Returns
         -------
         list of dict
-            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, warnings,
-            error``. ``warnings`` is a list of sentences on what makes the recording hard to
+            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, n_windows,
+            events, warnings, error``. ``is_anomaly`` is true exactly when ``p_value`` is at most
+            the rate that the model promises. ``events`` are the anomalous parts of a long
+            recording; ``warnings`` is a list of sentences on what makes the recording hard to
             compare with those of the training. A row that cannot be judged has its reason in
-            ``error``, no warnings and null elsewhere; the others are judged all the same.
+            ``error``, no events and warnings, and null elsewhere; the others are judged all the
+            same.
         """
         del context, params
-        return [self._judge(text) for text in model_input["audio"]]
+        sounds = model_input["audio"]
+        machines = model_input.get("machine", [None] * len(sounds))
+        return [self._judge(*row) for row in zip(sounds, machines, strict=True)]
 
-    def _judge(self, text: str) -> dict[str, Any]:
+    def _judge(self, text: str, machine: str | None) -> dict[str, Any]:
         try:
-            verdict = self.pipeline.judge(_decode(text))
+            verdict = self.pipeline.judge(_decode(text), machine or None)
         except AsdError as error:
-            return dict.fromkeys(_FIELDS) | {"warnings": [], "error": str(error)}
-        values = (verdict.anomaly_score, verdict.threshold, verdict.is_anomaly)
-        row = (*values, verdict.p_value, verdict.duration_s, list(verdict.warnings), None)
-        return dict(zip(_FIELDS, row, strict=True))
+            return dict.fromkeys(_FIELDS) | {"events": [], "warnings": [], "error": str(error)}
+        return {
+            "anomaly_score": verdict.anomaly_score,
+            "threshold": verdict.threshold,
+            "is_anomaly": verdict.is_anomaly,
+            "p_value": verdict.p_value,
+            "duration_s": verdict.duration_s,
+            "n_windows": len(verdict.windows),
+            "events": [asdict(event) for event in verdict.events],
+            "warnings": list(verdict.warnings),
+            "error": None,
+        }
 
 
 def _decode(text: str) -> bytes:

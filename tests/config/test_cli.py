@@ -116,7 +116,8 @@ def test_what_is_written_is_what_is_read(n_mels: int, rate: float, model: str) -
 
 @pytest.mark.parametrize("config", [TrainConfig, MainConfig, AugmentConfig])
 def test_help_names_every_key_with_its_default(config: type[TrainConfig]) -> None:
-    text = help_text(config, "x")
+    text = help_text(config, "mlflow run . -e x")
+    assert text.startswith("usage: mlflow run . -e x [-P key=value ...]\n")
     for key in config.keys():  # noqa: SIM118 - a class method, not a mapping
-        assert f"--{key} " in text
+        assert f"\n  {key}=" in text
     assert "(default: 42)" in text

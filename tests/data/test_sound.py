@@ -1,4 +1,4 @@
-"""What a step asks of a data set costs as little as it can."""
+"""What is asked of a data set costs as little as it can."""
 
 from pathlib import Path
 

@@ -20,10 +20,12 @@ EXACT = 1e-6
 STORED_NETWORK = 1e-4
 """Of the scores of stored weights, relative: libraries sum floats in another order."""
 TRAINED_AUC = 0.05
-"""Of networks trained anew, absolute: they learn in another order of sums, or in bfloat16."""
-CHANGED_SOUND = 0.02
-"""Of figures about sound that went through a codec or a resampler, whose bits vary by processor:
-metrics absolute, scores as a share of the largest."""
+"""Of networks trained anew, absolute: they learn in another order of sums, or in bfloat16, which
+moved it by 0.003 at most."""
+CHANGED_SCORE, CHANGED_AUC, CHANGED_DB = 0.05, 0.02, 0.05
+"""Where sound went through a codec or a resampler, whose bits vary by processor: of scores,
+relative; of AUC and of the level of a clip, absolute. Without any vector instructions the demo's
+scores move by up to 0.01, AUC by 0.004 and levels by 0.014 dB; all else stays within 2e-7."""
 LEVEL_DB = 0.01
 
 
@@ -85,7 +87,8 @@ def test_recordings_are_cut_into_the_same_clips(data: str, observed: Observed) -
     assert data == "demo" or same_bits(observed, data)
     assert found["columns"] == expected["columns"]
     assert found["rows"] == expected["rows"]
-    assert_allclose(found["levels_db"], expected["levels_db"], rtol=0, atol=LEVEL_DB)
+    tolerance = LEVEL_DB if same_bits(observed, data) else CHANGED_DB
+    assert_allclose(found["levels_db"], expected["levels_db"], rtol=0, atol=tolerance)
     assert_same_names(found, expected, any_digest=data == "demo")
     assert steady(found["metrics"]) == steady(expected["metrics"])
 
@@ -110,8 +113,8 @@ def test_the_same_is_learned(data: str, name: str, observed: Observed) -> None:
         for step in ("train", "evaluate"):
             assert_same_metrics(found[step], expected[step], EXACT)
     else:
-        assert_close(found["scores"], expected["scores"], CHANGED_SOUND)
-        assert area(found) == pytest.approx(area(expected), abs=CHANGED_SOUND)
+        assert_close(found["scores"], expected["scores"], CHANGED_SCORE)
+        assert area(found) == pytest.approx(area(expected), abs=CHANGED_AUC)
 
 
 VERBS: Observed = RECORDED["verbs"]
@@ -131,7 +134,7 @@ def test_the_other_commands_log_the_same(verb: str, observed: Observed) -> None:
     if verb in RESAMPLED:
         for key, value in steady(expected["metrics"]).items():
             if "auc" in key:
-                assert found["metrics"][key] == pytest.approx(value, abs=CHANGED_SOUND), key
+                assert found["metrics"][key] == pytest.approx(value, abs=CHANGED_AUC), key
     elif verb not in SEARCHED:
         assert_same_metrics(found, expected, EXACT)
 
@@ -139,7 +142,7 @@ def test_the_other_commands_log_the_same(verb: str, observed: Observed) -> None:
 def test_changed_clips_are_the_same(observed: Observed) -> None:
     found, expected = observed["verbs"]["augment"], VERBS["augment"]
     assert found["rows"] == expected["rows"]
-    assert_allclose(found["levels_db"], expected["levels_db"], rtol=0, atol=LEVEL_DB)
+    assert_allclose(found["levels_db"], expected["levels_db"], rtol=0, atol=CHANGED_DB)
 
 
 @pytest.mark.parametrize("table", ["windows", "files"])

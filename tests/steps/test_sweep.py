@@ -12,6 +12,7 @@ import pytest
 from mlflow.entities import Run
 
 from asd.config import cli
+from asd.config.recipe import Recipe
 from asd.config.steps import PreprocessConfig, SweepConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Dataset
@@ -24,6 +25,7 @@ from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
 from asd.steps import preprocess, sweep, train
 from asd.tracking import trials as tracked_trials
+from asd.tracking.models import ModelRef
 from asd.tracking.runs import TrackedRun
 
 Runs = Callable[[], list[Run]]
@@ -162,21 +164,29 @@ def test_several_detectors_are_a_choice_of_their_own(data: str, runs: Runs) -> N
         assert [key for key in own.values() if key in params] == [own[params["detector"]]]
 
 
-def test_the_test_side_is_evaluated_once_and_the_data_set_read_once(
-    data: str, monkeypatch: pytest.MonkeyPatch
+def test_the_test_side_is_looked_at_once_the_winner_is_trained_and_the_data_set_read_once(
+    data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified = Mock()
-    monkeypatch.setattr("asd.steps.datasets.verify", verified)
-    scored: list[set[str]] = []
-    split = Dataset.split
+    monkeypatch.setattr("asd.data.opening.verify", verified)
+    seen: list[str] = []
+    split, fit = Dataset.split, train.fit
 
     def watched(self: Dataset, name: Any, label: Any = None) -> Dataset:
-        scored.append({name})
+        seen.append(name)
         return split(self, name, label)
 
+    def fitted(recipe: Recipe, dataset: Dataset) -> ModelRef:
+        model = fit(recipe, dataset)
+        seen.append("the winner")
+        return model
+
     monkeypatch.setattr(Dataset, "split", watched)
+    monkeypatch.setattr(train, "fit", fitted)
     swept(data)
-    assert scored.count({"test"}) == 1
+    assert "test" not in seen[: seen.index("the winner")]
+    assert "test" in seen
+    assert only(runs(), "evaluate"), "there is one evaluation"
     assert verified.call_count == 1
 
 
@@ -260,7 +270,7 @@ def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial(
     [
         ({"model": "magic"}, r"model='magic': unknown model"),
         ({"metric": "f1"}, r"metric=f1: data/hum has no labelled anomalies on its validation side"),
-        ({"metric": "fit_seconds"}, r"metric must be auc, pauc or f1"),
+        ({"metric": "fit_seconds"}, r"metric must be a figure of detection"),
         ({"space": {"detector": {"k": "8,1"}}}, r"space\.detector\.k=8,1: write the lower number"),
         ({"space": {"detector": {"j": "1,8"}}}, r"space\.detector\.j: unknown key; valid keys are"),
         (
@@ -316,7 +326,7 @@ def test_the_grid_ends_by_itself(data: str, runs: Runs) -> None:
         trials=50,
         sampler="grid",
         features=fixed,
-        detector={"k": 1, "density_k": 0},
+        detector={"k": 1, "density": 0},
         space={"features": {"n_mels": "16,32"}},
     )
     tried = {

@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from sklearn.covariance import ledoit_wolf
 
+from asd.config.search import Choose
 from asd.detectors._patches import evenly
 from asd.detectors.base import FitContext
 from asd.detectors.nets.autoencoder import TorchAutoencoder, as_tensor
@@ -33,9 +33,7 @@ _LEAST_VARIANCE = 1e-4
 class FramesConfig(TrainingConfig):
     """What windows are scored by, and how the network is trained."""
 
-    score: Literal["mse", "mahalanobis"] = Field(
-        "mse", json_schema_extra={"search": {"choices": ["mse", "mahalanobis"]}}
-    )
+    score: Annotated[Literal["mse", "mahalanobis"], Choose("mse", "mahalanobis")] = "mse"
     """`mse`: mean squared error. `mahalanobis`: errors in units of their spread in training, so
     that bands which are always hard to tell count less."""
 

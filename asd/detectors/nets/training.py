@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from pydantic import Field
 from tqdm import tqdm
 
 from asd.arrays import Spectrogram
+from asd.config.search import Search
 from asd.detectors.base import DetectorConfig, FitContext
 from asd.detectors.nets import checkpoint as _checkpoint
 from asd.detectors.nets.checkpoint import Progress
@@ -35,9 +36,7 @@ class TrainingConfig(DetectorConfig):
     """Most epochs to train."""
     batch_size: int = Field(16, ge=1)
     """Clips an update of the weights."""
-    learning_rate: float = Field(
-        1e-3, gt=0, le=1, json_schema_extra={"search": {"low": 1e-4, "high": 1e-2, "log": True}}
-    )
+    learning_rate: Annotated[float, Search(0.0001, 0.01, log=True)] = Field(1e-3, gt=0, le=1)
     """Step size of Adam."""
     patience: int = Field(20, ge=0)
     """Epochs without a better validation loss after which training stops; 0 for never."""

@@ -1,4 +1,4 @@
-"""The recipe of the original scripts, written anew as the baseline to be measured against.
+"""The training of the original scripts, written anew as the baseline to be measured against.
 
 Every clip of every epoch is read from its WAV file and made into a log-mel spectrogram by
 librosa, and the network is trained by a plain loop in float32.
@@ -30,7 +30,7 @@ def reader(files: Sequence[Path]) -> Load:
     return lambda index: spectrogram(files[index])
 
 
-class Recipe:
+class Original:
     """The original's loop for one network.
 
     Parameters
@@ -69,7 +69,9 @@ class Recipe:
             means: Spectrogram = torch.mean((self.network(inputs) - inputs) ** 2, (1, 2)).numpy()
         return means
 
-    def fit(self, train: Sequence[Spectrogram], valid: Sequence[Spectrogram], epochs: int) -> None:
+    def learn(
+        self, train: Sequence[Spectrogram], valid: Sequence[Spectrogram], epochs: int
+    ) -> None:
         """Train on spectrograms at hand, and go back to the best epoch on validation."""
         best, weights = float("inf"), self.network.state_dict()
         for _ in range(epochs):
