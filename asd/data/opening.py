@@ -44,6 +44,17 @@ def demo_source() -> Path:
     return DEMO_SOURCE
 
 
+def foreign_sounds(dataset: Dataset) -> str:
+    """The folder of the demo's sounds, where a test side has normal clips and no anomaly.
+
+    Laid over some of the clips they take the place of anomalies; empty where none are needed.
+    """
+    if dataset.split("test", "anomaly").clips or not dataset.split("test", "normal").clips:
+        return ""
+    logger.info("no labelled anomalies: foreign sounds laid over test clips take their place")
+    return str(demo_source() / "noise")
+
+
 def _demo_dataset(root: Path) -> Dataset:
     recordings = demo_source() / "recordings"
     logger.info("cutting the demo's recordings into %s (first use)", root)

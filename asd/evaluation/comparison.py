@@ -1,15 +1,48 @@
 """Detectors side by side: what several seeds on several data sets say of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from asd.data.manifest import Dataset
+from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation.metric_table import METRICS, Metric
 from asd.text import markdown_table
 
 _COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
+
+
+def check_comparable(models: Sequence[str], data: Sequence[Dataset]) -> None:
+    """Find before any work is done what would end a comparison late.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Labels of what is to be compared.
+    data : sequence of Dataset
+        On what.
+
+    Raises
+    ------
+    ConfigError
+        A name stands twice.
+    NotEnoughClipsError
+        A data set lacks normal clips to train on, or test clips of either label.
+    """
+    for key, names in (("models", list(models)), ("data", [dataset.name for dataset in data])):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{key}: {twice[0]} stands twice; give each another name")
+    for dataset in data:
+        there = {(clip.split, clip.label) for clip in dataset.clips}
+        for split, label in (("train", "normal"), ("test", "normal"), ("test", "anomaly")):
+            if (split, label) not in there:
+                raise NotEnoughClipsError(
+                    f"{dataset.root}: has no {split} clip labelled {label}, and comparing takes "
+                    "some; give a data set with both, or make one with augment"
+                )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The table of metrics: one entry each, known to evaluation, promotion, sweeps and comparisons."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -44,6 +45,12 @@ class Metric:
     """Where it needs decisions; None where the counts leave it undefined."""
     compared: bool = False
     """Whether it has a column in comparisons."""
+
+    def merit(self, value: float | None) -> float:
+        """What is greater the better the figure is; least of all where it is undefined."""
+        if value is None:
+            return -math.inf
+        return value if self.better == "higher" else -value
 
     def write(self, value: float | None) -> str:
         """The figure in its format; a dash where it is undefined."""

@@ -14,9 +14,8 @@ from asd.config.steps import CompareConfig, FitConfig
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.data.sound import sound_of
-from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation import plots
-from asd.evaluation.comparison import Comparison, Outcome
+from asd.evaluation.comparison import Comparison, Outcome, check_comparable
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.metrics import metric_key
 from asd.features.store import FeatureStore
@@ -43,7 +42,7 @@ def run(config: CompareConfig) -> Comparison:
         for recipe in recipes:
             resolved(recipe, 16000)  # a wrong field is found before any work is done
         data = [open_dataset(path) for path in config.data]
-        _check(recipes, data)
+        check_comparable([recipe.label for recipe in recipes], data)
         outcomes = [
             outcome
             for dataset in data
@@ -54,23 +53,6 @@ def run(config: CompareConfig) -> Comparison:
         _log(comparison, tracked)
         tracked.report(*comparison.markdown())
     return comparison
-
-
-def _check(recipes: list[Recipe], data: list[Dataset]) -> None:
-    """Find before any work is done what would end it late."""
-    named = (("models", [r.label for r in recipes]), ("data", [d.name for d in data]))
-    for key, names in named:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigError(f"{key}: {twice[0]} stands twice; give each another name")
-    for dataset in data:
-        sides = (("train", "normal"), ("test", "normal"), ("test", "anomaly"))
-        for split, label in sides:
-            if not any(clip.split == split and clip.label == label for clip in dataset.clips):
-                raise NotEnoughClipsError(
-                    f"{dataset.root}: has no {split} clip labelled {label}, and comparing takes "
-                    "some; give a data set with both, or make one with augment"
-                )
 
 
 def _outcomes(recipe: Recipe, dataset: Dataset, config: CompareConfig) -> Iterator[Outcome]:

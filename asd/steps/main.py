@@ -1,7 +1,5 @@
 """From recordings to a champion: every step as a run below one parent."""
 
-import logging
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,16 @@ from asd.config.steps import (
     PromoteConfig,
 )
 from asd.data.manifest import Dataset
-from asd.data.opening import demo_source
-from asd.evaluation.metric_table import Metric, metric_named
-from asd.evaluation.report import LEADERBOARD, leaderboard
+from asd.data.opening import demo_source, foreign_sounds
+from asd.evaluation.metric_table import metric_named
+from asd.evaluation.report import leaderboard
 from asd.pipeline.branches import resolved
 from asd.steps import augment, evaluate, extract, preprocess, promote, train
 from asd.steps.evaluate import Evaluated
-from asd.tracking import registry
+from asd.tracking import evaluations, registry
 from asd.tracking.runs import data_params, step_run
 
 WORK = Path("data/main")
-
-logger = logging.getLogger(__name__)
 
 
 def run(config: MainConfig) -> list[Evaluated]:
@@ -49,7 +45,7 @@ def run(config: MainConfig) -> list[Evaluated]:
         dataset = _prepare(config)
         tracked.log_params(data_params(dataset))
         evaluated = [_try(recipe, dataset) for recipe in recipes]
-        best = max(evaluated, key=lambda e: _rank(e, metric))
+        best = max(evaluated, key=lambda e: metric.merit(e.evaluation.metrics.get(metric.name)))
         wish = PromoteConfig(
             model_uri=best.model.uri,
             data=str(dataset.root),
@@ -61,9 +57,7 @@ def run(config: MainConfig) -> list[Evaluated]:
             recipe.label: outcome.evaluation.metrics
             for recipe, outcome in zip(recipes, evaluated, strict=True)
         }
-        for label, metrics in figures.items():
-            shown = [column for column in LEADERBOARD if column in metrics]
-            tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
+        evaluations.log_leaderboard(figures, tracked)
         champion = registry.champion()
         tracked.report(
             *leaderboard(figures),
@@ -86,26 +80,20 @@ def _prepare(config: MainConfig) -> Dataset:
     # Extracted, a track is the only one of its file; the data set has to know which it was.
     first = config.stream == 0
     if first and any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
-        audio = WORK / f"{name}-audio"
-        extract.run(
-            ExtractConfig(
-                source=str(source),
-                output=str(audio),
-                format="flac",
-                overwrite=True,
-                skip_bad=config.skip_bad,
-            )
-        )
-        source = audio
+        wish = {"source": str(source), "output": str(WORK / f"{name}-audio"), "format": "flac"}
+        extract.run(ExtractConfig.parse({**wish, "overwrite": True, "skip_bad": config.skip_bad}))
+        source = WORK / f"{name}-audio"
     clips = preprocess.cut(source, WORK / name, config, overwrite=True)
-    noise = config.noise or (str(demo_source() / "noise") if demo else _foreign_sounds(clips))
+    noise = config.noise or (str(demo_source() / "noise") if demo else foreign_sounds(clips))
     if config.pitch:
         clips = _augment(
             clips, f"{name}-pitched", config, pitch=config.pitch, split=config.pitch_split
         )
     if noise:
-        count = _noise_count(clips, config)
-        clips = _augment(clips, f"{name}-noised", config, noise=noise, noise_count=count)
+        # At most half of the normal test clips.
+        most = max(1, len(clips.split("test", "normal").clips) // 2)
+        number = min(config.noise_count, most)
+        clips = _augment(clips, f"{name}-noised", config, noise=noise, noise_count=number)
     return clips
 
 
@@ -122,28 +110,7 @@ def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> D
     )
 
 
-def _foreign_sounds(clips: Dataset) -> str:
-    """The demo's sounds where the test side has normal clips and no anomaly among them."""
-    if clips.split("test", "anomaly").clips or not clips.split("test", "normal").clips:
-        return ""
-    logger.info("no labelled anomalies: foreign sounds laid over test clips stand in for them")
-    return str(demo_source() / "noise")
-
-
-def _noise_count(clips: Dataset, config: MainConfig) -> int:
-    """At most half of the normal test clips."""
-    normal = len(clips.split("test", "normal").clips)
-    return max(1, min(config.noise_count, normal // 2))
-
-
 def _try(recipe: Recipe, dataset: Dataset) -> Evaluated:
     model = train.fit(recipe, dataset)
     wish = EvaluateConfig(model_uri=model.uri, data=str(dataset.root), seed=recipe.seed)
     return evaluate.run(wish, dataset)
-
-
-def _rank(evaluated: Evaluated, metric: Metric) -> float:
-    value = evaluated.evaluation.metrics.get(metric.name)
-    if value is None:
-        return -math.inf
-    return value if metric.better == "higher" else -value

@@ -110,17 +110,8 @@ def _settle(
     else:
         registry.challenge(version)
         line = f"not promoted: {name} is challenger, version {version}; "
-        line += f"refused by {', '.join(refusals)}" if refusals else _overtaken(seen)
+        line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(seen)
     lines = [line, *map(str, outcome)]
     decision = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
     registry.register(candidate.model, decision)
     return promoted, lines
-
-
-def _overtaken(seen: str | None) -> str:
-    now = registry.holders().champion
-    compared = f"version {seen}" if seen else "no champion"
-    return (
-        f"another promotion made version {now} champion while this one was compared with "
-        f"{compared}; give promote again"
-    )

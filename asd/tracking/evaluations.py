@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.explanation import explanations
 from asd.evaluation.metrics import metric_key
 from asd.evaluation.plots import RobustnessRow
-from asd.evaluation.report import figures
+from asd.evaluation.report import LEADERBOARD, figures
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
@@ -37,6 +37,13 @@ def log_metrics(evaluation: Evaluation, model: ModelRef, tracked: TrackedRun) ->
     test = evaluation.dataset.split("test")
     tracked.log_input(test, "testing")
     tracked.log_metrics(evaluation.metrics, model_id=model.model_id, dataset=test)
+
+
+def log_leaderboard(measured: Mapping[str, Mapping[str, float]], tracked: TrackedRun) -> None:
+    """Log the columns of `asd.evaluation.report.leaderboard`, as ``<metric>.<label>``."""
+    for label, metrics in measured.items():
+        shown = [column for column in LEADERBOARD if column in metrics]
+        tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
 
 
 def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:

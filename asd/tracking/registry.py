@@ -96,6 +96,15 @@ def register(model: ModelRef, tags: Mapping[str, str]) -> str:
     return str(registered.version)
 
 
+def overtaken(seen: str | None) -> str:
+    """What to say to whom `promote` has refused."""
+    compared = f"version {seen}" if seen else "no champion"
+    return (
+        f"another promotion made version {holders().champion} champion while this one was compared "
+        f"with {compared}; give promote again"
+    )
+
+
 def promote(version: str, seen: str | None) -> bool:
     """Make a version the champion, and the champion of now the previous one.
 
