@@ -300,6 +300,8 @@ class ScoreConfig(Config):
     """Audio or video file, or a folder of them."""
     model_uri: str = CHAMPION_URI
     """Run id, runs:/ or models:/ address of the model; the champion where not given."""
+    machine: str = ""
+    """Which machine the recordings are of, for its threshold; that of all where not given."""
     output: str = "scores"
     """Folder for windows.csv and files.csv."""
     strict: bool = False

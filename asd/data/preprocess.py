@@ -25,8 +25,8 @@ from asd.text import count
 _USUAL_RATE = 16000
 _LEAST_RATE = 1000
 
-CLIPS_FOR_5_PERCENT = 19
-"""Normal validation clips for a false-alarm rate of 5 %: n clips promise 1 / (n + 1) at best."""
+UNITS_FOR_5_PERCENT = 19
+"""Normal recordings for a false-alarm rate of 5 %: n of them promise 1 / (n + 1) at best."""
 
 # Bytes of a file name that come from the recording's name; file systems allow 255 in all.
 _STEM_BYTES = 150
@@ -257,12 +257,13 @@ def _side_lines(dataset: Dataset) -> list[str]:
 
 def _warnings(dataset: Dataset) -> list[str]:
     warnings = []
-    clips = len(dataset.split("valid", "normal").clips)
-    if clips < CLIPS_FOR_5_PERCENT:
-        rate = f"a false-alarm rate of {1 / (clips + 1):.0%} at best" if clips else "no threshold"
+    normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
+    units = len({clip.session or clip.recording for clip in normal.clips})
+    if units < UNITS_FOR_5_PERCENT:
+        noun = "session" if any(clip.session for clip in normal.clips) else "recording"
         warnings.append(
-            f"validation has {count(clips, 'normal clip')} and can promise {rate}; 5 % takes "
-            f"{CLIPS_FOR_5_PERCENT}: add recordings or lower clip_seconds"
+            f"{count(units, f'normal {noun}')} to train and calibrate on can promise a false-alarm "
+            f"rate of {1 / (units + 1):.0%} at best; 5 % takes {UNITS_FOR_5_PERCENT}: record more"
         )
     if not dataset.split("test", "normal").clips:
         warnings.append("test has no normal clip: AUC and false alarms cannot be measured")

@@ -1,5 +1,6 @@
 """Verdicts on recordings as tables and lines."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def warning_lines(verdicts: Mapping[Path, Verdict], most: int = 5) -> list[str]:
     ]
     more = [f"  and {len(warned) - most} more in files.csv"] if len(warned) > most else []
     return [f"{count(len(warned), 'recording')} with warnings", *lines, *more]
+
+
+def note_lines(verdicts: Mapping[Path, Verdict]) -> list[str]:
+    """What p-values rest on beside the calibration, once for all recordings it is true of."""
+    notes = Counter(verdict.note for verdict in verdicts.values() if verdict.note)
+    return [f"{count(n, 'recording')}: {note}" for note, n in notes.items()]
 
 
 def _p_text(p_value: float | None) -> str:

@@ -208,6 +208,7 @@ class Judge:
             anomaly_score=whole.statistic,
             is_anomaly=whole.is_anomaly,
             p_value=whole.p_value,
+            note=whole.note,
             events=tuple(self.decision.events(scores, starts, lengths, machine)),
             warnings=(*([warning] if warning else []), *(notice.text for notice in notices)),
             not_comparable=tuple(notice.text for notice in notices if not notice.comparable),

@@ -39,6 +39,8 @@ class Verdict:
     change neither score nor `is_anomaly`."""
     not_comparable: tuple[str, ...] = ()
     """Those of them that say that its score means little."""
+    note: str = ""
+    """What the p-value rests on, where that is more than the calibration; empty for nothing."""
 
     @property
     def worst(self) -> Window:

@@ -30,7 +30,7 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         model = resolve(config.model_uri)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})
-        judge = functools.partial(_judge, pipeline, config.strict)
+        judge = functools.partial(_judge, pipeline, config)
         results, skipped = map_recordings(judge, find_audio(source), "score", config.skip_bad)
         verdicts = dict(results)
         tables = {
@@ -58,15 +58,16 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             f"alarm, {count(events, 'event')}",
             *listing.alarm_lines(verdicts),
             *listing.warning_lines(verdicts),
+            *listing.note_lines(verdicts),
             *(f"skipped: {message}" for message in skipped),
             f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
         )
     return verdicts
 
 
-def _judge(pipeline: Pipeline, strict: bool, path: Path) -> tuple[Path, Verdict]:
-    verdict = pipeline.judge(path)
-    if strict and verdict.not_comparable:
+def _judge(pipeline: Pipeline, config: ScoreConfig, path: Path) -> tuple[Path, Verdict]:
+    verdict = pipeline.judge(path, config.machine or None)
+    if config.strict and verdict.not_comparable:
         reasons = "; ".join(verdict.not_comparable)
         raise AudioError(f"{path}: {reasons} (refused, as strict=true)")
     return path, verdict

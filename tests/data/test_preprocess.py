@@ -108,7 +108,10 @@ def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
     assert "layout: labels.csv with 3 recordings" in text
     assert "train normal: 4.0 s in 4 clips of 1 recording" in text
     assert "warning: test has no normal clip" in text
-    assert "validation has 4 normal clips and can promise a false-alarm rate of 20%" in text
+    assert (
+        "2 normal recordings to train and calibrate on can promise a false-alarm rate of 33%"
+        in text
+    )
 
 
 def test_the_same_input_gives_the_same_digest(tmp_path: Path) -> None:
