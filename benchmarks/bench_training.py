@@ -76,7 +76,7 @@ class Ours:
     epochs: int
     seed: int = 0
 
-    def fit(
+    def learn(
         self, train: Dataset, valid: Dataset, store: FeatureStore, context: FitContext | None = None
     ) -> Scorer:
         """Train it."""
@@ -118,7 +118,7 @@ def _epochs(model: str, data: Dataset, store: FeatureStore) -> Row:
         theirs.append(time.perf_counter() - started)
         ends: list[float] = []
         context = FitContext(lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - at once
-        Ours(model, EPOCHS).fit(data, Dataset(data.root, ()), store, context)
+        Ours(model, EPOCHS).learn(data, Dataset(data.root, ()), store, context)
         ours += np.diff(ends).tolist()
     slow, fast = (1000 * median(times) / len(files) for times in (theirs, ours))
     ratio = slow / fast
@@ -142,7 +142,7 @@ def _auc(model: str, data: Dataset, store: FeatureStore) -> Row:
         original = Original(_network(model, seed), BATCH[model], seed)
         original.learn(heard[0], heard[1], epochs=100)
         theirs.append(float(roc_auc_score(truth, original.errors(heard[2]))))
-        scorer = Ours(model, 100, seed).fit(train, valid, store)
+        scorer = Ours(model, 100, seed).learn(train, valid, store)
         ours.append(float(roc_auc_score(truth, scorer.score(test, store))))
     slow, fast = (float(np.mean(values)) for values in (theirs, ours))
     return (
@@ -176,7 +176,7 @@ def _memory(model: str, folder: Path, store: FeatureStore) -> Row:
 def _peak(model: str, root: Path, store: Path) -> float:
     """Train on a data set and give the most memory this process ever had, in MB."""
     data = manifest.load(root)
-    Ours(model, epochs=2).fit(data, Dataset(root, ()), FeatureStore(store))
+    Ours(model, epochs=2).learn(data, Dataset(root, ()), FeatureStore(store))
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
