@@ -26,4 +26,4 @@ def test_other_words_are_refused(word: str) -> None:
 def test_help_tells_of_channel_and_stream() -> None:
     text = help_text(PreprocessConfig, "preprocess")
     assert "left, right or a number" in text
-    assert "--stream" in text
+    assert "stream=STREAM" in text

@@ -1,7 +1,6 @@
 """What users type: ``mlflow run``, in a folder of their own, with good words and with bad ones."""
 
 import csv
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project, Ran
@@ -70,8 +70,8 @@ def test_what_was_typed_and_what_was_used_are_both_params(journey: "dict[str, Ra
     assert (params["model"], params["detector"]) == ("knn", "knn")
     assert (params["features.n_fft"], params["features.sample_rate"]) == ("512", "8000")
     assert len(params["data.digest"]) == 16
-    front_end = json.loads((ran.artifacts / "features.json").read_text(encoding="utf-8"))
-    assert front_end["n_mels"] == 64
+    recipe = yaml.safe_load((ran.artifacts / "recipe.yaml").read_text(encoding="utf-8"))
+    assert recipe["branches"][0]["features"]["n_mels"] == 64
 
 
 def test_evaluate_takes_the_newest_model_and_measures_it(

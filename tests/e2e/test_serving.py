@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-FIELDS = {"anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "warnings", "error"}
+FIELDS = {
+    "anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "n_windows", "events",
+    "warnings", "error",
+}  # fmt: skip
+LISTS = {"events", "warnings"}
 
 Rows = list[dict[str, Any]]
 
@@ -204,7 +208,8 @@ def test_rows_that_cannot_be_judged_say_why_and_spare_the_others(
     for reason, row in zip(bad, refused, strict=True):
         assert reason in row["error"]
         assert "\n" not in row["error"]
-        assert {row[field] for field in FIELDS - {"error"}} == {None}
+        assert {row[field] for field in FIELDS - LISTS - {"error"}} == {None}
+        assert [row[field] for field in LISTS] == [[], []]
 
 
 def test_base64_folded_into_lines_is_read(server: str, knock: Path) -> None:

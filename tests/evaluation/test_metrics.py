@@ -226,7 +226,7 @@ def test_paired_bootstrap_refuses_other_clips_and_metrics(random_table: MakeTabl
     table = random_table(30)
     with pytest.raises(DataError, match="same clips"):
         paired_bootstrap(table, table.select(table.normal))
-    with pytest.raises(ConfigError, match="known are auc, pauc, average_precision"):
+    with pytest.raises(ConfigError, match="known ones are auc, pauc, average_precision"):
         paired_bootstrap(table, table, "speed")
     with pytest.raises(DataError, match="no anomalous clips"):
         auc_interval(table.select(table.normal), seed=0)
