@@ -1,15 +1,42 @@
-"""Classes that other installed packages bring, found by their entry points.
+"""Classes found by name: in a file of their own, or brought by another installed package.
 
-A package says in its ``pyproject.toml`` what it brings::
+Another package says in its ``pyproject.toml`` what it brings::
 
     [project.entry-points."asd.detectors"]
     loudness = "mypackage.loudness:Loudness"
 """
 
+import importlib
 from importlib import metadata
 from typing import Any
 
 from asd.errors import AsdError
+
+
+def module_class(name: str, base: type[Any], error: type[AsdError]) -> type[Any]:
+    """Import a module and give the class that it defines.
+
+    Parameters
+    ----------
+    name : str
+        Of the module, with its package.
+    base : type
+        What the class has to be derived from.
+    error : type
+        What is raised.
+
+    Raises
+    ------
+    AsdError
+        The module defines no such class.
+    """
+    module = importlib.import_module(name)
+    for value in vars(module).values():
+        is_derived = isinstance(value, type) and issubclass(value, base)
+        if is_derived and value.__module__ == module.__name__:
+            kind: type[Any] = value
+            return kind
+    raise error(f"{module.__file__}: defines no subclass of {base.__name__}")
 
 
 def plugin_names(group: str) -> list[str]:

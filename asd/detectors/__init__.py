@@ -5,7 +5,6 @@ detectors that are files here are taken first. Listing them imports none of them
 detector's libraries are loaded when it is first asked for.
 """
 
-import importlib
 import json
 import pkgutil
 from functools import cache
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asd.config.recipes import recipe_names
 from asd.errors import ConfigError, DetectorError
-from asd.plugins import plugin_class, plugin_names
+from asd.plugins import module_class, plugin_class, plugin_names
 
 if TYPE_CHECKING:
     from asd.detectors.base import Detector
@@ -46,13 +45,7 @@ def detector_class(name: str) -> "type[Detector[Any]]":
         raise ConfigError(f"model={name!r}: unknown model; known models are {known}")
     if name not in _own_names():
         return plugin_class(GROUP, name, Detector, DetectorError)
-    module = importlib.import_module(f"{__name__}.{name}")
-    for value in vars(module).values():
-        is_detector = isinstance(value, type) and issubclass(value, Detector)
-        if is_detector and value.__module__ == module.__name__:
-            kind: type[Detector[Any]] = value
-            return kind
-    raise DetectorError(f"{module.__file__}: defines no subclass of Detector")
+    return module_class(f"{__name__}.{name}", Detector, DetectorError)
 
 
 def _own_names() -> list[str]:

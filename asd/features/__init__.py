@@ -5,14 +5,13 @@ Front ends are found by the names of their files, or by the entry points of othe
 end's libraries are loaded when it is first asked for.
 """
 
-import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from asd.errors import ConfigError, FeatureError
-from asd.plugins import plugin_class, plugin_names
+from asd.plugins import module_class, plugin_class, plugin_names
 
 if TYPE_CHECKING:
     from asd.features.base import FrontEnd
@@ -46,13 +45,7 @@ def front_end_class(name: str) -> "type[FrontEnd[Any]]":
         raise ConfigError(f"features.name={name!r}: unknown front end; known ones are {known}")
     if name not in _own_names():
         return plugin_class(GROUP, name, FrontEnd, FeatureError)
-    module = importlib.import_module(f"{__name__}.{name}")
-    for value in vars(module).values():
-        is_front_end = isinstance(value, type) and issubclass(value, FrontEnd)
-        if is_front_end and value.__module__ == module.__name__:
-            kind: type[FrontEnd[Any]] = value
-            return kind
-    raise FeatureError(f"{module.__file__}: defines no subclass of FrontEnd")
+    return module_class(f"{__name__}.{name}", FrontEnd, FeatureError)
 
 
 def _own_names() -> list[str]:
