@@ -6,11 +6,13 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale
+.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
+	test-golden
 
 help:
 	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
 	@echo "make test    the tests"
+	@echo "make test-golden   the golden record, on the demo and on real recordings too"
 	@echo "make test-scale   sweeps over PostgreSQL and an MLflow server, on this machine"
 	@echo "make check   format, lint, types, import layers, docstrings, tests"
 	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
@@ -32,6 +34,10 @@ demo: setup
 # Files go to processes whole: their tests share what is slow to make.
 test: setup
 	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadfile
+
+# `make test` holds one small data set to the record; this one all.
+test-golden: setup
+	$(IN_VENV) ASD_TEST_GOLDEN=1 pytest tests/golden
 
 # A real PostgreSQL and MLflow server on loopback; not part of `make test`.
 test-scale: setup

@@ -82,11 +82,11 @@ def random_study(rng: np.random.Generator, most: int = 200) -> Study:
     return Study(world, n, int(rng.choice([1, 2, 6, 30, 60])))
 
 
-def alarms(decision: Decision, scores: Values) -> tuple[bool, bool]:
+def alarms(decision: Decision, scores: Values, machine: str | None = None) -> tuple[bool, bool]:
     """Whether a recording ``(m,)`` alarms by its verdict, and by an event."""
     starts = WINDOW_S * np.arange(len(scores))
-    events = decision.events(scores, starts, np.full(len(scores), WINDOW_S))
-    return decision.recording(scores).is_anomaly, bool(events)
+    events = decision.events(scores, starts, np.full(len(scores), WINDOW_S), machine)
+    return decision.recording(scores, machine).is_anomaly, bool(events)
 
 
 def alarm_rates(decision: Decision, scores: Values) -> tuple[float, float]:

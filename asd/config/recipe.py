@@ -6,16 +6,23 @@ each model.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from asd.config.base import Config, flatten
 from asd.config.cli import read_yaml
 from asd.config.threshold import ThresholdConfig
 
 Fusion = Literal["mean", "logmeanexp"]
+
+
+def _word(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+PerMachine = Annotated[Literal["false", "true", "auto"], BeforeValidator(_word)]
 
 
 class Branch(Config):
@@ -47,6 +54,9 @@ class Recipe(Config):
     say."""
     threshold: ThresholdConfig = ThresholdConfig()
     """The decision threshold."""
+    per_machine: PerMachine = "false"
+    """One detector a machine beside the one over all: `auto` where it tells small changes of
+    held-out clips better."""
     seed: int = Field(42, ge=0)
     """Seed of everything random."""
 
@@ -86,6 +96,8 @@ class Recipe(Config):
         """
         shared = {**flatten(self.threshold.model_dump(mode="json"), "threshold.")}
         values: dict[str, Any] = {"detector": self.model, **shared, "seed": self.seed}
+        if self.per_machine != "false":
+            values["per_machine"] = self.per_machine
         if len(self.branches) == 1:
             values |= _flat_branch(self.branches[0], "")
         else:

@@ -41,7 +41,7 @@ def recipe_of(config: TrainConfig, label: str = "") -> Recipe:
         A branch that does not exist is given fields.
     """
     fields, features = _retired(config.detector, config.features)
-    shared = {"threshold": config.threshold, "seed": config.seed}
+    shared = {name: getattr(config, name) for name in ("threshold", "per_machine", "seed")}
     if config.branches:
         base: Mapping[str, Any] = {
             "label": config.label or label or "recipe",

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from asd.config.base import Config, Documented
 from asd.config.features import LogMelConfig
-from asd.config.recipe import Branch, Fusion
+from asd.config.recipe import Branch, Fusion, PerMachine
 from asd.config.threshold import ThresholdConfig
 
 
@@ -150,6 +150,9 @@ class FitConfig(Config):
     """The front end: `name` says which, log-mel where not given; its own fields besides."""
     threshold: ThresholdConfig = ThresholdConfig()
     """The decision threshold."""
+    per_machine: PerMachine = "false"
+    """One detector a machine beside the one over all machines: `auto` where it tells small changes
+    of held-out clips better."""
     seed: int = Field(42, ge=0)
     """Seed of everything random."""
 

@@ -1,7 +1,7 @@
 """The one place that decides what is an anomaly."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -41,6 +41,7 @@ class Decision:
         config: ThresholdConfig,
         calibration: Calibration,
         anomaly_scores: ArrayLike | None = None,
+        apart: Container[str] = (),
     ) -> Self:
         """Fit thresholds on held-out scores of normal windows.
 
@@ -52,6 +53,8 @@ class Decision:
             May be empty for ``fixed``.
         anomaly_scores : array_like, shape (m,), optional
             Scores of labelled anomalies; used by ``best_f1`` alone.
+        apart : container of str
+            Machines that get no rule here, since they are judged elsewhere.
 
         Raises
         ------
@@ -62,7 +65,7 @@ class Decision:
         names = calibration.machine_names if len(calibration) else ("",)
         rules, few = {}, []
         if len(names) > 1 and config.method not in ("fixed", "best_f1"):
-            for name in names:
+            for name in (name for name in names if name not in apart):
                 mine = calibration.of_machine(name)
                 if (mine.n_units + 1) * config.false_alarm_rate >= 1 - 1e-9:
                     rules[name] = Rule.of(fit_calibrated(config, mine), mine)

@@ -8,7 +8,7 @@ sweeps and in the contract tests.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from zipfile import BadZipFile
@@ -45,6 +45,16 @@ class FitContext:
     where there is one, else the processor."""
     jobs: int | None = None
     """Threads that train; as many as torch would use where not given."""
+
+    def below(self, label: str) -> "FitContext":
+        """The same, with state kept in a folder named `label`; empty for the same folder."""
+        if self.checkpoint_dir is None or not label:
+            return self
+        return replace(self, checkpoint_dir=self.checkpoint_dir / label)
+
+    def quiet(self) -> "FitContext":
+        """The same, for a fit whose epochs are not reported."""
+        return replace(self, on_epoch=ignore_epoch)
 
 
 class DetectorConfig(Config):

@@ -1,6 +1,6 @@
 """What turns sound into verdicts: branches, fusion and decision."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
@@ -82,7 +82,8 @@ class Judge:
         for place in np.flatnonzero(~is_short):
             clip = dataset.clips[place]
             # Clips have gone the way of the sound already: one channel, one track.
-            verdict = self.verdict(list(self._windows(dataset.file(clip), None, 0)), clip.machine)
+            blocks = stream_blocks(dataset.file(clip), rate)
+            verdict = self.verdict(list(self._windows(blocks, clip.machine)), clip.machine)
             scores[place], alarms[place] = verdict.anomaly_score, verdict.is_anomaly
             p_values[place] = np.nan if verdict.p_value is None else verdict.p_value
         return scores, p_values, alarms
@@ -105,9 +106,15 @@ class Judge:
             As of `judge_clips`.
         """
         cut = [[piece for _, piece in windows([s], self.window_samples)] for s in sounds]
-        flat = self.scorer.score_samples([samples for pieces in cut for samples in pieces])
-        ends = np.cumsum([len(pieces) for pieces in cut])
-        by_sound = np.split(flat, ends[:-1])
+        # Sounds of a machine are scored together.
+        by_sound: list[Scores] = [np.empty(0)] * len(cut)
+        for machine in sorted(set(machines)):
+            mine = [place for place, name in enumerate(machines) if name == machine]
+            pieces = [piece for place in mine for piece in cut[place]]
+            ends = np.cumsum([len(cut[place]) for place in mine])
+            split = np.split(self.scorer.score_samples(pieces, machine), ends[:-1])
+            for place, own in zip(mine, split, strict=True):
+                by_sound[place] = own
         scores = np.array([float(self.decision.recording(own).statistic) for own in by_sound])
         p_values, alarms = self.decision.clips(scores, machines)
         for place, own in enumerate(by_sound):
@@ -117,7 +124,9 @@ class Judge:
                 alarms[place] = whole.is_anomaly
         return scores, p_values, alarms
 
-    def stream(self, source: Path | bytes, meter: Meter | None = None) -> Iterator[ScoredWindow]:
+    def stream(
+        self, source: Path | bytes, meter: Meter | None = None, machine: str | None = None
+    ) -> Iterator[ScoredWindow]:
         """Score a recording of any length and container, window by window.
 
         Parameters
@@ -126,26 +135,25 @@ class Judge:
             The file, or its content.
         meter : Meter, optional
             Listens to the recording meanwhile.
+        machine : str, optional
+            As in `judge`.
 
         Raises
         ------
         AudioError
             The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
-        return self._windows(source, self.sound.channel, self.sound.stream, meter)
+        rate, sound = self.scorer.sample_rate, self.sound
+        blocks = stream_blocks(source, rate, sound.channel, sound.stream, meter=meter)
+        return self._windows(blocks, machine)
 
     def _windows(
-        self,
-        source: Path | bytes,
-        channel: int | None,
-        stream: int,
-        meter: Meter | None = None,
+        self, blocks: Iterable[Samples], machine: str | None = None
     ) -> Iterator[ScoredWindow]:
         rate = self.scorer.sample_rate
-        blocks = stream_blocks(source, rate, channel, stream, meter=meter)
         pieces = windows(blocks, self.window_samples)
         while several := list(islice(pieces, _WINDOWS_AT_ONCE)):
-            scores = self.scorer.score_samples([samples for _, samples in several])
+            scores = self.scorer.score_samples([samples for _, samples in several], machine)
             for (start, samples), score in zip(several, scores, strict=True):
                 yield ScoredWindow(start / rate, len(samples) / rate, float(score))
 
@@ -157,7 +165,7 @@ class Judge:
         source : Path or bytes
             The file, or its content.
         machine : str, optional
-            Machine that it is of; the threshold of all machines where not given.
+            Machine that it is of; the detector and threshold of all machines where not given.
 
         Raises
         ------
@@ -165,7 +173,7 @@ class Judge:
             The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
         meter = Meter(self.sound.channel)
-        scored = list(self.stream(source, meter))
+        scored = list(self.stream(source, meter, machine))
         return self.verdict(scored, machine, meter.condition())
 
     @property

@@ -1,7 +1,8 @@
 """The pipeline: what is fitted, saved, promoted and served."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from zipfile import BadZipFile
@@ -31,12 +32,14 @@ from asd.pipeline.calibration import (
 )
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.judge import Judge
+from asd.pipeline.machines import with_own_detector
 from asd.pipeline.scorer import Scorer
 
 FORMAT = 2
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
+_MACHINES = "machines"
 
 C = TypeVar("C", bound=Config)
 
@@ -62,6 +65,8 @@ class Pipeline(Judge):
     recipe: Recipe
     """What was fitted, every field filled in."""
     trained_on: TrainedOn
+    own: Mapping[str, "Pipeline"] = field(default_factory=dict)
+    """Pipelines of machines that have one of their own (`Recipe.per_machine`)."""
 
     @classmethod
     def fit(
@@ -95,11 +100,17 @@ class Pipeline(Judge):
         """
         normal_train, normal_valid = normal_sides(train, valid)
         full = resolved(recipe, sound_of(train).sample_rate)
-        calibrated = fit_and_calibrate(
-            full, normal_train, normal_valid, store, context or FitContext()
-        )
+        context = context or FitContext()
+        calibrated = fit_and_calibrate(full, normal_train, normal_valid, store, context)
         both = Dataset(train.root, train.clips + valid.clips)
-        return cls._decided(full, calibrated, both, valid, store), calibrated.report
+        machines, note = with_own_detector(full, normal_train, normal_valid, store)
+        pooled = cls._decided(full, calibrated, both, valid, store, tuple(machines))
+        alone = full.model_copy(update={"per_machine": "false"})
+        own = {
+            name: cls.fit(alone, *sides, store, context.quiet().below(f"machine-{number}"))[0]
+            for number, (name, sides) in enumerate(machines.items())
+        }
+        return pooled._joined(own)._noted(note, *_notes(own)), calibrated.report
 
     @classmethod
     def adopt(
@@ -131,7 +142,9 @@ class Pipeline(Judge):
     def with_rate(self, false_alarm_rate: float) -> "Pipeline":
         """The same detectors, told to keep another false-alarm rate when they are recalibrated."""
         threshold = ThresholdConfig(method="conformal", false_alarm_rate=false_alarm_rate)
-        return replace(self, recipe=self.recipe.model_copy(update={"threshold": threshold}))
+        recipe = self.recipe.model_copy(update={"threshold": threshold})
+        own = {name: pipeline.with_rate(false_alarm_rate) for name, pipeline in self.own.items()}
+        return replace(self, recipe=recipe, own=own)
 
     def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
         """The same detectors with a decision for another unit, from some normal clips of it.
@@ -160,7 +173,25 @@ class Pipeline(Judge):
             )
         scorer, scores = self.scorer.rescaled(self.recipe, normal, store)
         decision = Decision.fit(self.recipe.threshold, calibration_of(normal, scores))
-        return replace(self, scorer=scorer, decision=decision)
+        own = {}
+        for name, pipeline in self.own.items():
+            mine = normal.select(lambda clip, name=name: clip.machine == name)  # type: ignore[misc]
+            if mine.clips:
+                own[name] = pipeline.recalibrated(mine, store)
+        moved = replace(self, scorer=scorer, decision=decision)
+        return moved._joined(own)._noted(*_notes(own))
+
+    def _noted(self, *notes: str) -> "Pipeline":
+        note = "; ".join(part for part in (self.decision.note, *notes) if part)
+        return replace(self, decision=replace(self.decision, note=note))
+
+    def _joined(self, own: Mapping[str, "Pipeline"]) -> "Pipeline":
+        """The same pipeline, that leaves these machines to pipelines of their own."""
+        scorers = {name: pipeline.scorer for name, pipeline in own.items()}
+        rules = {name: pipeline.decision.pooled for name, pipeline in own.items()}
+        decision = replace(self.decision, machines={**self.decision.machines, **rules})
+        scorer = replace(self.scorer, own=scorers)
+        return replace(self, own=own, scorer=scorer, decision=decision)
 
     @classmethod
     def _decided(
@@ -170,10 +201,11 @@ class Pipeline(Judge):
         data: Dataset,
         valid: Dataset,
         store: FeatureStore,
+        apart: Sequence[str] = (),
     ) -> "Pipeline":
         anomalies = valid.select(lambda clip: clip.label == "anomaly")
         known = calibrated.scorer.score(anomalies, store) if anomalies.clips else None
-        decision = Decision.fit(recipe.threshold, calibrated.calibration, known)
+        decision = Decision.fit(recipe.threshold, calibrated.calibration, known, apart)
         notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
         trained_on = TrainedOn.of(data)
         return cls(
@@ -217,6 +249,8 @@ class Pipeline(Judge):
         """Write the pipeline into `folder`: JSON, npz and safetensors, no pickle."""
         folder.mkdir(parents=True, exist_ok=True)
         self.scorer.save(folder / "branches")
+        for number, pipeline in enumerate(self.own.values()):
+            pipeline.save(folder / _MACHINES / str(number))
         arrays = self.decision.calibration.to_arrays()
         np.savez(folder / _CALIBRATION, allow_pickle=False, **arrays)
         header = {
@@ -226,6 +260,7 @@ class Pipeline(Judge):
             "decision": self.decision.to_dict(),
             "sound": self.sound.model_dump(mode="json"),
             "trained_on": asdict(self.trained_on),
+            "own": list(self.own),
         }
         text = json.dumps(header, indent=2, ensure_ascii=False)
         (folder / _HEADER).write_text(text, encoding="utf-8")
@@ -250,13 +285,16 @@ class Pipeline(Judge):
             _check_format(folder, header["format"])
             recipe = _parsed(Recipe, header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
-            return cls(
+            pooled = cls(
                 recipe=recipe,
                 scorer=Scorer.load(folder / "branches", recipe, fusion),
                 decision=Decision.from_dict(header["decision"], calibration),
                 sound=_parsed(Sound, header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
             )
+            names = enumerate(header.get("own", ()))
+            own = {name: cls.load(folder / _MACHINES / str(number)) for number, name in names}
+            return pooled._joined(own)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
 
@@ -279,6 +317,10 @@ def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
             )
         sides.append(normal)
     return sides[0], sides[1]
+
+
+def _notes(own: Mapping[str, Pipeline]) -> list[str]:
+    return [f"{name}: {p.decision.note}" for name, p in own.items() if p.decision.note]
 
 
 def _check_format(folder: Path, number: Any) -> None:

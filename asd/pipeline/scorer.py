@@ -1,8 +1,8 @@
 """Fitted branches and their fusion: from features to one score a clip."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,6 +44,8 @@ class Scorer:
     front_ends: tuple[FrontEnd[Any], ...]
     detectors: tuple[Detector[Any], ...]
     fusion: Fusion
+    own: Mapping[str, "Scorer"] = field(default_factory=dict)
+    """Scorers of machines that have one of their own; it judges what is of that machine."""
 
     @classmethod
     def fit(
@@ -92,7 +94,7 @@ class Scorer:
         fitted = []
         for branch in recipe.branches:
             front_end = make_front_end(branch)
-            own = _below(context, branch.label if len(recipe.branches) > 1 else "")
+            own = context.below(branch.label if len(recipe.branches) > 1 else "")
             detector = make_detector(branch, recipe.seed)
             inside, aside = (store.features(side, front_end) for side in (train, valid))
             fitted.append(detector.fit(inside, aside, own))
@@ -124,7 +126,15 @@ class Scorer:
 
     def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
         """Anomaly score of each clip of a data set, taken whole, ``(n_clips,)``."""
-        return self.fusion(self._branch_scores(self._features(dataset, store)))
+        scores = np.empty(len(dataset.clips))
+        for scorer, places in self._by_machine(dataset):
+            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
+            scores[places] = scorer.score_features(scorer._features(part, store))
+        return scores
+
+    def score_features(self, sets: Sequence[ClipSet]) -> Scores:
+        """Anomaly score of each clip, ``(n_clips,)``, from the features of each branch."""
+        return self.fusion(self._branch_scores(sets))
 
     def rescaled(self, recipe: Recipe, normal: Dataset, store: FeatureStore) -> tuple[Self, Scores]:
         """The same detectors on the scale of other normal clips, and those clips' scores.
@@ -142,21 +152,25 @@ class Scorer:
         moved = replace(self, fusion=Fusion.fit(recipe, rows))
         return moved, moved.fusion(rows)
 
-    def score_samples(self, windows: Sequence[Samples]) -> Scores:
+    def score_samples(self, windows: Sequence[Samples], machine: str | None = None) -> Scores:
         """Anomaly score of each piece of sound, ``(n,)``.
 
         Parameters
         ----------
         windows : sequence of ndarray, each of shape (n_samples_i,)
             At the sample rate of the front ends.
+        machine : str, optional
+            Machine that they are of.
         """
+        if machine is not None and machine in self.own:
+            return self.own[machine].score_samples(windows)
         known: dict[str, ClipSet] = {}
         sets = []
         for front_end in self.front_ends:
             if front_end.key not in known:
                 known[front_end.key] = ClipSet([front_end(samples) for samples in windows])
             sets.append(known[front_end.key])
-        return self.fusion(self._branch_scores(sets))
+        return self.score_features(sets)
 
     def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
@@ -164,6 +178,13 @@ class Scorer:
         Of several branches, those on the first one's front end are joined, each in units of its
         own mean over the clip and weighed by its say in the score.
         """
+        maps: dict[int, Spectrogram] = {}
+        for scorer, places in self._by_machine(dataset):
+            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
+            maps |= dict(zip(places, scorer._explain(part, store), strict=True))
+        return [maps[place] for place in range(len(dataset.clips))]
+
+    def _explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         sets = self._features(dataset, store)
         weights = self.fusion.weights(self._branch_scores(sets))
         shared = [
@@ -189,6 +210,13 @@ class Scorer:
         """Read back what `save` wrote."""
         loaded = [detectors.load(folder / str(n)) for n in range(len(recipe.branches))]
         return cls.of(recipe, loaded, fusion)
+
+    def _by_machine(self, dataset: Dataset) -> Iterator[tuple["Scorer", list[int]]]:
+        """Who judges, and the places of the clips that it judges."""
+        machines = [clip.machine if clip.machine in self.own else None for clip in dataset.clips]
+        for machine in sorted(set(machines), key=str):
+            places = [place for place, name in enumerate(machines) if name == machine]
+            yield self if machine is None else self.own[machine], places
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """The features of each branch; branches with the same front end share them."""
@@ -261,12 +289,6 @@ def _held_out_scores(
 ) -> Scores:
     outside = whole.take(held_out)
     return detector.fit(whole.take(inside), outside, context).score(outside)
-
-
-def _below(context: FitContext, label: str) -> FitContext:
-    if context.checkpoint_dir is None or not label:
-        return context
-    return replace(context, checkpoint_dir=context.checkpoint_dir / label)
 
 
 def _joined(weights: Scores, maps: list[Spectrogram]) -> Spectrogram:

@@ -60,6 +60,7 @@ class Candidates:
             detector=self._given(name) | _below(self._prefix(name), values),
             features=self._features | _below("features.", values),
             threshold=threshold,
+            per_machine=self._config.per_machine,
             seed=self._config.seed,
         )
         return resolved(recipe_of(wish), self._features["sample_rate"])

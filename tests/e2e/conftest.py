@@ -23,7 +23,7 @@ from mlflow.entities import Run
 
 PROJECT = Path(__file__).resolve().parents[2]
 RATE = 8000
-PATIENCE_S = 240.0
+PATIENCE_S = 1800.0
 """For a program that has to import MLflow on a busy machine."""
 
 _RUN_ID = re.compile(r"in run with ID '([0-9a-f]{32})'")

@@ -86,7 +86,7 @@ def ask(address: str, recording: Path) -> float:
     body = json.dumps({"dataframe_records": [{"audio": audio}]}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/invocations", body, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=1800) as answer:
         [row] = json.load(answer)["predictions"]
     assert row["error"] is None
     return float(row["anomaly_score"])

@@ -94,7 +94,7 @@ def ask(address: str, body: object) -> Rows:
     request = urllib.request.Request(
         f"{address}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=1800) as answer:
         rows: Rows = json.loads(answer.read(), parse_constant=no_constant)["predictions"]
     assert all(set(row) == FIELDS for row in rows)
     return rows

@@ -161,7 +161,7 @@ def pages(
 
 def look(address: str, profile: Path) -> Page:
     command = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "--dump-dom", address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True)
     return Page(done.stdout)
 
 
