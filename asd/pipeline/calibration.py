@@ -17,7 +17,6 @@ exchangeable, as of one patient or one day on both sides of a fold, are beyond a
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +29,8 @@ from asd.detectors import detector_class
 from asd.detectors.base import FitContext
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
-from asd.pipeline.folds import calibration_folds, natural, unit_of
+from asd.pipeline.folds import calibration_folds, unit_of
+from asd.pipeline.notes import neighbours_note
 from asd.pipeline.scorer import OutOfFold, Scorer, out_of_fold
 from asd.text import count
 
@@ -41,9 +41,6 @@ recordings at 5 % it strayed by 3.5 percentage points, and by 2.4 across all 193
 MAX_SECONDS = 120.0
 """Processor time, a minute on two cores, beyond which nobody is made to wait unasked
 (``threshold.calibration=auto``). Unlike time by the clock it depends little on what else runs."""
-
-LEAST_NEIGHBOURS = 20
-"""Recordings from which on it is told whether neighbours are alike."""
 
 _SAME_RECORDINGS = (
     "training and validation clips are of the same recordings: what is promised holds for more of "
@@ -211,38 +208,6 @@ def _crossed(
         folds.seconds,
     )
     return Calibrated(fitted, calibration, report, neighbours_note(pool.clips, scores))
-
-
-def neighbours_note(clips: Sequence[Clip], scores: Scores) -> str:
-    """Say that recordings next to each other sound alike; empty where they do not.
-
-    Then they are likely to be of one session, which folds have not held out whole. Alike is a
-    correlation of the mean scores of neighbours, in the order of names, of more than 0.5 and more
-    than four standard errors.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-        Normal clips.
-    scores : ndarray of shape (n_clips,)
-        Their out-of-fold scores.
-    """
-    if any(clip.session for clip in clips):
-        return ""
-    names = [(clip.machine, natural(clip.recording)) for clip in clips]
-    order = {name: place for place, name in enumerate(sorted(set(names)))}
-    place = np.array([order[name] for name in names])
-    means = np.bincount(place, scores) / np.bincount(place)
-    if len(means) < LEAST_NEIGHBOURS or np.ptp(means) == 0:
-        return ""
-    alike = float(np.corrcoef(means[:-1], means[1:])[0, 1])
-    if not alike > max(0.5, 4 / np.sqrt(len(means))):
-        return ""
-    return (
-        f"recordings next to each other sound alike (correlation {alike:.2f}): if they are of one "
-        "session, say so in a column session of labels.csv, or the promise holds for these "
-        "sessions alone"
-    )
 
 
 def calibration_of(clips: Dataset, scores: Scores) -> Calibration:

@@ -33,6 +33,7 @@ from asd.pipeline.calibration import (
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.judge import Judge
 from asd.pipeline.machines import with_own_detector
+from asd.pipeline.notes import odd_recording_note
 from asd.pipeline.scorer import Scorer
 
 FORMAT = 2
@@ -206,7 +207,9 @@ class Pipeline(Judge):
         anomalies = valid.select(lambda clip: clip.label == "anomaly")
         known = calibrated.scorer.score(anomalies, store) if anomalies.clips else None
         decision = Decision.fit(recipe.threshold, calibrated.calibration, known, apart)
-        notes = "; ".join(note for note in (decision.note, calibrated.note) if note)
+        rated = calibrated.report
+        odd = odd_recording_note(rated.clips, rated.scores, decision.threshold.value)
+        notes = "; ".join(note for note in (decision.note, calibrated.note, odd) if note)
         trained_on = TrainedOn.of(data)
         return cls(
             scorer=calibrated.scorer,
