@@ -19,7 +19,7 @@ from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_detector, make_front_end
-from asd.pipeline.folds import MAX_FOLDS, calibration_folds, splits
+from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
 
 SCALE_FOLDS = 4
@@ -236,7 +236,7 @@ def out_of_fold(
     clips: Dataset,
     store: FeatureStore,
     context: FitContext | None = None,
-    most: int = MAX_FOLDS,
+    most: int | None = None,
 ) -> OutOfFold:
     """Score each normal clip by detectors fitted without its session or recording.
 
@@ -250,8 +250,8 @@ def out_of_fold(
         Gives the features.
     context : FitContext, optional
         Circumstances of the fits; epochs are not reported.
-    most : int
-        Most folds.
+    most : int, optional
+        Most folds; as many as a calibration takes where not given.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from asd.detectors.base import Detector
 from asd.detectors.patch import Patch
 from asd.features.store import FeatureStore
 from asd.files import file_digest
+from asd.pipeline.folds import MAX_FOLDS
 from asd.pipeline.pipeline import Pipeline
 from tests.pipeline.conftest import RATE, hum, together
 
@@ -151,7 +152,7 @@ def test_fitting_takes_no_more_the_more_clips_there_are(
 
     monkeypatch.setattr(Detector, "fit", counted)
     pipeline, _ = Pipeline.fit(AUTO, plant(24, 1000), plant(6, 2000, "valid"), store)
-    assert len(fits) == len(AUTO.branches) * (10 + 1)
+    assert len(fits) == len(AUTO.branches) * (MAX_FOLDS + 1)
     banks = [
         detector.bank_ for detector in pipeline.scorer.detectors if isinstance(detector, Patch)
     ]

@@ -24,7 +24,7 @@ from asd.features.store import FeatureStore
 from asd.pipeline import calibration as calibrating
 from asd.pipeline import scorer as scoring
 from asd.pipeline.calibration import Calibrated, calibrate, fit_and_calibrate
-from asd.pipeline.folds import MAX_FOLDS, calibration_folds
+from asd.pipeline.folds import FOLDS_OF_MANY, MAX_FOLDS, calibration_folds
 from asd.pipeline.fusion import Fusion
 
 CLIPS_EACH = 5
@@ -272,8 +272,8 @@ def test_folds_are_runs_of_recordings_in_the_order_of_their_names() -> None:
         (8, 2, {"calibration": "split"}, 0.0, 0),
         (8, 2, {"method": "mean_std"}, 0.0, 0),
         (8, 24, {"false_alarm_rate": 0.4}, 0.0, 0),
-        (8, 23, {"false_alarm_rate": 0.4}, 0.0, 10),
-        (60, 2, {}, 0.0, 10),
+        (8, 23, {"false_alarm_rate": 0.4}, 0.0, MAX_FOLDS),
+        (60, 2, {}, 0.0, MAX_FOLDS),
         (3, 2, {}, 0.0, 5),
     ],
 )
@@ -369,5 +369,9 @@ def test_a_detector_fitted_elsewhere_is_calibrated_on_the_validation_side() -> N
 
 
 def test_there_are_no_more_folds_than_it_pays() -> None:
-    fold_of = calibration_folds(dataset(99, 11).clips)
-    assert np.bincount(fold_of).tolist() == [110 * CLIPS_EACH // MAX_FOLDS] * MAX_FOLDS
+    clips = dataset(90, 10).clips
+    assert (
+        np.bincount(calibration_folds(clips)).tolist()
+        == [100 * CLIPS_EACH // MAX_FOLDS] * MAX_FOLDS
+    )
+    assert calibration_folds(clips * 4).max() + 1 == FOLDS_OF_MANY

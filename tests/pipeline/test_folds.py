@@ -81,7 +81,7 @@ def test_recordings_of_the_same_name_on_two_machines_are_two() -> None:
     assert fold_of[0] == fold_of[2] != fold_of[1]
 
 
-@pytest.mark.parametrize(("n_clips", "n_folds"), [(1, 1), (3, 3), (25, 10)])
+@pytest.mark.parametrize(("n_clips", "n_folds"), [(1, 1), (3, 3), (25, MAX_FOLDS)])
 def test_a_single_recording_is_cut_into_runs(n_clips: int, n_folds: int) -> None:
     fold_of = calibration_folds([clip("r1")] * n_clips)
     assert fold_of.max() + 1 == n_folds
