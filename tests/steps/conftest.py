@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
 
 from asd.tracking.store import client
 
@@ -32,9 +33,15 @@ def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    # Drawing takes most of the time of a step; plots have tests of their own, and are drawn in e2e.
+    monkeypatch.setattr(Figure, "savefig", _no_picture)
     mlflow.create_experiment("test", artifact_location=(tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "test")
     return tmp_path
+
+
+def _no_picture(figure: Figure, target: str, **_: object) -> None:
+    Path(target).touch()
 
 
 def hum(rng: np.random.Generator, seconds: float, knock: bool = False) -> np.ndarray:
