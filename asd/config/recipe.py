@@ -55,8 +55,8 @@ class Recipe(Config):
     threshold: ThresholdConfig = ThresholdConfig()
     """The decision threshold."""
     per_machine: PerMachine = "false"
-    """One detector a machine beside the one over all: `auto` where it tells small changes of
-    held-out clips better."""
+    """A detector for each machine beside the one over all: `auto` for machines whose recordings can
+    promise the false-alarm rate asked for."""
     seed: int = Field(42, ge=0)
     """Seed of everything random."""
 

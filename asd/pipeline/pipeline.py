@@ -104,7 +104,7 @@ class Pipeline(Judge):
         context = context or FitContext()
         calibrated = fit_and_calibrate(full, normal_train, normal_valid, store, context)
         both = Dataset(train.root, train.clips + valid.clips)
-        machines, note = with_own_detector(full, normal_train, normal_valid, store)
+        machines, note = with_own_detector(full, normal_train, normal_valid)
         pooled = cls._decided(full, calibrated, both, valid, store, tuple(machines))
         alone = full.model_copy(update={"per_machine": "false"})
         own = {
