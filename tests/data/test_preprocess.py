@@ -17,6 +17,7 @@ from asd.data import manifest
 from asd.data.preprocess import preprocess, preview
 from asd.data.preprocess_report import PreprocessReport
 from asd.data.rates import rate_warnings, rates_of, usual_rate
+from asd.data.sound import sound_of
 from asd.data.verify import verify
 from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError
 
@@ -118,6 +119,15 @@ def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
         "2 normal recordings to train and calibrate on can promise a false-alarm rate of 33%"
         in text
     )
+
+
+def test_the_ranges_of_the_training_are_known_with_sessions_too(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in", 6, seconds=2)
+    rows = [f"r{number}.wav,normal,day {number // 2}" for number in range(6)]
+    (source / "labels.csv").write_text("\n".join(["file,label,session", *rows]), encoding="utf-8")
+    ranges = sound_of(run(source, tmp_path / "out").dataset).ranges
+    assert ranges is not None
+    assert ranges == sound_of(manifest.load(tmp_path / "out")).ranges
 
 
 def test_the_same_input_gives_the_same_digest(tmp_path: Path) -> None:
