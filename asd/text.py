@@ -1,5 +1,6 @@
 """Words and tables for people."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
@@ -12,6 +13,18 @@ def count(number: int, noun: str) -> str:
     ('1 recording', '3 recordings')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def some(words: Sequence[str], most: int = 5) -> str:
+    """The first words of a list for a sentence, and how many more there are.
+
+    Examples
+    --------
+    >>> some(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
 
 
 def markdown_table(
@@ -43,13 +56,13 @@ def markdown_table(
     """
     table = [list(columns), *(list(row) for row in rows)]
     sides = align or "l" + "r" * (len(columns) - 1)
-    widths = [max(3, *(len(row[i]) for row in table)) for i in range(len(columns))]
+    widths = [max(3, *(_width(row[i]) for row in table)) for i in range(len(columns))]
 
     def line(row: Sequence[str]) -> str:
-        cells = (
-            cell.ljust(width) if side == "l" else cell.rjust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        )
+        cells = []
+        for cell, width, side in zip(row, widths, sides, strict=True):
+            space = " " * (width - _width(cell))
+            cells.append(cell + space if side == "l" else space + cell)
         return f"| {' | '.join(cells)} |"
 
     rule = (
@@ -57,3 +70,8 @@ def markdown_table(
         for width, side in zip(widths, sides, strict=True)
     )
     return [line(table[0]), f"|{'|'.join(rule)}|", *map(line, table[1:])]
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal; Japanese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asd.audio.condition import Meter
 from asd.audio.container import Track, open_track, source_name
+from asd.audio.folders import walk
 from asd.errors import AudioError, DataError
 
 VIDEO_SUFFIXES = frozenset(
@@ -268,8 +269,9 @@ def find_audio(source: Path) -> list[Path]:
     Parameters
     ----------
     source : Path
-        A file, taken whatever its suffix, or a folder, searched with all its sub-folders.
-        Names that begin with a dot are passed over, half-written files of ours among them.
+        A file, taken whatever its suffix, or a folder, searched with all its sub-folders and
+        those that it has links to. Names that begin with a dot are passed over, half-written files
+        of ours among them.
 
     Returns
     -------
@@ -285,17 +287,11 @@ def find_audio(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source}: no such file or folder; check source")
-    paths = [
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and path.is_file()
-    ]
+    paths = [path for path in walk(source).files if path.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise DataError(f"{source}: no recordings in this folder; put files there of {suffixes}")
-    return sorted(paths)
+    return paths
 
 
 def _check_length(name: str, seconds: float) -> None:

@@ -33,14 +33,19 @@ class Noise:
 
     @property
     def kind(self) -> str:
-        """The name without a number at its end, by which metrics are grouped.
+        """The name without a number at its end, by which metrics are grouped."""
+        return noise_kind(self.name)
 
-        Examples
-        --------
-        >>> [Noise(name, np.zeros(1)).kind for name in ("knock_03", "話し声 (2)", "7")]
-        ['knock', '話し声', '7']
-        """
-        return re.sub(r"[\s_.-]*[(（]?\d+[)）]?$", "", self.name) or self.name
+
+def noise_kind(name: str) -> str:
+    """The name of a sound without a number at its end.
+
+    Examples
+    --------
+    >>> [noise_kind(name) for name in ("knock_03", "話し声 (2)", "7")]
+    ['knock', '話し声', '7']
+    """
+    return re.sub(r"[\s_.-]*[(（]?\d+[)）]?$", "", name) or name
 
 
 def load_noises(folder: Path, sample_rate: int) -> list[Noise]:

@@ -90,6 +90,9 @@ class CutConfig(Config):
     given. It belongs to the model: recordings that are scored later go the same way."""
     stream: int = Field(0, ge=0)
     """Which audio track to take, from 0; it belongs to the model too."""
+    layout: Literal["auto", "flat"] = "auto"
+    """How the source says what is normal: `auto` finds out by tables, folders and names; with
+    `flat` all is normal, whatever they say."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -112,6 +115,8 @@ class PreprocessConfig(CutConfig):
     """Folder of the new data set; data/<name of the source> where not given."""
     overwrite: bool = False
     """Replace an existing data set."""
+    dry_run: bool = False
+    """Say what would be taken for what, and write nothing."""
 
 
 class AugmentConfig(Config):

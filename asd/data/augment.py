@@ -42,7 +42,9 @@ class AugmentReport:
     pitched: int
     """Clips shifted in pitch, counting those that also have a sound laid over."""
     noised: int
-    """Clips with a sound laid over."""
+    """Clips with a sound laid over, counting those that are also shifted."""
+    both: int
+    """Clips shifted in pitch and with a sound laid over."""
     lowered: int
     """Clips that were turned down as a whole to stay within full scale."""
     headroom_db: float
@@ -52,8 +54,14 @@ class AugmentReport:
 
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
-        changed = f"{self.pitched} shifted in pitch, {self.noised} with a sound laid over"
-        lines = [f"{count(len(self.dataset.clips), 'clip')}: {self.carried} unchanged, {changed}"]
+        parts = [
+            (self.carried, "unchanged"),
+            (self.pitched - self.both, "shifted in pitch"),
+            (self.noised - self.both, "with a sound laid over"),
+            (self.both, "shifted and with a sound laid over"),
+        ]
+        listed = ", ".join(f"{number} {what}" for number, what in parts if number)
+        lines = [f"{count(len(self.dataset.clips), 'clip')}: {listed}"]
         if self.lowered:
             lines.append(
                 f"turned down to stay within full scale: {count(self.lowered, 'clip')}, "
@@ -253,6 +261,7 @@ def _report(
         carried=sum(not piece.semitones and not piece.mix for piece in pieces),
         pitched=sum(bool(piece.semitones) for piece in pieces),
         noised=len(mixes),
+        both=sum(bool(piece.semitones and piece.mix) for piece in pieces),
         lowered=sum(headroom_db > 0 for headroom_db in headrooms),
         headroom_db=max(headrooms),
         warnings=tuple(warnings),

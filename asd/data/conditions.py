@@ -23,7 +23,7 @@ def training_ranges(
 ) -> Ranges | None:
     """The ranges over the normal recordings of which clips stand in train or valid."""
     units = {clip.recording for clip in clips if clip.label == "normal" and clip.split != "test"}
-    heard = [r for r in recordings if r.unit in units and r.label == "normal"]
+    heard = [r for r in recordings if r.whole in units and r.label == "normal"]
     return Ranges.of(conditions[r.name] for r in heard)
 
 

@@ -1,6 +1,7 @@
 """Cut one recording into clips, however long it is."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from asd.audio.condition import Condition, Meter
 from asd.audio.decode import stream_blocks
 from asd.audio.encode import write_wav
+from asd.audio.fingerprint import Listener, Words
 from asd.files import file_digest
 
 Samples = NDArray[np.float32]
@@ -25,7 +27,8 @@ MIN_REMAINDER_S = 0.5
 class Piece:
     """One clip, cut but not yet in its place."""
 
-    file: Path
+    file: Path | None
+    """None where nothing is written."""
     start_s: float
     duration_s: float
     sha256: str
@@ -45,14 +48,16 @@ class Cut:
     """It is shorter than one clip."""
     condition: Condition
     """What it is like, apart from the machine."""
+    fingerprint: Words
+    """By which its sound is known in other files."""
 
 
 @dataclass(frozen=True)
 class Cutter:
     """Cuts recordings into WAV files; called with a path, in any process."""
 
-    folder: Path
-    """Where the pieces are put."""
+    folder: Path | None
+    """Where the pieces are put; None to look only."""
     size: int
     """Samples in a clip."""
     sample_rate: int
@@ -73,24 +78,37 @@ class Cutter:
             It cannot be decoded, is too short, silent, lacks the channel, or holds NaN or infinite
             samples.
         """
-        prefix = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        prefix = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         pieces: list[Piece] = []
         dropped = 0
         meter = Meter(self.channel)
         blocks = stream_blocks(path, self.sample_rate, self.channel, self.stream, meter=meter)
-        for number, samples in enumerate(_clips(blocks, self.size)):
+        listener = Listener(self.sample_rate)
+        for number, samples in enumerate(_clips(listener.through(blocks), self.size)):
             if number and len(samples) < self._least():
                 dropped = len(samples)
                 continue
-            file = self.folder / f"{prefix}-{number}.wav"
-            # Lossy codecs and resampling overshoot full scale a little; 16 bits cannot.
-            write_wav(file, np.clip(samples, -1.0, 1.0), self.sample_rate)
-            start_s = number * self.size / self.sample_rate
-            pieces.append(Piece(file, start_s, len(samples) / self.sample_rate, file_digest(file)))
+            pieces.append(self._piece(f"{prefix}-{number}.wav", number, samples))
         total_s = sum(piece.duration_s for piece in pieces)
         short = total_s * self.sample_rate < self.size
-        condition = meter.condition()
-        return Cut(path, tuple(pieces), dropped / self.sample_rate, short, condition)
+        return Cut(
+            path=path,
+            pieces=tuple(pieces),
+            dropped_s=dropped / self.sample_rate,
+            short=short,
+            condition=meter.condition(),
+            fingerprint=listener.words(),
+        )
+
+    def _piece(self, name: str, number: int, samples: Samples) -> Piece:
+        # Lossy codecs and resampling overshoot full scale a little; 16 bits cannot.
+        samples = np.clip(samples, -1.0, 1.0)
+        start_s, duration_s = number * self.size / self.sample_rate, len(samples) / self.sample_rate
+        if self.folder is None:
+            return Piece(None, start_s, duration_s, hashlib.sha256(samples.tobytes()).hexdigest())
+        file = self.folder / name
+        write_wav(file, samples, self.sample_rate)
+        return Piece(file, start_s, duration_s, file_digest(file))
 
     def _least(self) -> float:
         """Samples that a clip other than the first must have."""

@@ -12,13 +12,13 @@ The names are those of the task descriptions and of the official baseline
 - ``supplemental/`` (from 2025) holds clean machine sound or noise alone.
 """
 
-import csv
 import re
 from pathlib import Path
 from typing import cast
 
 from asd.data.manifest import Domain, Label, Split
 from asd.data.recordings import Layout, Recording, unique_names, unused
+from asd.data.tables import read_table
 from asd.text import count
 
 _NAME_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?(?P<section>id_\d+)_\d+")
@@ -62,10 +62,9 @@ def read_dcase(source: Path, paths: list[Path]) -> Layout | None:
     note = (
         f"DCASE Task 2 tree with {count(len(machines), 'machine section')} and "
         f"{count(len(recordings), 'recording')}"
-        + unused(extra, source, "of supplemental sound")
-        + unused(other, source, "named otherwise")
     )
-    return Layout("dcase", recordings, note)
+    left_out = unused(extra, "of supplemental sound") + unused(other, "named otherwise")
+    return Layout("dcase", recordings, note, left_out)
 
 
 class _Attributes:
@@ -87,17 +86,13 @@ class _Attributes:
 def _read_attributes(machine: Path) -> dict[str, str]:
     table: dict[str, str] = {}
     for path in sorted(machine.glob("attributes_*.csv")):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            for name, *cells in (row for row in rows if row):
-                # Some years list the file with folder and suffix, some without either.
-                stem = name.strip().rsplit("/", 1)[-1].removesuffix(".wav")
-                pairs = zip(cells[::2], cells[1::2], strict=False)
-                words = [
-                    word.strip() for pair in pairs if pair[0] not in _NO_ATTRIBUTES for word in pair
-                ]
-                table[stem] = "_".join(word for word in words if word)
+        for _, row in read_table(path).rows:
+            name, *cells = (cell.strip() for cell in row)
+            # Some years list the file with folder and suffix, some without either.
+            stem = name.rsplit("/", 1)[-1].removesuffix(".wav")
+            pairs = zip(cells[::2], cells[1::2], strict=False)
+            words = [word for pair in pairs if pair[0] not in _NO_ATTRIBUTES for word in pair]
+            table[stem] = "_".join(word for word in words if word)
     return table
 
 

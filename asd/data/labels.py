@@ -1,40 +1,44 @@
 """A folder whose ``labels.csv`` says what each recording is."""
 
 import csv
-import io
+import os
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
-from asd.audio.decode import find_audio
-from asd.data.manifest import Domain, Label, Split
+from asd.audio.folders import walk
+from asd.data.manifest import Domain, Label
 from asd.data.recordings import Layout, Recording, unique_names, unused
+from asd.data.source import Source
+from asd.data.tables import read_table
+from asd.data.words import LABEL_WORDS, cell_label, split_of
 from asd.errors import DataError
 from asd.files import atomic_path
 from asd.text import count
 
 LABELS_NAME = "labels.csv"
 
-_VALUES = {
-    "label": get_args(Label),
-    "split": ("", *get_args(Split)),
-    "domain": ("", *get_args(Domain)),
-}
+_COLUMNS = {"file", "label", "split", "machine", "condition", "domain", "recording", "session"}
+_DOMAINS = ("", *get_args(Domain))
 
 
-def read_labels(source: Path) -> Layout:
-    """Read a folder with ``labels.csv``.
+def read_labels(source: Source, table: Path) -> Layout:
+    """Read a folder with a table of labels.
 
-    The columns `file` (relative to the folder) and `label` (normal, anomaly or unknown) are
-    required; `split`, `machine`, `condition`, `domain`, `recording` (files with the same word are
-    parts of one) and `session` (recordings with the same word stay on one side of the split) are
-    optional; other columns are ignored.
+    The columns `file` (relative to the folder) and `label` are required; `split`, `machine`,
+    `condition`, `domain`, `recording` (files with the same word are parts of one) and `session`
+    (recordings with the same word stay on one side of the split) are optional; other columns are
+    ignored. Labels and sides are known by the words of `asd.data.words`.
 
     Parameters
     ----------
-    source : Path
-        Folder that holds ``labels.csv``.
+    source : Source
+        The folder.
+    table : Path
+        ``labels.csv`` in it, or a table that is called alike.
 
     Raises
     ------
@@ -42,27 +46,33 @@ def read_labels(source: Path) -> Layout:
         A column or file is missing, a value is not known, a file stands twice, or a row that is
         not normal is given to the train side. Names the line.
     """
-    table = source / LABELS_NAME
+    files = _Files(source.root)
+    listed: dict[Path, Recording] = {}
+    words: Counter[tuple[str, str]] = Counter()
     rows = _rows(table)
-    files = _Files(source)
-    listed: dict[Path, dict[str, str]] = {}
+    paths = {line: files.find(row["file"]) for line, row in rows}
+    names = unique_names(source.root, list(dict.fromkeys(p for p in paths.values() if p)))
     for line, row in rows:
-        _check(table, line, row)
-        path = files.find(row["file"])
+        path, where = paths[line], f"{table}, line {line}"
         if path is None:
-            raise DataError(
-                f"{table}, line {line}: file={row['file']} does not exist; add it or drop the row"
-            )
+            raise DataError(f"{where}: file={row['file']!r} does not exist; add it or drop the row")
         if path in listed:
-            raise DataError(f"{table}, line {line}: file={row['file']} stands twice; list it once")
-        listed[path] = row
-    names = unique_names(source, list(listed))
-    recordings = tuple(_recording(path, names[path], row) for path, row in listed.items())
-    others = [path for path in find_audio(source) if path not in listed]
-    note = f"{LABELS_NAME} with {count(len(recordings), 'recording')}"
+            raise DataError(f"{where}: file={row['file']!r} stands twice; list it once")
+        listed[path] = _recording(where, path, names[path], row)
+        words[row["label"], listed[path].label] += 1
+    others = [path for path in source.recordings if path not in listed]
     return Layout(
-        "labels.csv", recordings, note + unused(others, source, f"that {LABELS_NAME} does not list")
+        "labels.csv",
+        tuple(listed.values()),
+        f"{table.name} with {count(len(listed), 'recording')}{_translated(words)}",
+        unused(others, f"that {table.name} does not list"),
     )
+
+
+def _translated(words: Mapping[tuple[str, str], int]) -> str:
+    """How words that are not our own were taken: ``; label OK taken as normal``."""
+    foreign = [f"{word} taken as {label}" for word, label in words if word.casefold() != label]
+    return f"; label {', '.join(foreign)}" if foreign else ""
 
 
 def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> None:
@@ -74,7 +84,7 @@ def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> No
     Parameters
     ----------
     source : Path
-        Folder that may hold ``labels.csv``.
+        Folder that may hold ``labels.csv``, or a table that is called alike.
     output : Path
         Folder of the copies.
     targets : mapping
@@ -85,8 +95,8 @@ def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> No
     DataError
         ``labels.csv`` cannot be read or names a file that is not there.
     """
-    table = source / LABELS_NAME
-    if not table.is_file():
+    table = Source.of(source).labels_table() if source.is_dir() else None
+    if table is None:
         return
     files = _Files(source)
     copies = {path.resolve(): target for path, target in targets.items()}
@@ -115,13 +125,12 @@ class _Files:
 
     def find(self, name: str) -> Path | None:
         path = self.source / name
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - False, and no error, where a name is too long
             return path
         if self._by_form is None:
             self._by_form = {
                 _form(file.relative_to(self.source).as_posix()): file
-                for file in sorted(self.source.rglob("*"))
-                if file.is_file()
+                for file in walk(self.source).files
             }
         return self._by_form.get(_form(name))
 
@@ -131,54 +140,53 @@ def _form(name: str) -> str:
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        # Spreadsheets put a byte order mark before UTF-8: utf-8-sig takes it off.
-        text = table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{table}: is not UTF-8 text; save it as CSV UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    missing = [name for name in ("file", "label") if name not in columns]
+    """Line and cells of each row; our own columns are known in any case."""
+    records = read_table(table)
+    named = tuple(c.casefold() if c.casefold() in _COLUMNS else c for c in records.columns)
+    missing = [name for name in ("file", "label") if name not in named]
     if missing:
         raise DataError(
             f"{table}: has no column {' or '.join(missing)}; the first line must name file,label "
-            f"(found: {','.join(columns) or 'nothing'})"
+            f"(found: {','.join(map(repr, records.columns)) or 'nothing'})"
         )
-    reader.fieldnames = columns
     rows = [
-        (reader.line_num, {key: (row.get(key) or "").strip() for key in columns}) for row in reader
+        (line, {column: cell.strip() for column, cell in row.items()})
+        for line, row in replace(records, columns=named).records()
     ]
     if not rows:
         raise DataError(f"{table}: lists no file; give one row for each recording")
+    for line, row in rows:
+        if not row["file"]:
+            raise DataError(f"{table}, line {line}: file is empty; name the recording")
     return rows
 
 
-def _check(table: Path, line: int, row: dict[str, str]) -> None:
-    where = f"{table}, line {line}"
-    if not row["file"]:
-        raise DataError(f"{where}: file is empty; name the recording")
-    for column, known in _VALUES.items():
-        if column in row and row[column] not in known:
+def _recording(where: str, path: Path, name: str, row: dict[str, str]) -> Recording:
+    label = cell_label(row["label"])
+    split = split_of(row.get("split", ""))
+    domain = row.get("domain", "").casefold()
+    for column, known, words in (
+        ("label", label, LABEL_WORDS),
+        ("split", split or not row.get("split"), "train, valid, test"),
+        ("domain", domain in _DOMAINS, ", ".join(_DOMAINS[1:])),
+    ):
+        if not known:
             raise DataError(
-                f"{where}, {row['file']}: {column}={row[column]!r} is not one of "
-                f"{', '.join(word for word in known if word)}"
+                f"{where}, {row['file']!r}: {column}={row[column]!r} is not one of {words}"
             )
-    if row.get("split") == "train" and row["label"] != "normal":
+    if split == "train" and label != "normal":
         raise DataError(
-            f"{where}, {row['file']}: label={row['label']} with split=train; training takes "
-            "normal recordings only, use split=test"
+            f"{where}, {row['file']!r}: label={label} with split=train; training takes normal "
+            "recordings only, use split=test"
         )
-
-
-def _recording(path: Path, name: str, row: dict[str, str]) -> Recording:
     return Recording(
         path=path,
         name=name,
-        label=cast(Label, row["label"]),
-        split=cast(Split, row.get("split")) or None,
+        label=cast(Label, label),
+        split=split,
         machine=row.get("machine", ""),
         session=row.get("session", ""),
         condition=row.get("condition", ""),
-        domain=cast(Domain, row.get("domain") or "source"),
+        domain=cast(Domain, domain or "source"),
         group=row.get("recording", ""),
     )

@@ -1,6 +1,5 @@
 """The manifest: what each clip is, kept beside the audio as ``manifest.csv``."""
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from asd.data.tables import read_table
 from asd.errors import DataError
 from asd.files import write_csv
 
@@ -121,13 +121,14 @@ def load(root: Path) -> Dataset:
     path = root / MANIFEST_NAME
     if not path.is_file():
         raise DataError(f"{root}: no data set here (no {MANIFEST_NAME}); make one with preprocess")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        header = reader.fieldnames or ()
-        missing = [c for c in COLUMNS if c not in header and c not in _ADDED]
-        if missing:
-            raise DataError(f"{path}: missing columns {', '.join(missing)}; run preprocess again")
-        clips = tuple(_row(path, number, row) for number, row in enumerate(reader, start=2))
+    table = read_table(path)
+    missing = [c for c in COLUMNS if c not in table.columns and c not in _ADDED]
+    if missing:
+        raise DataError(
+            f"{path}: missing columns {', '.join(missing)}; name them in its first line again, or "
+            "run preprocess again"
+        )
+    clips = tuple(_row(path, line, row) for line, row in table.records())
     _check(path, clips)
     absent = [clip.path for clip in clips if not (root / clip.path).is_file()]
     if absent:

@@ -2,69 +2,52 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from asd.audio.comparable import Ranges
-from asd.audio.decode import MIN_S, probe
+from asd.audio.decode import MIN_S
 from asd.config.steps import CutConfig
 from asd.data.conditions import condition_warnings, training_ranges
-from asd.data.cut import Cut, Cutter
+from asd.data.copies import settle_copies
+from asd.data.cut import Cut, Cutter, Piece
 from asd.data.layouts import Layout, Recording, recognise
-from asd.data.manifest import Clip, Dataset, Split, save
+from asd.data.manifest import Clip, Dataset, save
 from asd.data.output import check_output, whole_folder
+from asd.data.overview import overview
+from asd.data.preprocess_report import PreprocessReport, dataset_warnings
+from asd.data.rates import rate_warnings, rates_of, usual_rate
+from asd.data.recordings import unused
 from asd.data.sessions import session_warning
 from asd.data.sound import Sound, save_sound
-from asd.data.split import SIDES, assign
-from asd.errors import AudioError, ConfigError, DataError
+from asd.data.split import SIDES, Assignment, assign
+from asd.errors import ConfigError, DataError
 from asd.parallel import map_recordings
-from asd.text import count
-
-_USUAL_RATE = 16000
-_LEAST_RATE = 1000
-
-UNITS_FOR_5_PERCENT = 19
-"""Normal recordings for a false-alarm rate of 5 %: n of them promise 1 / (n + 1) at best."""
 
 # Bytes of a file name that come from the recording's name; file systems allow 255 in all.
 _STEM_BYTES = 150
 
-# Names in a line of the report; all of them are in the report itself.
-_LISTED = 10
-
 
 @dataclass(frozen=True)
-class PreprocessReport:
-    """What was made of a source."""
+class _Work:
+    """All that is known of a source once it is cut."""
 
-    dataset: Dataset
-    """The data set."""
     layout: Layout
-    """What was recognised in the source."""
-    sample_rate: int
-    """Of the clips, in Hz."""
-    short: tuple[str, ...]
-    """Recordings shorter than one clip, kept at their own length."""
-    dropped_s: float
-    """Seconds at the ends of recordings that filled no clip."""
+    """With the copies among what is left out."""
+    used: tuple[Recording, ...]
+    cuts: Mapping[Path, Cut]
+    assignment: Assignment
+    rate: int
     skipped: tuple[str, ...]
-    """One message for each recording that could not be used (`skip_bad`)."""
     warnings: tuple[str, ...]
-    """What limits the use of this data set."""
+    """On rates and copies."""
 
-    def lines(self) -> list[str]:
-        """The report as lines for the terminal."""
-        return [
-            f"layout: {self.layout.note}",
-            f"sample rate: {self.sample_rate} Hz",
-            *_side_lines(self.dataset),
-            *([f"dropped: {self.dropped_s:.1f} s that fill no clip"] if self.dropped_s else []),
-            *([f"shorter than a clip: {_some(self.short)}"] if self.short else []),
-            *(f"skipped: {message}" for message in self.skipped),
-            *(f"warning: {warning}" for warning in self.warnings),
-        ]
+    @property
+    def lengths(self) -> dict[str, list[float]]:
+        """Seconds of each clip, by recording."""
+        return _lengths(self.used, self.cuts)
 
 
 def preprocess(
@@ -75,7 +58,7 @@ def preprocess(
     Clip k of a recording is samples ``[k * n, (k + 1) * n)`` of the resampled stream. A
     recording is read in blocks, so its length does not matter. With ``remainder=keep`` the end
     that does not fill a clip is kept, at its own length, if it lasts 0.5 s or more; a recording
-    shorter than one clip is always kept.
+    shorter than one clip is always kept. The same sound in several files is one recording.
 
     Parameters
     ----------
@@ -99,51 +82,97 @@ def preprocess(
     NotEnoughClipsError
         The only recording is too short to be cut into sides.
     """
+    layout = _recognise(source, config)
+    check_output(output, source, overwrite)
+    with whole_folder(output) as folder:
+        (folder / "pieces").mkdir()
+        work = _cut(layout, folder / "pieces", config)
+        placed = _placed(work)
+        for side in SIDES:
+            (folder / side).mkdir()
+        for piece, clip in placed:
+            if piece.file:
+                piece.file.rename(folder / clip.path)
+        shutil.rmtree(folder / "pieces")
+        clips = [clip for _, clip in placed]
+        save(folder, clips)
+        conditions = {r.name: work.cuts[r.path].condition for r in work.used}
+        ranges = training_ranges(work.used, conditions, clips)
+        save_sound(folder, _sound(config, work.rate, ranges))
+    dataset = Dataset(output, tuple(clips))
+    return PreprocessReport(dataset, work.layout, **_figures(work, dataset, config))
+
+
+def preview(source: Path, output: Path, config: CutConfig) -> PreprocessReport:
+    """Say what `preprocess` would make of a source; all is decoded, and nothing written.
+
+    The parameters and errors are those of `preprocess`. The data set of the report is not there:
+    its clips say what they would be.
+    """
+    work = _cut(_recognise(source, config), None, config)
+    dataset = Dataset(output, tuple(clip for _, clip in _placed(work)))
+    return PreprocessReport(dataset, work.layout, **_figures(work, dataset, config))
+
+
+def _recognise(source: Path, config: CutConfig) -> Layout:
     if config.clip_seconds < MIN_S:
         raise ConfigError(f"clip_seconds={config.clip_seconds:g}: must be at least {MIN_S:g}")
-    layout = recognise(source)
-    check_output(output, source, overwrite)
+    layout = recognise(source, flat=config.layout == "flat")
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
-        raise _nothing_to_train_on(source, layout)
-    with whole_folder(output) as folder:
-        cuts, rate, skipped = _cut(layout, folder / "pieces", config)
-        used = [recording for recording in layout.recordings if recording.path in cuts]
-        lengths = {r.name: [piece.duration_s for piece in cuts[r.path].pieces] for r in used}
-        assignment = assign(used, lengths, config.split, config.seed)
-        clips = _place(folder, used, cuts, assignment.sides)
-        if not any(clip.split == "train" for clip in clips):
-            raise _nothing_to_train_on(source, layout)
-        shutil.rmtree(folder / "pieces")
-        save(folder, clips)
-        conditions = {r.name: cuts[r.path].condition for r in used}
-        ranges = training_ranges(used, conditions, clips)
-        save_sound(folder, _sound(config, rate, ranges))
-    dataset = Dataset(output, tuple(clips))
-    return PreprocessReport(
-        dataset=dataset,
-        layout=layout,
-        sample_rate=rate,
-        short=tuple(r.name for r in used if cuts[r.path].short),
-        dropped_s=sum(cut.dropped_s for cut in cuts.values()),
-        skipped=tuple(skipped),
-        warnings=(
-            *assignment.warnings,
-            *_warnings(dataset),
-            *filter(None, [session_warning(used, {name: sum(s) for name, s in lengths.items()})]),
-            *condition_warnings(used, conditions, rate, config.clip_seconds),
-        ),
-    )
+        raise _nothing_to_train_on(layout)
+    return layout
 
 
-def _cut(layout: Layout, pieces: Path, config: CutConfig) -> tuple[dict[Path, Cut], int, list[str]]:
-    """Cut all recordings: what came of each, the rate in Hz, and what was left out and why."""
-    pieces.mkdir()
+def _cut(layout: Layout, pieces: Path | None, config: CutConfig) -> _Work:
+    """Cut all recordings, count each sound once, and find a side for each recording."""
     paths = [recording.path for recording in layout.recordings]
-    rate = config.sample_rate or usual_rate(paths, config.stream)
+    rates = {} if config.sample_rate else rates_of(paths, config.stream)
+    rate = config.sample_rate or usual_rate(rates)
     size = round(config.clip_seconds * rate)
     cutter = Cutter(pieces, size, rate, config.remainder, config.channel, config.stream)
     results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
-    return {cut.path: cut for cut in results}, rate, skipped
+    cuts = {cut.path: cut for cut in results}
+    read = [recording for recording in layout.recordings if recording.path in cuts]
+    broken = unused((path for path in paths if path not in cuts), "that cannot be used")
+    settled = settle_copies(read, cuts, layout.root)
+    used = settled.recordings
+    return _Work(
+        layout=replace(layout, left_out=(*broken, *settled.left_out, *layout.left_out)),
+        used=used,
+        cuts=cuts,
+        assignment=assign(used, _lengths(used, cuts), config.split, config.seed),
+        rate=rate,
+        skipped=tuple(skipped),
+        warnings=rate_warnings(rates, layout.root) + settled.warnings,
+    )
+
+
+def _lengths(used: tuple[Recording, ...], cuts: Mapping[Path, Cut]) -> dict[str, list[float]]:
+    return {r.name: [piece.duration_s for piece in cuts[r.path].pieces] for r in used}
+
+
+def _figures(work: _Work, dataset: Dataset, config: CutConfig) -> dict[str, Any]:
+    """The fields of the report but for data set and layout."""
+    sides = work.assignment.sides
+    clips = {n: list(zip(sides[n], seconds, strict=True)) for n, seconds in work.lengths.items()}
+    conditions = {r.name: work.cuts[r.path].condition for r in work.used}
+    seconds = {name: sum(lengths) for name, lengths in work.lengths.items()}
+    sessions = session_warning(work.used, seconds)
+    return {
+        "table": tuple(overview(work.used, clips, work.layout.left_out, work.layout.root)),
+        "sample_rate": work.rate,
+        "short": tuple(r.name for r in work.used if work.cuts[r.path].short),
+        "dropped_s": sum(work.cuts[r.path].dropped_s for r in work.used),
+        "skipped": work.skipped,
+        "warnings": (
+            *work.layout.warnings,
+            *work.warnings,
+            *work.assignment.warnings,
+            *dataset_warnings(dataset),
+            *([sessions] if sessions else []),
+            *condition_warnings(work.used, conditions, work.rate, config.clip_seconds),
+        ),
+    }
 
 
 def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
@@ -156,61 +185,43 @@ def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
     )
 
 
-def usual_rate(paths: Iterable[Path], stream: int = 0) -> int:
-    """16 kHz, or the lowest rate of the recordings in Hz where that is less.
-
-    Above half of a recording's own rate there is nothing to be heard; bands up there would be
-    empty in some recordings or in all. Files that cannot be read have no say.
-    """
-    rates = [_USUAL_RATE]
-    for path in paths:
-        with suppress(AudioError):
-            rates.append(probe(path, stream).sample_rate)
-    return max(min(rates), _LEAST_RATE)
-
-
-def _nothing_to_train_on(source: Path, layout: Layout) -> DataError:
+def _nothing_to_train_on(layout: Layout) -> DataError:
     return DataError(
-        f"{source}: nothing to train on ({layout.note}); add recordings labelled normal, not all "
-        "of them in test"
+        f"{layout.root}: nothing to train on ({layout.note}); add recordings labelled normal, not "
+        "all of them in test; layout=flat takes all as normal"
     )
 
 
-def _place(
-    folder: Path,
-    recordings: Iterable[Recording],
-    cuts: Mapping[Path, Cut],
-    sides: Mapping[str, tuple[Split | None, ...]],
-) -> list[Clip]:
-    """Move the pieces to their sides under readable names; those without a side stay behind."""
-    for side in SIDES:
-        (folder / side).mkdir()
-    ordered = sorted(recordings, key=lambda recording: recording.name)
+def _placed(work: _Work) -> list[tuple[Piece, Clip]]:
+    """The pieces that have a side, with their rows under readable names."""
+    ordered = sorted(work.used, key=lambda recording: recording.name)
     stems = _stems([recording.name for recording in ordered])
-    clips: list[Clip] = []
+    placed: list[tuple[Piece, Clip]] = []
     for recording in ordered:
-        pieces = cuts[recording.path].pieces
-        for piece, place in zip(pieces, sides[recording.name], strict=True):
-            if place is None:
+        pieces = work.cuts[recording.path].pieces
+        for piece, side in zip(pieces, work.assignment.sides[recording.name], strict=True):
+            if side is None:
                 continue
-            path = f"{place}/{stems[recording.name]}_{_start(piece.start_s)}.wav"
-            piece.file.rename(folder / path)
-            clips.append(
-                Clip(
-                    path=path,
-                    recording=recording.whole,
-                    session=recording.session,
-                    start_s=piece.start_s,
-                    duration_s=piece.duration_s,
-                    split=place,
-                    label=recording.label,
-                    machine=recording.machine,
-                    domain=recording.domain,
-                    condition=recording.condition,
-                    sha256=piece.sha256,
-                )
+            clip = Clip(
+                path=f"{side}/{stems[recording.name]}_{_start(piece.start_s)}.wav",
+                recording=recording.whole,
+                session=recording.session,
+                start_s=piece.start_s,
+                duration_s=piece.duration_s,
+                split=side,
+                label=recording.label,
+                machine=recording.machine,
+                domain=recording.domain,
+                condition=recording.condition,
+                pitch_semitones=recording.pitch_semitones,
+                noise=recording.noise,
+                noise_gain_db=recording.noise_gain_db,
+                sha256=piece.sha256,
             )
-    return clips
+            placed.append((piece, clip))
+    if not any(clip.split == "train" for _, clip in placed):
+        raise _nothing_to_train_on(work.layout)
+    return placed
 
 
 def _start(start_s: float) -> str:
@@ -235,36 +246,3 @@ def _stems(names: list[str]) -> dict[str, str]:
         taken.add(stem.lower())
         stems[name] = stem
     return stems
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{count(len(names), 'recording')}, {', '.join(names[:_LISTED])}{more}"
-
-
-def _side_lines(dataset: Dataset) -> list[str]:
-    lines = []
-    for side in SIDES:
-        for label in sorted({clip.label for clip in dataset.split(side).clips}, reverse=True):
-            part = dataset.split(side, label)
-            recordings = part.recordings()
-            lines.append(
-                f"{side} {label}: {part.seconds():.1f} s in {count(len(part.clips), 'clip')} of "
-                f"{count(len(recordings), 'recording')}"
-            )
-    return lines
-
-
-def _warnings(dataset: Dataset) -> list[str]:
-    warnings = []
-    normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
-    units = len({clip.session or clip.recording for clip in normal.clips})
-    if units < UNITS_FOR_5_PERCENT:
-        noun = "session" if any(clip.session for clip in normal.clips) else "recording"
-        warnings.append(
-            f"{count(units, f'normal {noun}')} to train and calibrate on can promise a false-alarm "
-            f"rate of {1 / (units + 1):.0%} at best; 5 % takes {UNITS_FOR_5_PERCENT}: record more"
-        )
-    if not dataset.split("test", "normal").clips:
-        warnings.append("test has no normal clip: AUC and false alarms cannot be measured")
-    return warnings

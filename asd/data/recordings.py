@@ -1,13 +1,19 @@
 """What is known of a recording before it is cut into clips."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from asd.audio.folders import LeftOut
 from asd.data.manifest import Domain, Label, Split
 from asd.text import count
 
-LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "flat"]
+LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "scripts", "flat"]
+
+_NO_SOUND = "of no suffix of sound or video"
+_SUFFIXES = 5
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,15 @@ class Recording:
     """`target` for shifted conditions (DCASE)."""
     group: str = ""
     """Files with the same group are parts of one recording; empty for a file of its own."""
-
     session: str = ""
     """Which session (a flight, a day, a mounting of the microphone) it is of; empty for one of
     its own."""
+    pitch_semitones: float = 0.0
+    """Semitones by which it was shifted before."""
+    noise: str = ""
+    """Name of the sound that was laid over it before; empty for none."""
+    noise_gain_db: float | None = None
+    """Gain at which that sound was laid over, in dB; None for none."""
 
     @property
     def whole(self) -> str:
@@ -52,27 +63,63 @@ class Layout:
 
     kind: LayoutKind
     recordings: tuple[Recording, ...]
-    note: str
-    """One sentence for the report: what was recognised, and what is not used."""
+    found: str
+    """What was recognised, for the report."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What stands in the source and is not used."""
+    warnings: tuple[str, ...] = ()
+    """What may be about truth or split, and is not used or not certain."""
+    root: Path = Path()
+    """The source, to which names are relative."""
+
+    @property
+    def note(self) -> str:
+        """One sentence for the report: what was recognised, and what is not used."""
+        groups = grouped(self.left_out, self.root)
+        if not groups:
+            return self.found
+        listed = (f"{what}, first {first}" for what, first in groups)
+        return f"{self.found}; not used: {'; '.join(listed)}"
+
+
+def grouped(left_out: Iterable[LeftOut], source: Path) -> list[tuple[str, str]]:
+    """How many are left out and why, with the name of the first, one entry a reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for left in left_out:
+        reasons.setdefault((left.noun, left.why), []).append(below(source, left.path))
+    groups = []
+    for (noun, why), names in reasons.items():
+        suffixes = _suffixes(names) if why == _NO_SOUND else ""
+        groups.append((f"{count(len(names), noun)} {why}".rstrip() + suffixes, names[0]))
+    return groups
+
+
+def unused(paths: Iterable[Path], why: str) -> tuple[LeftOut, ...]:
+    """Files that are not used, with a reason that can be put behind `file` and `files`."""
+    return tuple(LeftOut(path, "file", why) for path in paths)
+
+
+def no_sound(paths: Iterable[Path]) -> tuple[LeftOut, ...]:
+    """Files that are not used because of their suffix."""
+    return unused(paths, _NO_SOUND)
 
 
 def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:
     """Name each file by its path below `source`, without suffix where that is unambiguous."""
-    full = {path: _below(source, path) for path in paths}
+    full = {path: below(source, path) for path in paths}
     short = {path: name.removesuffix(path.suffix) for path, name in full.items()}
-    counts: dict[str, int] = {}
-    for name in short.values():
-        counts[name] = counts.get(name, 0) + 1
+    counts = Counter(short.values())
     return {path: name if counts[name] == 1 else full[path] for path, name in short.items()}
 
 
-def unused(paths: list[Path], source: Path, why: str) -> str:
-    """End of a layout's sentence about files that are not used; empty for none."""
-    if not paths:
-        return ""
-    return f"; not used: {count(len(paths), 'file')} {why}, first {_below(source, paths[0])}"
-
-
-def _below(source: Path, path: Path) -> str:
+def below(source: Path, path: Path) -> str:
+    """Name of a file or folder relative to the source, with forward slashes."""
     root = source if source.is_dir() else source.parent
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _suffixes(names: list[str]) -> str:
+    """The suffixes of files, the most frequent first: `` (.au 3, .snd 3)``."""
+    counts = Counter(Path(name).suffix.lower() or "none" for name in names)
+    listed = [f"{suffix} {n}" for suffix, n in counts.most_common(_SUFFIXES)]
+    return f" ({', '.join(listed)}{', ...' if len(counts) > _SUFFIXES else ''})"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asd.config.steps import CutConfig, PreprocessConfig
 from asd.data.manifest import Dataset
-from asd.data.preprocess import preprocess
+from asd.data.preprocess import preprocess, preview
 from asd.tracking.runs import data_params, step_run
 
 
@@ -17,7 +17,18 @@ def run(config: PreprocessConfig) -> Dataset:
         A recording or its labels cannot be used, or the output exists.
     """
     output = Path(config.output or Path("data") / Path(config.source).resolve().stem)
+    if config.dry_run:
+        return look(Path(config.source), output, config)
     return cut(Path(config.source), output, config, config.overwrite)
+
+
+def look(source: Path, output: Path, config: CutConfig) -> Dataset:
+    """Report what the step would make of the source, as a run of its own."""
+    params = {"source": source, "dry_run": True}
+    with step_run("preprocess", params, f"preview {output.name}") as tracked:
+        report = preview(source, output, config)
+        tracked.report("dry run: nothing is written", *report.lines())
+    return report.dataset
 
 
 def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Dataset:

@@ -83,11 +83,14 @@ class TestLabelsCsv:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("file,label\na.wav,normal\ngone.wav,normal\n", r"line 3: file=gone\.wav does not"),
-            ("file,label\na.wav,broken\n", r"line 2, a\.wav: label='broken' .*normal, anomaly"),
-            ("file,label,split\na.wav,normal,tst\n", r"line 2, a\.wav: split='tst' .*train, valid"),
+            ("file,label\na.wav,normal\ngone.wav,normal\n", r"line 3: file='gone\.wav' does not"),
+            ("file,label\na.wav,hot\n", r"line 2, 'a\.wav': label='hot' .*normal, .*anomaly"),
+            (
+                "file,label,split\na.wav,normal,tst\n",
+                r"line 2, 'a\.wav': split='tst' .*train, valid",
+            ),
             ("file,label,split\na.wav,anomaly,train\n", "label=anomaly with split=train"),
-            ("file,label\na.wav,normal\na.wav,normal\n", r"line 3: file=a\.wav stands twice"),
+            ("file,label\na.wav,normal\na.wav,normal\n", r"line 3: file='a\.wav' stands twice"),
             ("file,label,domain\na.wav,normal,moon\n", "domain='moon'"),
             ("name,label\na.wav,normal\n", "has no column file"),
             ("file,label\n,normal\n", "line 2: file is empty"),

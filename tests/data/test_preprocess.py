@@ -1,4 +1,6 @@
+import shutil
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,10 @@ from numpy.typing import NDArray
 from asd.audio.encode import write_wav
 from asd.config.steps import CutConfig
 from asd.data import manifest
-from asd.data.preprocess import PreprocessReport, preprocess, usual_rate
+from asd.data.preprocess import preprocess, preview
+from asd.data.preprocess_report import PreprocessReport
+from asd.data.rates import rate_warnings, rates_of, usual_rate
+from asd.data.sound import sound_of
 from asd.data.verify import verify
 from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError
 
@@ -24,9 +29,11 @@ def hum(seconds: float, seed: int = 0, rate: int = RATE) -> NDArray[np.float64]:
     return np.clip(noise, -1, 1)
 
 
-def write(path: Path, seconds: float = 10.0, seed: int = 0) -> Path:
+def write(path: Path, seconds: float = 10.0, seed: int | None = None) -> Path:
+    """A recording; without a seed, of a sound that no file of another name has."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_wav(path, hum(seconds, seed), RATE)
+    own = zlib.crc32(str(path).encode()) if seed is None else seed
+    write_wav(path, hum(seconds, own), RATE)
     return path
 
 
@@ -82,7 +89,7 @@ def test_no_clip_has_room_for_more_than_was_recorded(tmp_path: Path) -> None:
         RATE
     }
     (source / "notes.wav").write_text("no sound", encoding="utf-8")
-    assert usual_rate([source / "notes.wav", source / "studio.wav"]) == 16000
+    assert usual_rate(rates_of([source / "notes.wav", source / "studio.wav"])) == 16000
 
 
 def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
@@ -106,12 +113,21 @@ def test_layout_labels_and_sides_reach_the_manifest(tmp_path: Path) -> None:
     assert {clip.recording for clip in report.dataset.clips} == {"day 1", "day 2", "c"}
     text = "\n".join(report.lines())
     assert "layout: labels.csv with 3 recordings" in text
-    assert "train normal: 4.0 s in 4 clips of 1 recording" in text
+    assert "| all that is used |          | 1 (4.0 s) | 1 (4.0 s) | 1 (4.0 s) |" in text
     assert "warning: test has no normal clip" in text
     assert (
         "2 normal recordings to train and calibrate on can promise a false-alarm rate of 33%"
         in text
     )
+
+
+def test_the_ranges_of_the_training_are_known_with_sessions_too(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in", 6, seconds=2)
+    rows = [f"r{number}.wav,normal,day {number // 2}" for number in range(6)]
+    (source / "labels.csv").write_text("\n".join(["file,label,session", *rows]), encoding="utf-8")
+    ranges = sound_of(run(source, tmp_path / "out").dataset).ranges
+    assert ranges is not None
+    assert ranges == sound_of(manifest.load(tmp_path / "out")).ranges
 
 
 def test_the_same_input_gives_the_same_digest(tmp_path: Path) -> None:
@@ -201,6 +217,55 @@ def test_a_long_recording_is_never_in_memory_whole(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert len(report.dataset.clips) == seconds / 10 - 2
     assert peak < seconds * RATE * 4 / 4
+
+
+def test_one_of_everything_is_one_table(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    for name in ("OK/a", "OK/b", "OK/c", "正常/d", "NG/belt/x", "old/y"):
+        write(source / f"{name}.wav", 2)
+    shutil.copy(source / "OK" / "a.wav", source / "OK" / "a (1).wav")
+    write(source / "OK" / "short.wav", 0.5)
+    (source / "OK" / "gone.wav").symlink_to("nowhere.wav")
+    (source / "OK" / "text.wav").write_text("no sound", encoding="utf-8")
+    (source / "notes.txt").touch()
+    report = run(source, tmp_path / "out", skip_bad=True)
+    lines = report.lines()
+    table = [line for line in lines if line.startswith("|")]
+    assert [line.split(" | ")[1].strip() for line in table if "not used" in line] == [
+        "not used: 1 file that cannot be used",
+        "not used: 1 file with the same sound as another",
+        "not used: 1 file outside these folders",
+        "not used: 1 link to a file that is not there",
+        "not used: 1 file of no suffix of sound or video (.txt 1)",
+    ]
+    assert any(line.startswith("| NG/belt/") and line.endswith("1 (2.0 s) |") for line in table)
+    assert any(line.startswith("| 正常/") for line in table)
+    assert "shorter than a clip, kept at their own length: 1 recording, OK/short" in lines
+    assert any("old/ (1)" in line for line in lines if line.startswith("warning"))
+
+
+def test_a_preview_is_the_report_of_the_step_and_writes_nothing(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in")
+    write(source / "copy.wav", seed=0)
+    wish = CutConfig(clip_seconds=1.0, sample_rate=RATE)
+    seen = preview(source, tmp_path / "out", wish)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert seen.lines() == preprocess(source, tmp_path / "out", wish).lines()
+    assert any("same sound" in line for line in seen.lines())
+
+
+def test_recordings_that_lower_the_rate_of_all_are_named(tmp_path: Path) -> None:
+    source = fleet(tmp_path / "in")
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, 4 * 16000))
+    for number, own in enumerate(samples):
+        soundfile.write(source / f"studio{number}.wav", own, 16000)
+    assert not rate_warnings(rates_of(sorted(source.glob("*.wav"))), source), "most are low"
+    for number in range(1, 5):
+        (source / f"r{number}.wav").unlink()
+    report = run(source, tmp_path / "out", sample_rate=None)
+    [warning] = [text for text in report.warnings if text.startswith("cut at 4000 Hz")]
+    assert "because of 1 recording of 3: r0.wav;" in warning
+    assert warning.endswith("leave it out to keep it")
 
 
 class TestBadInput:

@@ -1,0 +1,89 @@
+"""Walk a folder of recordings, links included, and say what cannot be entered or read."""
+
+import errno
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that is not used."""
+
+    path: Path
+    noun: str
+    """What it is, in the singular: `file`, `folder`, `link`."""
+    why: str
+    """What about it keeps it out, to be put behind the noun."""
+
+
+@dataclass
+class Walk:
+    """What stands in a folder and its sub-folders."""
+
+    files: list[Path] = field(default_factory=list)
+    """Every regular file, sorted; names that begin with a dot, and what is below them, do not
+    count."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    """Links, folders and hidden files that are not entered or read."""
+
+
+def walk(root: Path) -> Walk:
+    """List all files of a folder.
+
+    Links to folders outside are followed, each of these folders once. A link to a folder that is
+    part of the root, or holds it, is not, so that no file is listed twice and no walk is endless.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
+    found = Walk()
+    known = [root.resolve()]
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop(0)
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError:
+            found.left_out.append(LeftOut(folder, "folder", "that cannot be read"))
+            continue
+        for path in entries:
+            problem = _problem(path, known)
+            if isinstance(problem, LeftOut):
+                found.left_out.append(problem)
+            elif problem:
+                waiting.append(path)
+            elif not path.name.startswith("."):
+                found.files.append(path)
+    found.files.sort()
+    found.left_out.sort(key=lambda left: left.path)
+    return found
+
+
+def _problem(path: Path, known: list[Path]) -> LeftOut | bool:
+    """What keeps an entry out; else whether it is a folder to enter."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)
+        what = ("link", "to a file that is not there") if gone else ("entry", "that cannot be read")
+        return LeftOut(path, *what)
+    hidden = path.name.startswith(".")
+    if stat.S_ISDIR(mode):
+        if path.is_symlink() and not hidden and not _is_new(path, known):
+            return LeftOut(path, "link", "to a folder that is searched anyway")
+        return not hidden
+    if not stat.S_ISREG(mode):
+        return LeftOut(path, "entry", "that is no regular file")
+    return LeftOut(path, "hidden file", "") if hidden else False
+
+
+def _is_new(link: Path, known: list[Path]) -> bool:
+    """Whether a linked folder shares no file with the known ones; if so it is one of them."""
+    target = link.resolve()
+    if any(target.is_relative_to(other) or other.is_relative_to(target) for other in known):
+        return False
+    known.append(target)
+    return True

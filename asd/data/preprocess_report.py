@@ -1,0 +1,64 @@
+"""What `asd.data.preprocess` has made of a source, in words."""
+
+from dataclasses import dataclass
+
+from asd.data.layouts import Layout
+from asd.data.manifest import Dataset
+from asd.text import count, some
+
+UNITS_FOR_5_PERCENT = 19
+"""Normal recordings for a false-alarm rate of 5 %: n of them promise 1 / (n + 1) at best."""
+
+# Names in a line of the report; all of them are in the report itself.
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class PreprocessReport:
+    """What was made of a source, or would be."""
+
+    dataset: Dataset
+    """The data set."""
+    layout: Layout
+    """What was recognised in the source, and what of it is not used."""
+    table: tuple[str, ...]
+    """What was taken for what, as lines of a table."""
+    sample_rate: int
+    """Of the clips, in Hz."""
+    short: tuple[str, ...]
+    """Recordings shorter than one clip, kept at their own length."""
+    dropped_s: float
+    """Seconds at the ends of recordings that filled no clip."""
+    skipped: tuple[str, ...]
+    """One message for each recording that could not be used (`skip_bad`)."""
+    warnings: tuple[str, ...]
+    """What limits the use of this data set."""
+
+    def lines(self) -> list[str]:
+        """The report as lines for the terminal."""
+        short = f"{count(len(self.short), 'recording')}, {some(self.short, _LISTED)}"
+        return [
+            f"layout: {self.layout.note}",
+            f"sample rate: {self.sample_rate} Hz",
+            *self.table,
+            *([f"dropped: {self.dropped_s:.1f} s that fill no clip"] if self.dropped_s else []),
+            *([f"shorter than a clip, kept at their own length: {short}"] if self.short else []),
+            *(f"skipped: {message}" for message in self.skipped),
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+
+def dataset_warnings(dataset: Dataset) -> list[str]:
+    """What a data set cannot be used for."""
+    warnings = []
+    normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
+    units = len({clip.session or clip.recording for clip in normal.clips})
+    if units < UNITS_FOR_5_PERCENT:
+        noun = "session" if any(clip.session for clip in normal.clips) else "recording"
+        warnings.append(
+            f"{count(units, f'normal {noun}')} to train and calibrate on can promise a false-alarm "
+            f"rate of {1 / (units + 1):.0%} at best; 5 % takes {UNITS_FOR_5_PERCENT}: record more"
+        )
+    if not dataset.split("test", "normal").clips:
+        warnings.append("test has no normal clip: AUC and false alarms cannot be measured")
+    return warnings
