@@ -33,8 +33,8 @@ def settle_copies(
     """Count recordings of the same sound once.
 
     One file of a sound is used: that with a side, then the one nearest to the top, then that with
-    the shortest path. A copy that is labelled otherwise or is longer stays; it is tied to the
-    other, so that both stand on one side, unless their sides are given.
+    the shortest path. A copy that is labelled otherwise, is longer or whose side is given stays;
+    without a given side it is tied to the other, so that both stand on one side.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _preference(recording: Recording) -> tuple[bool, int, int, str]:
 
 def _says_the_same(a: Recording, b: Recording) -> bool:
     facts = [(r.label, r.machine, r.condition, r.domain, r.session) for r in (a, b)]
-    return facts[0] == facts[1] and b.split in (a.split, None)
+    return facts[0] == facts[1] and b.split is None
 
 
 def _as_long(a: Cut, b: Cut) -> bool:
@@ -116,7 +116,8 @@ def _warnings(same: Mapping[str, list[str]], other: list[str]) -> tuple[str, ...
                         f"{some(listed)}")  # fmt: skip
     if other:
         warnings.append(
-            f"the same sound, but not the same length, label, side or place: {some(other)}; both "
-            "are used, on one side of the split unless sides are given: mend what is not true"
+            f"the same sound, with another length, label or place or a side that is given: "
+            f"{some(other)}; both are used, on one side of the split unless sides are given: mend "
+            "what is not true"
         )
     return tuple(warnings)

@@ -91,6 +91,24 @@ def test_sides_that_are_given_are_obeyed_and_told(source: Path) -> None:
     assert any("m9.wav (normal, test) = train/m9.wav" in text for text in report.warnings)
 
 
+def test_a_copy_whose_side_is_given_stays(source: Path) -> None:
+    write(source / "copy.wav", 0)
+    rows = [
+        f"{path.name},normal,{side}"
+        for path, side in zip(
+            sorted(source.iterdir()), ("test", "test", "train", "train", "train"), strict=True
+        )
+    ]
+    (source / "labels.csv").write_text("\n".join(["file,label,split", *rows]))
+    report = run(source)
+    assert [clip.recording for clip in report.dataset.split("test").clips] == ["m0"] * 6
+    assert any(
+        "m0.wav (normal, test) = copy.wav (normal, test)" in t
+        or "copy.wav (normal, test) = m0.wav (normal, test)" in t
+        for t in report.warnings
+    )
+
+
 def test_recordings_of_one_machine_are_no_copies() -> None:
     prints = [fingerprint(hum(seed, 10.0).astype(np.float32), RATE) for seed in range(30)]
     assert same_sound(prints) == []
