@@ -1,6 +1,7 @@
 """Cut one recording into clips, however long it is."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Cutter:
             It cannot be decoded, is too short, silent, lacks the channel, or holds NaN or infinite
             samples.
         """
-        prefix = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        prefix = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         pieces: list[Piece] = []
         dropped = 0
         meter = Meter(self.channel)

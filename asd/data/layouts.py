@@ -13,7 +13,7 @@ from asd.data.labels import LABELS_NAME, read_labels
 from asd.data.manifest import Label, Split
 from asd.data.recordings import Layout, Recording, unique_names, unused
 from asd.errors import DataError
-from asd.text import count
+from asd.text import count, printable
 
 __all__ = ["Layout", "Recording", "recognise"]
 
@@ -41,7 +41,7 @@ def recognise(source: Path) -> Layout:
         folder holds sub-folders with a ``labels.csv`` each.
     """
     if source.is_file():
-        recording = Recording(source, source.stem, "normal")
+        recording = Recording(source, printable(source.stem), "normal")
         return Layout("file", (recording,), "one recording, taken as normal")
     if (source / LABELS_NAME).is_file():
         return read_labels(source)

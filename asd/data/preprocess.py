@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from asd.audio.comparable import Ranges
 from asd.audio.decode import MIN_S, probe
@@ -13,6 +15,7 @@ from asd.config.steps import CutConfig
 from asd.data.conditions import condition_warnings, training_ranges
 from asd.data.cut import Cut, Cutter
 from asd.data.layouts import Layout, Recording, recognise
+from asd.data.made import made_before, mark_of, note_made
 from asd.data.manifest import Clip, Dataset, Split, save
 from asd.data.output import check_output, whole_folder
 from asd.data.sessions import session_warning
@@ -53,10 +56,13 @@ class PreprocessReport:
     """One message for each recording that could not be used (`skip_bad`)."""
     warnings: tuple[str, ...]
     """What limits the use of this data set."""
+    again: bool = False
+    """The same command had made it before: nothing was done."""
 
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
         return [
+            *(["made before by the same command; nothing was left to do"] if self.again else []),
             f"layout: {self.layout.note}",
             f"sample rate: {self.sample_rate} Hz",
             *_side_lines(self.dataset),
@@ -87,7 +93,8 @@ def preprocess(
         How recordings are cut and split; the sample rate is that of `usual_rate` where it is not
         given.
     overwrite : bool
-        Replace a data set that stands at `output`.
+        Replace a data set that stands at `output`. One that the same command has made of the
+        same recordings is reported as done where this is not given.
 
     Raises
     ------
@@ -102,10 +109,15 @@ def preprocess(
     if config.clip_seconds < MIN_S:
         raise ConfigError(f"clip_seconds={config.clip_seconds:g}: must be at least {MIN_S:g}")
     layout = recognise(source)
-    check_output(output, source, overwrite)
+    paths = sorted(recording.path for recording in layout.recordings)
+    mark = mark_of(config, [source, *layout.recordings], filter(Path.exists, paths))
+    if not overwrite and (made := made_before(output, mark)):
+        return PreprocessReport(made[0], layout, **made[1], again=True)
+    check = partial(check_output, output, source, overwrite)
+    check()
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
         raise _nothing_to_train_on(source, layout)
-    with whole_folder(output) as folder:
+    with whole_folder(output, check) as folder:
         cuts, rate, skipped = _cut(layout, folder / "pieces", config)
         used = [recording for recording in layout.recordings if recording.path in cuts]
         lengths = {r.name: [piece.duration_s for piece in cuts[r.path].pieces] for r in used}
@@ -118,21 +130,22 @@ def preprocess(
         conditions = {r.name: cuts[r.path].condition for r in used}
         ranges = training_ranges(used, conditions, clips)
         save_sound(folder, _sound(config, rate, ranges))
-    dataset = Dataset(output, tuple(clips))
-    return PreprocessReport(
-        dataset=dataset,
-        layout=layout,
-        sample_rate=rate,
-        short=tuple(r.name for r in used if cuts[r.path].short),
-        dropped_s=sum(cut.dropped_s for cut in cuts.values()),
-        skipped=tuple(skipped),
-        warnings=(
-            *assignment.warnings,
-            *_warnings(dataset),
-            *filter(None, [session_warning(used, {name: sum(s) for name, s in lengths.items()})]),
-            *condition_warnings(used, conditions, rate, config.clip_seconds),
-        ),
-    )
+        dataset = Dataset(output, tuple(clips))
+        seconds = {name: sum(pieces) for name, pieces in lengths.items()}
+        figures: dict[str, Any] = {
+            "sample_rate": rate,
+            "short": tuple(r.name for r in used if cuts[r.path].short),
+            "dropped_s": sum(cut.dropped_s for cut in cuts.values()),
+            "skipped": tuple(skipped),
+            "warnings": (
+                *assignment.warnings,
+                *_warnings(dataset),
+                *filter(None, [session_warning(used, seconds)]),
+                *condition_warnings(used, conditions, rate, config.clip_seconds),
+            ),
+        }
+        note_made(folder, mark, figures)
+    return PreprocessReport(dataset, layout, **figures)
 
 
 def _cut(layout: Layout, pieces: Path, config: CutConfig) -> tuple[dict[Path, Cut], int, list[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from asd.data.manifest import Domain, Label, Split
-from asd.text import count
+from asd.text import count, printable
 
 LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "flat"]
 
@@ -59,7 +59,7 @@ class Layout:
 def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:
     """Name each file by its path below `source`, without suffix where that is unambiguous."""
     full = {path: _below(source, path) for path in paths}
-    short = {path: name.removesuffix(path.suffix) for path, name in full.items()}
+    short = {path: name.removesuffix(printable(path.suffix)) for path, name in full.items()}
     counts: dict[str, int] = {}
     for name in short.values():
         counts[name] = counts.get(name, 0) + 1
@@ -75,4 +75,5 @@ def unused(paths: list[Path], source: Path, why: str) -> str:
 
 def _below(source: Path, path: Path) -> str:
     root = source if source.is_dir() else source.parent
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    below = path.relative_to(root) if path.is_relative_to(root) else path
+    return printable(below.as_posix())
