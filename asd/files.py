@@ -114,7 +114,7 @@ def is_storage_error(error: object) -> TypeGuard[OSError]:
 
 
 def check_writable(folder: Path, key: str) -> None:
-    """Make a folder, where it is missing, and try to write there.
+    """Try to write in a folder; one that is not there yet is not there afterwards.
 
     Parameters
     ----------
@@ -129,6 +129,7 @@ def check_writable(folder: Path, key: str) -> None:
         It cannot be written.
     """
     with writing(f"{key}={folder}"):
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         path, handle = new_file(folder, "")
         try:
@@ -136,6 +137,8 @@ def check_writable(folder: Path, key: str) -> None:
         finally:
             path.unlink()
             release(handle)
+            for made in new:
+                made.rmdir()
 
 
 def file_digest(path: Path) -> str:

@@ -5,6 +5,7 @@ system takes it back however the process ends: what is unfinished and not locked
 a dead process.
 """
 
+import atexit
 import os
 import shutil
 import sys
@@ -69,11 +70,27 @@ def new_file(folder: Path, suffix: str) -> tuple[Path, int]:
         os.close(handle)
 
 
+def own_folder(prefix: str) -> Path:
+    """A folder for what this process puts aside; it goes with it, or with the next command's.
+
+    Parameters
+    ----------
+    prefix : str
+        Begins its name, and those of the dead.
+    """
+    remove_remains(Path(tempfile.gettempdir()), prefix)
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix))
+        if hold(path) is not None:
+            atexit.register(shutil.rmtree, path, ignore_errors=True)
+            return path
+
+
 @cache
-def remove_remains(folder: Path) -> None:
+def remove_remains(folder: Path, prefix: str = PARTIAL) -> None:
     """Remove what dead processes were making in a folder, sub-folders apart; once a process."""
     with suppress(OSError):
-        for path in [path for path in folder.iterdir() if path.name.startswith(PARTIAL)]:
+        for path in [path for path in folder.iterdir() if path.name.startswith(prefix)]:
             remove_if_left(path)
 
 

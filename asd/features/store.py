@@ -7,8 +7,8 @@ digest of its sound::
                  ab/ab34...ef.npy           the features of one clip, float32, and a checksum
 
 A file appears whole under its name or not at all, so that any number of processes and machines
-may share a store. One that cannot be read, or is no longer what was written, is computed again. Data sets share files: a clip is
-known by its content, wherever it lies.
+may share a store. One that cannot be read, or is no longer what was written, is computed again.
+Data sets share files: a clip is known by its content, wherever it lies.
 """
 
 import io
@@ -120,7 +120,7 @@ def _file(folder: Path, clip: Clip) -> Path:
 
 
 def _read(path: Path, clip: Clip) -> Spectrogram:
-    """Features as they were written; a `ValueError` where a disk has changed them since."""
+    """Features as they were written; a `ValueError` where they have been changed since."""
     content = path.read_bytes()
     if _checksum(content[:-_CHECKSUM_BYTES], clip) != content[-_CHECKSUM_BYTES:]:
         raise ValueError("its checksum does not fit")
