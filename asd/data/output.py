@@ -161,15 +161,17 @@ def _put(partial: Path, place: Path) -> None:
         return
     # Held, what goes is left alone by whoever begins to make the same folder anew.
     handle = hold(place)
-    if _exchange(partial, place):
-        shutil.rmtree(partial, ignore_errors=True)
-    else:  # a disk that cannot exchange names: `_restore` mends a halt in between
-        old = place.with_name(_OLD + _mark(place))
-        place.replace(old)
-        partial.replace(place)
-        shutil.rmtree(old, ignore_errors=True)
-    if handle is not None:
-        release(handle)
+    try:
+        if _exchange(partial, place):
+            shutil.rmtree(partial, ignore_errors=True)
+        else:  # a disk that cannot exchange names: `_restore` mends a halt in between
+            old = place.with_name(_OLD + _mark(place))
+            place.replace(old)
+            partial.replace(place)
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if handle is not None:
+            release(handle)
 
 
 def _restore(place: Path) -> None:
