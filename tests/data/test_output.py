@@ -36,7 +36,7 @@ class Killed(BaseException):
     pass
 
 
-def stop_at(number: int, before: bool) -> Callable[..., object]:
+def stop_at(number: int, before: bool) -> Callable[..., Callable[..., object]]:
     """Stand-ins for the calls that change names: the process ends before or after one of them."""
     seen = [0]
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow.store.db.base_sql_model import Base
 
 from asd.tracking import database
 from asd.tracking.database import database_of, make_whole
@@ -90,7 +91,7 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, made: list[Path]) 
 
 def test_a_whole_one_is_left_alone(tmp_path: Path, made: list[Path]) -> None:
     path = tmp_path / "mlflow.db"
-    every = [f'create table "{name}" (a)' for name in database.Base.metadata.tables]
+    every = [f'create table "{name}" (a)' for name in Base.metadata.tables]
     every[0:0] = ["create table alembic_version (version_num)"]
     known = [line for line in every if '"experiments"' not in line]
     known += ["create table experiments (experiment_id)"]
