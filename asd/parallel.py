@@ -4,6 +4,7 @@ It goes through joblib, so a cluster can be put under it without touching a step
 ``with joblib.parallel_config(backend="dask")`` the same calls run there.
 """
 
+import multiprocessing
 import os
 import threading
 import time
@@ -73,7 +74,8 @@ def parallel_map(
 
 def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
     """Call in the caller's folder: worker processes outlive a change of it."""
-    if os.getppid() == caller != os.getpid():
+    # Threads, and processes of another backend, are not this process's to end.
+    if multiprocessing.current_process().name.startswith("LokyProcess"):
         _end_with(caller)
     with chdir(folder):
         return function(item)
