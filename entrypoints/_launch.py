@@ -88,6 +88,8 @@ def _speak_plainly() -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    # It shows the traceback of each error of a database before it raises it.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module="mlflow")
 

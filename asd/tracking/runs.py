@@ -234,7 +234,9 @@ def _start(nested: bool) -> mlflow.ActiveRun:
             "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
             "give an absolute one, as in sqlite:////folder/mlflow.db"
         )
-        if "active' state" in str(error) or "deleted" in str(error):
+        if "OperationalError" in str(error):
+            remedy = "make room, or allow writing there"
+        elif "'active' state" in str(error):
             remedy = (
                 "that experiment was deleted: bring it back with `mlflow experiments restore "
                 "--experiment-id <number>`, or give another with --experiment-name"

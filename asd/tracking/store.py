@@ -57,7 +57,9 @@ def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
 
 def first_line(error: Exception) -> str:
     """What an error of a library says, without its SQL and its links."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    lines = str(error).splitlines() or [type(error).__name__]
+    # SQLAlchemy says first how it came to ask, then what the database answered.
+    return next((line for line in lines if "Error) " in line), lines[0])
 
 
 @contextmanager
