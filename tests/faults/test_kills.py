@@ -122,9 +122,10 @@ def begun(
 
     def make(commands: tuple[tuple[str, ...], ...]) -> Path:
         if commands not in made:
+            before = make(commands[:-1]) if commands else None
             place = folder / str(len(made))
-            if commands:
-                shutil.copytree(make(commands[:-1]), place)
+            if before:
+                shutil.copytree(before, place)
                 Place(place).run(*commands[-1])
             else:
                 recordings(place / "source")
