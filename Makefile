@@ -7,13 +7,14 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	&& echo $$p && break; done)
 
 .PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
-	test-golden
+	test-golden test-faults
 
 help:
 	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
 	@echo "make test    the tests"
 	@echo "make test-golden   the golden record, on the demo and on real recordings too"
 	@echo "make test-scale   sweeps over PostgreSQL and an MLflow server, on this machine"
+	@echo "make test-faults  each step killed at 25 moments and given again, about two hours"
 	@echo "make check   format, lint, types, import layers, docstrings, tests"
 	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
 	@echo "make bench   speed and memory, written to docs/benchmarks.md"
@@ -46,6 +47,10 @@ test-scale: setup
 	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq postgresql; } \
 	|| { echo "error: PostgreSQL is not installed; install it, or run make test-scale as root"; exit 2; }
 	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
+
+# Not part of `make test`; ASD_FAULT_MOMENTS=3 makes it short.
+test-faults: setup
+	$(IN_VENV) ASD_TEST_FAULTS=1 pytest tests/faults
 
 lint: setup
 	$(BIN)/ruff format --check .

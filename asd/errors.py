@@ -9,7 +9,9 @@
     │   └── NotEnoughClipsError   too few clips for what was asked
     ├── FeatureError          a front end, or the store of features, cannot be used
     ├── DetectorError         a detector cannot be fitted, saved or loaded
-    └── TrackingError         the MLflow store, a run or a model cannot be used
+    ├── TrackingError         the MLflow store, a run or a model cannot be used
+    ├── OutputError           a file or folder cannot be written
+    └── WorkerError           a process that did part of the work is gone
 
 The message of each names the file or key, the rule that was broken and the remedy. Any other
 exception is a bug and keeps its traceback.
@@ -46,3 +48,11 @@ class DetectorError(AsdError):
 
 class TrackingError(AsdError):
     """The MLflow store, a run or a registered model cannot be used."""
+
+
+class OutputError(AsdError):
+    """A file or folder cannot be written. It says nothing of the recording that it is made from."""
+
+
+class WorkerError(AsdError):
+    """A process that did part of the work was ended from outside."""

@@ -4,22 +4,29 @@ It goes through joblib, so a cluster can be put under it without touching a step
 ``with joblib.parallel_config(backend="dask")`` the same calls run there.
 """
 
+import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import chdir
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from asd.errors import AsdError, AudioError, DataError
+from asd.errors import AsdError, AudioError, DataError, OutputError, WorkerError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _QUIET_UP_TO = 3
 """So few items need no progress bar."""
+_LOOK_S = 1.0
+"""How often a worker looks whether the process that it works for is still there."""
 
 
 def parallel_map(
@@ -43,21 +50,47 @@ def parallel_map(
     -------
     list
         The results, in the order of the items. The first exception ends the work.
+
+    Raises
+    ------
+    WorkerError
+        One of the processes was ended from outside.
     """
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     hide = True if len(items) <= _QUIET_UP_TO else None
     if n_jobs <= 1:
         return [function(item) for item in tqdm(items, desc=desc, disable=hide, delay=0.5)]
-    here = Path.cwd()
-    calls = (joblib.delayed(_call)(here, function, item) for item in items)
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-    return list(tqdm(results, total=len(items), desc=desc, disable=hide, delay=0.5))
+    here, me = Path.cwd(), os.getpid()
+    calls = (joblib.delayed(_call)(me, here, function, item) for item in items)
+    try:
+        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+        return list(tqdm(results, total=len(items), desc=desc, disable=hide, delay=0.5))
+    except TerminatedWorkerError as error:
+        raise WorkerError(
+            f"{desc}: a process that did part of the work was killed, mostly because memory ran "
+            "out; give the command again, with LOKY_MAX_CPU_COUNT=1 for one process at a time"
+        ) from error
 
 
-def _call(folder: Path, function: Callable[[T], R], item: T) -> R:
+def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
     """Call in the caller's folder: worker processes outlive a change of it."""
+    # Threads, and processes of another backend, are not this process's to end.
+    if multiprocessing.current_process().name.startswith("LokyProcess"):
+        _end_with(caller)
     with chdir(folder):
         return function(item)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """From now on, let this process end when `parent` does: nobody waits for its work then."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def map_recordings(
@@ -66,13 +99,15 @@ def map_recordings(
     desc: str,
     skip_bad: bool,
     jobs: int | None = None,
+    done_before: int = 0,
 ) -> tuple[list[R], list[str]]:
     """Call a function on each recording, and gather the bad ones instead of ending at the first.
 
     Parameters
     ----------
     function : callable
-        Takes a path; an `AsdError` from it marks the recording as bad.
+        Takes a path; an `AsdError` from it marks the recording as bad, except for one that says
+        nothing of the recording: a place that cannot be written ends the work.
     paths : sequence of Path
         The recordings.
     desc : str
@@ -81,6 +116,9 @@ def map_recordings(
         Go on without the bad ones.
     jobs : int, optional
         Number of processes, as in `parallel_map`.
+    done_before : int
+        Good recordings besides `paths`, which need no work any more: they, too, are something
+        to go on with.
 
     Returns
     -------
@@ -93,18 +131,21 @@ def map_recordings(
     ------
     DataError
         Some are bad and `skip_bad` is false, or all are. Lists every one, in one line.
+    OutputError
+        Results cannot be written.
     """
     outcomes = parallel_map(partial(_attempt, function), paths, desc, jobs)
     bad = [str(outcome) for outcome in outcomes if isinstance(outcome, AsdError)]
     results = [outcome for outcome in outcomes if not isinstance(outcome, AsdError)]
-    if bad and len(paths) == 1:
+    total = len(paths) + done_before
+    if bad and total == 1:
         raise AudioError(bad[0])
-    if bad and (len(bad) == len(paths) or not skip_bad):
+    if bad and (len(bad) == total or not skip_bad):
         remedy = "mend or remove them"
-        if len(bad) < len(paths):
+        if len(bad) < total:
             remedy += ", or go on without them with skip_bad=true"
         raise DataError(
-            f"{len(bad)} of {len(paths)} recordings cannot be used: {'; '.join(bad)}; {remedy}"
+            f"{len(bad)} of {total} recordings cannot be used: {'; '.join(bad)}; {remedy}"
         )
     return results, bad
 
@@ -112,5 +153,7 @@ def map_recordings(
 def _attempt(function: Callable[[Path], R], path: Path) -> R | AsdError:
     try:
         return function(path)
+    except (OutputError, WorkerError):
+        raise
     except AsdError as error:
         return error

@@ -1,7 +1,42 @@
-"""Words and tables for people."""
+"""Words, names, commands and tables for people."""
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
+
+_UNPRINTABLE = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
+    **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)},
+    **dict.fromkeys((0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+    9: "\\t",
+    10: "\\n",
+    13: "\\r",
+}
+"""Control characters, bytes of a file name that are no UTF-8 (as Python gives them), and marks that
+turn the direction of text."""
+
+
+def printable(text: str) -> str:
+    r"""The text without what no terminal, table or database takes: control characters, other bytes.
+
+    Examples
+    --------
+    >>> print(printable("pump\n1"), printable("\x1b[31mred"), printable("\udc83|\udc93.wav"))
+    pump\n1 \x1b[31mred \x83|\x93.wav
+    """
+    return text.translate(_UNPRINTABLE).encode(errors="replace").decode()
+
+
+def command(step: str, **params: object) -> str:
+    """The command of a step as it is typed, quoted for the shell.
+
+    Examples
+    --------
+    >>> command("train", data="data/pump 1 #2", model="knn")
+    "mlflow run . -e train -P 'data=data/pump 1 #2' -P model=knn"
+    """
+    words = [f" -P {shlex.quote(f'{key}={value}')}" for key, value in params.items()]
+    return f"mlflow run . -e {step}{''.join(words)}"
 
 
 def count(number: int, noun: str) -> str:

@@ -1,12 +1,15 @@
 """The parallel map keeps the order, and bad recordings are told all at once."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import joblib
 import pytest
 
-from asd.errors import AudioError, DataError
+from asd.errors import AudioError, DataError, OutputError, WorkerError
 from asd.parallel import map_recordings, parallel_map
 
 
@@ -91,3 +94,56 @@ def test_no_recordings_are_no_error() -> None:
 def test_a_bug_is_not_taken_for_a_bad_recording() -> None:
     with pytest.raises(KeyError):
         map_recordings(broken, PATHS, "broken", skip_bad=True)
+
+
+def full(path: Path) -> str:
+    raise OutputError(f"{path}: cannot be written (No space left on device)")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_is_nobodys_bad_recording(jobs: int) -> None:
+    with pytest.raises(OutputError, match="No space left"):
+        map_recordings(full, PATHS, "full", skip_bad=True, jobs=jobs)
+
+
+def test_recordings_that_are_done_are_something_to_go_on_with() -> None:
+    names, skipped = map_recordings(name_of, PATHS[1:2], "names", skip_bad=True, done_before=3)
+    assert (names, len(skipped)) == ([], 1)
+    with pytest.raises(DataError, match=r"1 of 4 .*bad1\.wav.*skip_bad=true"):
+        map_recordings(name_of, PATHS[1:2], "names", skip_bad=False, done_before=3)
+
+
+def killed(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_one_line() -> None:
+    with pytest.raises(WorkerError, match="killed, mostly because memory ran out") as caught:
+        parallel_map(killed, range(4), "work", jobs=2)
+    assert "\n" not in str(caught.value)
+
+
+_PARENT = """
+import os, sys, time
+sys.path.insert(0, {folder!r})
+from tests.test_parallel import say_and_wait
+from asd.parallel import parallel_map
+parallel_map(say_and_wait, range(2), "work", jobs=2)
+"""
+
+
+def say_and_wait(_: int) -> None:
+    os.write(1, b".")
+    signal.pause()
+
+
+def test_workers_end_with_the_process_that_they_work_for() -> None:
+    folder = str(Path(__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", _PARENT.format(folder=folder)], stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.read(1) + parent.stdout.read(1) == b".."
+        parent.kill()
+        # The workers hold the pipe, too: its end is theirs.
+        assert parent.stdout.read() == b""

@@ -1,17 +1,17 @@
 """Write audio files, whole or not at all."""
 
+import wave
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import av
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from asd.audio.container import Track, open_track
 from asd.audio.decode import SignalCheck
 from asd.errors import AudioError
-from asd.files import atomic_path
+from asd.files import atomic_path, is_storage_error, unwritable
 
 AudioFormat = Literal["mp3", "wav", "flac"]
 
@@ -35,14 +35,20 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
     ------
     AudioError
         A sample lies outside [-1, 1] or is no number.
+    OutputError
+        The place cannot be written.
     """
     peak = float(np.abs(samples).max(initial=0.0))
     if not peak <= 1.0:
         raise AudioError(f"{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain")
     # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.
     steps = np.minimum(np.rint(samples * 32768.0), 32767.0).astype(np.int16)
-    with atomic_path(path) as partial:
-        soundfile.write(partial, steps, sample_rate, subtype="PCM_16", format="WAV")
+    # libsndfile would say "System error" of a full disk; the bytes are the same.
+    with atomic_path(path) as partial, wave.open(str(partial), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(steps.astype("<i2").tobytes())
 
 
 def write_track(
@@ -104,6 +110,8 @@ def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> 
     ------
     AudioError
         The recording cannot be read, is corrupt, cut short or silent, or has NaN samples.
+    OutputError
+        The place cannot be written.
     """
     with open_track(source, stream) as track, atomic_path(target) as partial:
         # An absolute path: FFmpeg would take a word and a colon at the start for a protocol.
@@ -112,9 +120,11 @@ def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> 
             with av.open(file, "w", format=fmt) as output:
                 return _copy(track, output, fmt)
         except av.FFmpegError as error:
+            if is_storage_error(error):
+                raise unwritable(target, error) from error
             raise AudioError(
-                f"{source}: cannot be written as {fmt} to {target} ({error.strerror}); check the "
-                f"room on the disk or take another format ({track.channels} channels)"
+                f"{source}: cannot be written as {fmt} to {target} ({error.strerror}); take "
+                f"another format ({track.channels} channels)"
             ) from error
 
 

@@ -13,7 +13,7 @@ from asd.audio import decode as audio
 from asd.audio.overlay import trim_silence
 from asd.errors import AsdError, DataError
 from asd.parallel import parallel_map
-from asd.text import count
+from asd.text import count, printable
 
 # Bytes of a file name that come from a sound's name; file systems allow 255 in all, of which
 # a clip's own name takes up to 170.
@@ -86,5 +86,5 @@ def _load(sample_rate: int, path: Path) -> Noise | str:
     except AsdError as error:
         return str(error)
     # Some file systems take characters apart (が into か and its dots); one word is one name.
-    name = unicodedata.normalize("NFC", path.stem)
+    name = unicodedata.normalize("NFC", printable(path.stem))
     return Noise(name, trim_silence(samples, sample_rate))

@@ -6,6 +6,7 @@ leave the word to the YAML file.
 """
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ from asd.config.base import Config, Documented, flatten
 from asd.errors import ConfigError
 
 T = TypeVar("T", bound=Config)
+
+_LARGEST_YAML = 1_000_000
+_DEEPEST_YAML = 20
 
 HELP_WORDS = {"-h", "--help"}
 
@@ -30,8 +34,9 @@ def load(config: type[T], argv: Sequence[str]) -> T:
     """
     given = {key: value for key, value in _pairs(argv) if value != ""}
     path = given.pop("config", "")
-    values = read_yaml(Path(path)) if path else {}
-    return config.parse(_nested([*flatten(values).items(), *given.items()]))
+    values = read_yaml(Path(_at_home(path))) if path else {}
+    pairs = [*flatten(values).items(), *given.items()]
+    return config.parse(_nested([(key, _at_home(value)) for key, value in pairs]))
 
 
 def help_text(config: type[Config], program: str) -> str:
@@ -104,6 +109,27 @@ def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
+def _read(path: Path) -> Any:
+    """The content of a YAML file of a size and shape that settings have.
+
+    A few hundred bytes of aliases stand for more lists than memory holds, and lists in lists go
+    as deep as the interpreter's stack.
+    """
+    with path.open("rb") as file:
+        text = file.read(_LARGEST_YAML + 1).decode("utf-8")
+    if len(text) > _LARGEST_YAML:
+        raise ValueError(f"longer than {_LARGEST_YAML} characters")
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST_YAML:
+            raise ValueError(f"lists or keys nested more than {_DEEPEST_YAML} deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"*{event.anchor} is an alias; write the value itself")
+    return yaml.safe_load(text)
+
+
 def read_yaml(path: Path) -> Mapping[str, Any]:
     """The keys of a YAML file.
 
@@ -113,10 +139,10 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         The file cannot be read, or holds something else than keys.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _read(path)
     except OSError as error:
         raise ConfigError(f"config={path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"config={path}: not a YAML file ({reason})") from error
     if values is None:
@@ -124,6 +150,13 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise ConfigError(f"config={path}: must hold lines of key: value")
     return values
+
+
+def _at_home(value: Any) -> Any:
+    """A path with ``~`` for the home folder, or several with commas between, written out."""
+    if not isinstance(value, str) or "~" not in value:
+        return value
+    return ",".join(os.path.expanduser(part) for part in value.split(","))  # noqa: PTH111
 
 
 def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from asd.audio.noise import Noise, load_noises
 from asd.audio.overlay import within_full_scale
 from asd.audio.pitch import PitchMethod, shift
 from asd.config.steps import AugmentConfig
+from asd.data.made import made_before, mark_of, note_made
 from asd.data.manifest import Clip, Dataset, save
 from asd.data.mix import Mix, renamed
 from asd.data.output import check_output, whole_folder
 from asd.data.sound import save_sound, sound_of
 from asd.errors import ConfigError, DataError
-from asd.files import file_digest
+from asd.files import atomic_path, file_digest
 from asd.parallel import parallel_map
 from asd.text import count
 
@@ -51,6 +52,8 @@ class AugmentReport:
     """The most that one of them was turned down, in dB."""
     warnings: tuple[str, ...]
     """What limits the use of the new data set."""
+    again: bool = False
+    """The same command had made it before: nothing was done."""
 
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
@@ -61,7 +64,8 @@ class AugmentReport:
             (self.both, "shifted and with a sound laid over"),
         ]
         listed = ", ".join(f"{number} {what}" for number, what in parts if number)
-        lines = [f"{count(len(self.dataset.clips), 'clip')}: {listed}"]
+        lines = ["made before by the same command; nothing was left to do"] if self.again else []
+        lines.append(f"{count(len(self.dataset.clips), 'clip')}: {listed}")
         if self.lowered:
             lines.append(
                 f"turned down to stay within full scale: {count(self.lowered, 'clip')}, "
@@ -118,8 +122,12 @@ def augment(data: Dataset, output: Path, config: AugmentConfig) -> AugmentReport
     """
     noise = Path(config.noise) if config.noise else None
     _check_pitch(config.pitch, noise)
-    for source in [data.root, *([noise] if noise else [])]:
-        check_output(output, source, config.overwrite)
+    sounds = sorted(path for path in noise.rglob("*") if path.is_file()) if noise else []
+    mark = mark_of(config, [data.digest, sound_of(data)], sounds)
+    if not config.overwrite and (made := made_before(output, mark)):
+        return AugmentReport(made[0], **made[1], again=True)
+    check = partial(_check_output, output, [data.root, *([noise] if noise else [])], config)
+    check()
     chosen = [clip for clip in data.clips if config.split in ("all", clip.split)]
     if not chosen:
         raise DataError(f"split={config.split}: {data.root} has no clip there; choose another side")
@@ -129,13 +137,16 @@ def augment(data: Dataset, output: Path, config: AugmentConfig) -> AugmentReport
     _check_paths(data, pieces)
     if noise:
         pieces = _overlaid(pieces, load_noises(noise, rate), config)
-    with whole_folder(output) as folder:
+    with whole_folder(output, check) as folder:
         make = partial(_make, folder, rate, config.pitch_method)
-        made = parallel_map(make, pieces, desc="augment")
-        clips = sorted((clip for clip, _ in made), key=lambda clip: clip.path)
+        written = parallel_map(make, pieces, desc="augment")
+        clips = sorted((clip for clip, _ in written), key=lambda clip: clip.path)
         save(folder, clips)
         save_sound(folder, sound_of(data))
-    return _report(Dataset(output, tuple(clips)), pieces, [headroom_db for _, headroom_db in made])
+        dataset = Dataset(output, tuple(clips))
+        figures = _figures(dataset, pieces, [headroom_db for _, headroom_db in written])
+        note_made(folder, mark, figures)
+    return AugmentReport(dataset, **figures)
 
 
 def _overlaid(pieces: list[_Piece], noises: Sequence[Noise], config: AugmentConfig) -> list[_Piece]:
@@ -149,6 +160,11 @@ def _overlaid(pieces: list[_Piece], noises: Sequence[Noise], config: AugmentConf
         return [*pieces, *mixes]
     replaced = {piece.clip.path for piece in drawn}
     return [*(piece for piece in pieces if piece.clip.path not in replaced), *mixes]
+
+
+def _check_output(output: Path, sources: Sequence[Path], config: AugmentConfig) -> None:
+    for source in sources:
+        check_output(output, source, config.overwrite)
 
 
 def _check_pitch(pitch: Sequence[float], noise: Path | None) -> None:
@@ -225,8 +241,8 @@ def _make(folder: Path, sample_rate: int, method: PitchMethod, piece: _Piece) ->
     """Write one clip; gives its row and by how many dB it was turned down."""
     clip = piece.clip
     if not piece.semitones and not piece.mix:
-        (folder / clip.path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(piece.file, folder / clip.path)
+        with atomic_path(folder / clip.path) as partial_path:
+            shutil.copyfile(piece.file, partial_path)
         return clip, 0.0
     samples = audio.read_clip(piece.file, sample_rate)
     samples = shift(samples, sample_rate, piece.semitones, method)
@@ -242,9 +258,10 @@ def _make(folder: Path, sample_rate: int, method: PitchMethod, piece: _Piece) ->
     return clip.model_copy(update=known), headroom_db
 
 
-def _report(
+def _figures(
     dataset: Dataset, pieces: Sequence[_Piece], headrooms: Sequence[float]
-) -> AugmentReport:
+) -> dict[str, Any]:
+    """The fields of the report but for the data set."""
     warnings = []
     mixes = [(piece.clip.split, piece.mix.label) for piece in pieces if piece.mix]
     unlearnt = mixes.count(("train", "anomaly"))
@@ -256,13 +273,12 @@ def _report(
     test = {clip.label for clip in dataset.split("test").clips}
     if "anomaly" in test and "normal" not in test:
         warnings.append("test has no normal clip left: AUC and false alarms cannot be measured")
-    return AugmentReport(
-        dataset=dataset,
-        carried=sum(not piece.semitones and not piece.mix for piece in pieces),
-        pitched=sum(bool(piece.semitones) for piece in pieces),
-        noised=len(mixes),
-        both=sum(bool(piece.semitones and piece.mix) for piece in pieces),
-        lowered=sum(headroom_db > 0 for headroom_db in headrooms),
-        headroom_db=max(headrooms),
-        warnings=tuple(warnings),
-    )
+    return {
+        "carried": sum(not piece.semitones and not piece.mix for piece in pieces),
+        "pitched": sum(bool(piece.semitones) for piece in pieces),
+        "noised": len(mixes),
+        "both": sum(bool(piece.semitones and piece.mix) for piece in pieces),
+        "lowered": sum(headroom_db > 0 for headroom_db in headrooms),
+        "headroom_db": max(headrooms),
+        "warnings": tuple(warnings),
+    }

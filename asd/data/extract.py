@@ -1,5 +1,6 @@
 """Take the audio tracks out of recordings, as files of one format."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,11 @@ from asd.audio.decode import find_audio
 from asd.audio.encode import AudioFormat, transcode
 from asd.data.labels import carry_labels
 from asd.errors import DataError
+from asd.files import check_writable
 from asd.parallel import map_recordings
+
+_LONGEST_NAME = 255
+"""Bytes that file systems allow a name."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,13 @@ def extract_all(
 
     Sub-folders stay. A file is called as its recording with the suffix of the format; where two
     recordings of a folder differ in their suffix only, that stays in the name (``pump.mp4`` and
-    ``pump.mov`` become ``pump.mp4.mp3`` and ``pump.mov.mp3``). A ``labels.csv`` of the source is
-    written for the new files, so that the output is labelled as the source was.
+    ``pump.mov`` become ``pump.mp4.mp3`` and ``pump.mov.mp3``).
+
+    A ``labels.csv`` of the source, or of a folder in it, is written for the new files, so that the
+    output is labelled as the source was. It is the first that is written, and names all files:
+    where not all of them are there in the end, whoever reads it is told of the first that is
+    missing. The same call goes on where it was stopped. With `skip_bad` the bad ones leave
+    the table.
 
     Parameters
     ----------
@@ -70,6 +80,8 @@ def extract_all(
     DataError
         There is no recording, `output` is the folder of the source itself, or recordings
         cannot be used.
+    OutputError
+        The output cannot be written.
     """
     root = source if source.is_dir() else source.parent
     if output.resolve() == root.resolve():
@@ -78,15 +90,23 @@ def extract_all(
     if not recordings:
         raise DataError(f"{source}: no recordings but those in the output {output}; check source")
     targets = dict(zip(recordings, _targets(recordings, root, output, fmt), strict=True))
-    there = set() if overwrite else {path for path in recordings if targets[path].exists()}
-    todo = [path for path in recordings if path not in there]
+    check_writable(output, "output")
+    unnamed = _too_long(targets)
+    if unnamed and not skip_bad:
+        raise DataError(f"{'; '.join(unnamed.values())}; or go on without with skip_bad=true")
+    targets = {path: target for path, target in targets.items() if path not in unnamed}
+    there = set() if overwrite else {path for path in targets if targets[path].exists()}
+    todo = [path for path in targets if path not in there]
+    _carry_all_labels(root, output, targets)
     work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream)
-    done, skipped = map_recordings(work, todo, "extract", skip_bad)
-    carry_labels(root, output, {path: file for path, file in targets.items() if file.exists()})
+    done, skipped = map_recordings(work, todo, "extract", skip_bad, done_before=len(there))
+    if skipped:
+        written = {path: target for path, target in targets.items() if target.exists()}
+        _carry_all_labels(root, output, written)
     return ExtractReport(
         written=tuple(target for target, _ in done),
-        kept=tuple(targets[path] for path in recordings if path in there),
-        skipped=tuple(skipped),
+        kept=tuple(targets[path] for path in targets if path in there),
+        skipped=(*unnamed.values(), *skipped),
         seconds=sum(seconds for _, seconds in done),
     )
 
@@ -95,6 +115,24 @@ def _extract_one(
     path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int
 ) -> tuple[Path, float]:
     return targets[path], transcode(path, targets[path], fmt, stream)
+
+
+def _too_long(targets: dict[Path, Path]) -> dict[Path, str]:
+    """What is wrong with each recording whose file could not have its name."""
+    return {
+        path: f"{path}: as {target.suffix} its name is longer than {_LONGEST_NAME} bytes; rename it"
+        for path, target in targets.items()
+        if len(os.fsencode(target.name)) > _LONGEST_NAME
+    }
+
+
+def _carry_all_labels(root: Path, output: Path, targets: dict[Path, Path]) -> None:
+    """Write the tables for all folders that hold recordings, or hold folders that do."""
+    folders = {folder for path in targets for folder in path.parents if folder.is_relative_to(root)}
+    for folder in sorted(folders):
+        below = output / folder.relative_to(root)
+        here = {path: target for path, target in targets.items() if path.is_relative_to(folder)}
+        carry_labels(folder, below, here)
 
 
 def _inside(path: Path, root: Path, output: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from asd.audio.folders import walk
+from asd.data.inside import check_inside
 from asd.data.manifest import Domain, Label
 from asd.data.recordings import Layout, Recording, unique_names, unused
 from asd.data.source import Source
@@ -43,13 +44,14 @@ def read_labels(source: Source, table: Path) -> Layout:
     Raises
     ------
     DataError
-        A column or file is missing, a value is not known, a file stands twice, or a row that is
-        not normal is given to the train side. Names the line.
+        A column or file is missing, a value is not known, a file stands twice or outside the
+        folder, or a row that is not normal is given to the train side. Names the line.
     """
     files = _Files(source.root)
     listed: dict[Path, Recording] = {}
     words: Counter[tuple[str, str]] = Counter()
     rows = _rows(table)
+    check_inside(source.root, [row["file"] for _, row in rows], table, links=True)
     paths = {line: files.find(row["file"]) for line, row in rows}
     names = unique_names(source.root, list(dict.fromkeys(p for p in paths.values() if p)))
     for line, row in rows:
@@ -98,15 +100,19 @@ def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> No
     table = Source.of(source).labels_table() if source.is_dir() else None
     if table is None:
         return
+    given = _rows(table)
+    check_inside(source, [row["file"] for _, row in given], table, links=True)
     files = _Files(source)
     copies = {path.resolve(): target for path, target in targets.items()}
     rows = []
-    for line, row in _rows(table):
+    for line, row in given:
         path = files.find(row["file"])
         if path is None:
             raise DataError(f"{table}, line {line}: file={row['file']!r} is not in {source}")
         if path.resolve() in copies:
-            rows.append(row | {"file": copies[path.resolve()].relative_to(output).as_posix()})
+            # As ./=a.wav it is the same file, and no formula for a spreadsheet to run.
+            name = copies[path.resolve()].relative_to(output).as_posix()
+            rows.append(row | {"file": f"./{name}" if name[0] in "=+-@" else name})
     with (
         atomic_path(output / LABELS_NAME) as partial,
         partial.open("w", encoding="utf-8", newline="") as file,

@@ -17,6 +17,7 @@ from asd.data.labels import read_labels
 from asd.data.recordings import Layout, Recording, no_sound
 from asd.data.scripts import read_scripts
 from asd.data.source import Source
+from asd.text import printable
 
 __all__ = ["Layout", "Recording", "recognise"]
 
@@ -42,7 +43,7 @@ def recognise(path: Path, flat: bool = False) -> Layout:
         contradict each other, or sub-folders have a ``labels.csv`` each.
     """
     if path.is_file():
-        recordings = (Recording(path, path.stem, "normal"),)
+        recordings = (Recording(path, printable(path.stem), "normal"),)
         layout = Layout("file", recordings, "one recording, taken as normal", root=path)
         return replace(layout, warnings=() if flat else truth_warning(path, recordings, [], []))
     source = Source.of(path)

@@ -7,17 +7,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
+from asd.data.inside import check_inside
 from asd.data.tables import read_table
 from asd.errors import DataError
-from asd.files import write_csv
+from asd.files import plain_text, write_csv
+from asd.text import printable
 
 MANIFEST_NAME = "manifest.csv"
 
 Split = Literal["train", "valid", "test"]
 Label = Literal["normal", "anomaly", "unknown"]
 Domain = Literal["source", "target"]
+
+
+Text = Annotated[str, AfterValidator(plain_text)]
+"""A word of whoever named a recording, as a table can hold it; see `asd.files.cell`."""
 
 
 def _empty_to_none(value: object) -> object:
@@ -31,7 +44,7 @@ class Clip(BaseModel):
 
     path: str = Field(min_length=1)
     """Audio file, relative to the folder of the manifest, with forward slashes."""
-    recording: str = Field(min_length=1)
+    recording: Text = Field(min_length=1)
     """The recording that the clip was cut from; no recording stands on two sides of a split."""
     start_s: float = Field(ge=0)
     """Where the clip begins in its recording, in seconds."""
@@ -41,18 +54,18 @@ class Clip(BaseModel):
     """The side of the split on which the clip stands."""
     label: Label
     """Ground truth; `unknown` takes part in no metric."""
-    machine: str = ""
+    machine: Text = ""
     """Which machine; empty where there is one only."""
-    session: str = ""
+    session: Text = ""
     """Which session (a flight, a day, a mounting of the microphone) the recording is of; empty
     where each recording is one of its own. Sessions are held out whole."""
     domain: Domain = "source"
     """`source` for the conditions trained on, `target` for shifted ones (DCASE)."""
-    condition: str = ""
+    condition: Text = ""
     """Free word by which metrics are grouped: a fault, a state, what was done to the clip."""
     pitch_semitones: float = 0.0
     """Semitones by which the clip was shifted."""
-    noise: str = ""
+    noise: Text = ""
     """Name of the sound laid over the clip; empty for none."""
     noise_gain_db: Annotated[float | None, BeforeValidator(_empty_to_none)] = None
     """Gain at which that sound was laid over, in dB; empty for none."""
@@ -75,7 +88,7 @@ class Dataset:
     @property
     def name(self) -> str:
         """The folder's own name."""
-        return self.root.resolve().name
+        return printable(self.root.resolve().name)
 
     @cached_property
     def digest(self) -> str:
@@ -115,8 +128,8 @@ def load(root: Path) -> Dataset:
     Raises
     ------
     DataError
-        The folder or manifest is missing or empty, a row does not fit, a path stands twice, or
-        a listed file is missing.
+        The folder or manifest is missing or empty, a row does not fit, a path stands twice or
+        leads out of the folder, or a listed file is missing.
     """
     path = root / MANIFEST_NAME
     if not path.is_file():
@@ -130,6 +143,7 @@ def load(root: Path) -> Dataset:
         )
     clips = tuple(_row(path, line, row) for line, row in table.records())
     _check(path, clips)
+    check_inside(root, [clip.path for clip in clips], path)
     absent = [clip.path for clip in clips if not (root / clip.path).is_file()]
     if absent:
         raise DataError(f"{path}: {len(absent)} listed files are missing, first {absent[0]}")

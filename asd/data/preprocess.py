@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from asd.data.conditions import condition_warnings, training_ranges
 from asd.data.copies import settle_copies
 from asd.data.cut import Cut, Cutter, Piece
 from asd.data.layouts import Layout, Recording, recognise
+from asd.data.made import made_before, mark_of, note_made
 from asd.data.manifest import Clip, Dataset, save
 from asd.data.output import check_output, whole_folder
 from asd.data.overview import overview
@@ -70,7 +72,8 @@ def preprocess(
         How recordings are cut and split; the sample rate is that of `usual_rate` where it is not
         given.
     overwrite : bool
-        Replace a data set that stands at `output`.
+        Replace a data set that stands at `output`. One that the same command has made of the
+        same recordings is reported as done where this is not given.
 
     Raises
     ------
@@ -83,8 +86,13 @@ def preprocess(
         The only recording is too short to be cut into sides.
     """
     layout = _recognise(source, config)
-    check_output(output, source, overwrite)
-    with whole_folder(output) as folder:
+    paths = sorted(recording.path for recording in layout.recordings)
+    mark = mark_of(config, [source, *layout.recordings], filter(Path.exists, paths))
+    if not overwrite and (made := made_before(output, mark)):
+        return PreprocessReport(made[0], layout, **made[1], again=True)
+    check = partial(check_output, output, source, overwrite)
+    check()
+    with whole_folder(output, check) as folder:
         (folder / "pieces").mkdir()
         work = _cut(layout, folder / "pieces", config)
         placed = _placed(work)
@@ -99,8 +107,10 @@ def preprocess(
         conditions = {r.name: work.cuts[r.path].condition for r in work.used}
         ranges = training_ranges(work.used, conditions, clips)
         save_sound(folder, _sound(config, work.rate, ranges))
-    dataset = Dataset(output, tuple(clips))
-    return PreprocessReport(dataset, work.layout, **_figures(work, dataset, config))
+        dataset = Dataset(output, tuple(clips))
+        figures = _figures(work, dataset, config)
+        note_made(folder, mark, figures)
+    return PreprocessReport(dataset, work.layout, **figures)
 
 
 def preview(source: Path, output: Path, config: CutConfig) -> PreprocessReport:

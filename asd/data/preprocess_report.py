@@ -33,11 +33,14 @@ class PreprocessReport:
     """One message for each recording that could not be used (`skip_bad`)."""
     warnings: tuple[str, ...]
     """What limits the use of this data set."""
+    again: bool = False
+    """The same command had made it before: nothing was done."""
 
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
         short = f"{count(len(self.short), 'recording')}, {some(self.short, _LISTED)}"
         return [
+            *(["made before by the same command; nothing was left to do"] if self.again else []),
             f"layout: {self.layout.note}",
             f"sample rate: {self.sample_rate} Hz",
             *self.table,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from asd.audio.folders import LeftOut
 from asd.data.manifest import Domain, Label, Split
-from asd.text import count
+from asd.text import count, printable
 
 LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "scripts", "flat"]
 
@@ -107,7 +107,7 @@ def no_sound(paths: Iterable[Path]) -> tuple[LeftOut, ...]:
 def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:
     """Name each file by its path below `source`, without suffix where that is unambiguous."""
     full = {path: below(source, path) for path in paths}
-    short = {path: name.removesuffix(path.suffix) for path, name in full.items()}
+    short = {path: name.removesuffix(printable(path.suffix)) for path, name in full.items()}
     counts = Counter(short.values())
     return {path: name if counts[name] == 1 else full[path] for path, name in short.items()}
 
@@ -115,7 +115,8 @@ def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:
 def below(source: Path, path: Path) -> str:
     """Name of a file or folder relative to the source, with forward slashes."""
     root = source if source.is_dir() else source.parent
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    name = path.relative_to(root) if path.is_relative_to(root) else path
+    return printable(name.as_posix())
 
 
 def _suffixes(names: list[str]) -> str:

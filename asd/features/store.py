@@ -4,14 +4,16 @@ Each front end has a folder of its own, named by its key, and each clip a file i
 digest of its sound::
 
     <root>/<key>/features.json              what the front end is, for people to read
-                 ab/ab34...ef.npy           the features of one clip, float32
+                 ab/ab34...ef.npy           the features of one clip, float32, and a checksum
 
 A file appears whole under its name or not at all, so that any number of processes and machines
-may share a store. One that cannot be read is computed again. Data sets share files: a clip is
-known by its content, wherever it lies.
+may share a store. One that cannot be read, or is no longer what was written, is computed again.
+Data sets share files: a clip is known by its content, wherever it lies.
 """
 
+import io
 import logging
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,11 +25,14 @@ import numpy as np
 from asd.arrays import Spectrogram
 from asd.audio.decode import read_clip
 from asd.data.manifest import Clip, Dataset
-from asd.errors import AudioError, FeatureError
+from asd.errors import AudioError, FeatureError, OutputError
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.files import atomic_path
 from asd.parallel import parallel_map
+
+_CHECKSUM_BYTES = 4
+"""At the end of a file, behind the array, where NumPy does not look."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +67,7 @@ class FeatureStore:
             Clips that are not in the store cannot be read; names all of them. The others are
             kept.
         FeatureError
-            A file cannot be written.
+            A file cannot be written, or the front end gives values that are no numbers.
         """
         folder = self.root / front_end.key
         missing = {c.sha256: c for c in dataset.clips if not _file(folder, c).is_file()}
@@ -83,8 +88,8 @@ class FeatureStore:
         try:
             with atomic_path(folder / "features.json") as partial_path:
                 partial_path.write_text(front_end.description, encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(folder, error) from error
+        except OutputError as error:
+            raise _unwritable(error) from error
 
 
 class _Files(Sequence[Spectrogram]):
@@ -104,9 +109,9 @@ class _Files(Sequence[Spectrogram]):
         clip = self._dataset.clips[index]
         path = _file(self._folder, clip)
         try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            logger.warning("%s: cannot be read; computing it again", path)
+            return _read(path, clip)
+        except (OSError, ValueError, EOFError) as error:
+            logger.warning("%s: cannot be used (%s); computing it again", path, error)
             return _compute(self._dataset, self._folder, self._front_end, clip)
 
 
@@ -114,13 +119,34 @@ def _file(folder: Path, clip: Clip) -> Path:
     return folder / clip.sha256[:2] / f"{clip.sha256}.npy"
 
 
+def _read(path: Path, clip: Clip) -> Spectrogram:
+    """Features as they were written; a `ValueError` where they have been changed since."""
+    content = path.read_bytes()
+    if _checksum(content[:-_CHECKSUM_BYTES], clip) != content[-_CHECKSUM_BYTES:]:
+        raise ValueError("its checksum does not fit")
+    spectrogram: Spectrogram = np.load(io.BytesIO(content), allow_pickle=False)
+    return spectrogram
+
+
+def _checksum(content: bytes, clip: Clip) -> bytes:
+    """CRC-32 of the content of a file and of whose it is."""
+    return zlib.crc32(content, zlib.crc32(clip.sha256.encode())).to_bytes(_CHECKSUM_BYTES)
+
+
 def _compute(dataset: Dataset, folder: Path, front_end: FrontEnd[Any], clip: Clip) -> Spectrogram:
     spectrogram = front_end(read_clip(dataset.file(clip), front_end.sample_rate))
+    if not np.isfinite(spectrogram).all():
+        raise FeatureError(
+            f"{dataset.file(clip)}: the front end {front_end.name} gives values that are no "
+            f"numbers, so that nothing is kept in {folder}; take other features.* or mend it"
+        )
+    buffer = io.BytesIO()
+    np.save(buffer, spectrogram, allow_pickle=False)
     try:
-        with atomic_path(_file(folder, clip)) as partial_path, partial_path.open("wb") as file:
-            np.save(file, spectrogram, allow_pickle=False)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+        with atomic_path(_file(folder, clip)) as partial_path:
+            partial_path.write_bytes(buffer.getvalue() + _checksum(buffer.getvalue(), clip))
+    except OutputError as error:
+        raise _unwritable(error) from error
     return spectrogram
 
 
@@ -133,8 +159,5 @@ def _attempt(dataset: Dataset, folder: Path, front_end: FrontEnd[Any], clip: Cli
     return ""
 
 
-def _unwritable(folder: Path, error: OSError) -> FeatureError:
-    return FeatureError(
-        f"{folder}: features cannot be written there ({error.strerror or error}); make room, or "
-        "set ASD_CACHE_DIR to another folder"
-    )
+def _unwritable(error: OutputError) -> FeatureError:
+    return FeatureError(f"{error}; features go to ASD_CACHE_DIR where that is set")

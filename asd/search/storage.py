@@ -41,6 +41,29 @@ def shown(storage: str) -> str:
         ) from error
 
 
+def check_secret(storage: str, logged: bool) -> None:
+    """Refuse a password where whoever reads the run could read it.
+
+    Parameters
+    ----------
+    storage : str
+        URL of a database; empty for none.
+    logged : bool
+        Whether MLflow has logged the command line, as ``mlflow run`` does before a step begins.
+
+    Raises
+    ------
+    ConfigError
+        MLflow has logged a password.
+    """
+    if logged and storage and make_url(storage).password:
+        raise ConfigError(
+            f"storage={shown(storage)}: MLflow has logged the password with this run; change it, "
+            "and give the address without one (PGPASSWORD or ~/.pgpass hold it), or in a YAML "
+            "file with config="
+        )
+
+
 def open_storage(storage: str, study: str) -> BaseStorage:
     """Open a storage, and make it where it is not there yet.
 

@@ -10,6 +10,8 @@ from asd.data.opening import open_dataset
 from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.report import summary
 from asd.features.store import FeatureStore
+from asd.files import check_writable
+from asd.text import command
 from asd.tracking import evaluations
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -42,6 +44,8 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         There is no such model or data set, or it has no test clips.
     """
     with step_run("evaluate", config.flat()) as tracked:
+        if config.anomalies:
+            check_writable(Path(config.anomalies), "anomalies")
         model = resolve(config.model_uri)
         evaluated = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
         evaluation = evaluated.evaluation
@@ -57,7 +61,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)
         if config.robustness:
             lines += evaluations.log_robustness(evaluation, config.noise, tracked)
-        tracked.report(*lines, after=f"mlflow run . -e promote -P model_uri={model.uri}")
+        tracked.report(*lines, after=command("promote", model_uri=model.uri))
     return evaluated
 
 

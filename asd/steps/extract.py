@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asd.config.steps import ExtractConfig
 from asd.data.extract import ExtractReport, extract_all
+from asd.text import command
 from asd.tracking.runs import step_run
 
 
@@ -32,6 +33,5 @@ def run(config: ExtractConfig) -> ExtractReport:
                 "audio_seconds": report.seconds,
             }
         )
-        after = f"mlflow run . -e preprocess -P source={config.output}"
-        tracked.report(*report.lines(), after=after)
+        tracked.report(*report.lines(), after=command("preprocess", source=config.output))
     return report

@@ -5,7 +5,7 @@ from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
-from asd.text import count
+from asd.text import command, count
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.runs import data_params, step_run
 from asd.tracking.store import cache_root
@@ -42,7 +42,7 @@ def run(config: RecalibrateConfig) -> ModelRef:
             f"threshold {threshold.value:.6g}, before {pipeline.threshold.value:.6g}",
             *([moved.decision.note] if moved.decision.note else []),
             f"model {logged.uri}, run {logged.run_id}",
-            after=f"mlflow run . -e evaluate -P model_uri={logged.run_id} -P data={config.data}",
+            after=command("evaluate", model_uri=logged.run_id, data=config.data),
         )
     return logged
 

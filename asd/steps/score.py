@@ -7,7 +7,7 @@ from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
 from asd.errors import AudioError
 from asd.evaluation import listing
-from asd.files import write_csv
+from asd.files import check_writable, write_csv
 from asd.parallel import map_recordings
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
@@ -27,6 +27,7 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
     """
     source, output = Path(config.source), Path(config.output)
     with step_run("score", config.flat(), f"score {source.name}") as tracked:
+        check_writable(output, "output")
         model = resolve(config.model_uri)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})

@@ -1,6 +1,7 @@
 """Search for the best recipe on the validation side, train it and test it once."""
 
 import math
+import os
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.files import atomic_path
 from asd.search.runoff import Runoff
-from asd.search.storage import STUDIES, shown
+from asd.search.storage import STUDIES, check_secret, shown
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
@@ -18,6 +19,7 @@ from asd.search.winner import find_winner
 from asd.search.workers import workers
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
+from asd.text import command
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -38,6 +40,7 @@ def run(config: SweepConfig) -> Evaluated | None:
     """
     check_metrics(config.metric)
     params = config.flat() | {"storage": shown(config.storage)}
+    check_secret(config.storage, logged="MLFLOW_RUN_ID" in os.environ)
     with step_run("sweep", params) as tracked:
         dataset = open_dataset(config.data)
         sweep = Sweep(config, dataset, cache_root())
@@ -83,7 +86,7 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
     lines = [*sweep.summary(study), *winner.lines(), f"its settings are in {path}"]
     study.conclude({"model": model.uri, "lines": lines})
-    tracked.report(*lines, after=f"mlflow run . -e promote -P model_uri={model.uri}")
+    tracked.report(*lines, after=command("promote", model_uri=model.uri))
     return evaluated
 
 

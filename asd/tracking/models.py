@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import LoggedModel
+from mlflow.entities import LifecycleStage, LoggedModel, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, Schema
 
 import asd
 from asd.errors import DetectorError, TrackingError
 from asd.files import file_digest
 from asd.pipeline.pipeline import Pipeline
-from asd.tracking.store import client
+from asd.text import command
+from asd.tracking.store import client, first_line
 
 MODEL_TAG = "asd.model"
 DATA_TAG = "asd.data"
@@ -101,18 +103,23 @@ def resolve(model_uri: str) -> ModelRef:
     Raises
     ------
     TrackingError
-        There is no such model.
+        There is no such model, or it was not logged to its end.
     """
     if not model_uri:
         return _newest()
     try:
-        return _reference(client().get_logged_model(_model_id(model_uri)))
+        model = client().get_logged_model(_model_id(model_uri))
     except MlflowException as error:
-        reason = str(error).splitlines()[0]
         raise TrackingError(
-            f"model_uri={model_uri}: no such model ({reason}); give a run id of `train`, "
-            "models:/<name>@<alias> or models:/<name>/<version>"
+            f"model_uri={model_uri}: no such model ({first_line(error)}); give a run id of "
+            "`train`, models:/<name>@<alias> or models:/<name>/<version>"
         ) from error
+    if model.status == LoggedModelStatus.PENDING:
+        raise TrackingError(
+            f"model_uri={model_uri}: that training was stopped before its model was whole; train "
+            "again"
+        )
+    return _reference(model)
 
 
 def load(model: ModelRef) -> Pipeline:
@@ -137,8 +144,20 @@ def load(model: ModelRef) -> Pipeline:
 
 
 def training_params(model: ModelRef) -> dict[str, str]:
-    """Params of the run that trained a model, as they were logged."""
-    return dict(client().get_run(model.run_id).data.params)
+    """Params of the run that trained a model, as they were logged; none where it is gone."""
+    run = run_of(model)
+    return {} if run is None else dict(run.data.params)
+
+
+def run_of(model: ModelRef | LoggedModel) -> Run | None:
+    """The run that trained a model; None where it was removed for good (``mlflow gc``)."""
+    run_id = model.run_id if isinstance(model, ModelRef) else model.source_run_id
+    try:
+        return client().get_run(run_id) if run_id else None
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+        return None
 
 
 def version_model_id(version: ModelVersion) -> str:
@@ -176,15 +195,33 @@ def _model_of_run(run_id: str) -> str:
 
 
 def _newest() -> ModelRef:
+    """The newest model that was logged to its end by a run that nobody has deleted."""
     store = client()
-    models = store.search_logged_models(
-        experiment_ids=[experiment.experiment_id for experiment in store.search_experiments()],
-        order_by=[{"field_name": "creation_timestamp", "ascending": False}],
-    )
-    for model in models:
-        if MODEL_TAG in model.tags:
-            return _reference(model)
-    raise TrackingError("no trained model yet; make one with `mlflow run . -e train -P model=knn`")
+    experiments = [experiment.experiment_id for experiment in store.search_experiments()]
+    token = None
+    while True:
+        models = store.search_logged_models(
+            experiment_ids=experiments,
+            order_by=[{"field_name": "creation_timestamp", "ascending": False}],
+            page_token=token,
+        )
+        for model in models:
+            if _is_whole(model):
+                return _reference(model)
+        token = models.token
+        if not token:
+            raise TrackingError(
+                "no trained model yet, or its runs were deleted; make one with "
+                f"`{command('train', model='knn')}`"
+            )
+
+
+def _is_whole(model: LoggedModel) -> bool:
+    """Whether a model can be taken for the newest; the digest is the last that is logged of it."""
+    if model.status != LoggedModelStatus.READY or not {MODEL_TAG, DIGEST_TAG} <= set(model.tags):
+        return False
+    run = run_of(model)
+    return run is not None and run.info.lifecycle_stage == LifecycleStage.ACTIVE
 
 
 def _reference(model: LoggedModel) -> ModelRef:

@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
 from asd.errors import TrackingError
-from asd.tracking.models import ModelRef, resolve, version_model_id
+from asd.tracking.models import ModelRef, resolve, run_of, version_model_id
 from asd.tracking.runs import VERSION_TAG
 from asd.tracking.store import client, registry_lock
 
@@ -184,7 +184,8 @@ def _point(alias: str, version: str | None) -> None:
 
 
 def _code_tags(model: ModelRef) -> dict[str, str]:
-    tags = client().get_run(model.run_id).data.tags
+    run = run_of(model)
+    tags = {} if run is None else run.data.tags
     named = {"code.version": VERSION_TAG, "code.commit": MLFLOW_GIT_COMMIT}
     return {name: tags[tag] for name, tag in named.items() if tag in tags}
 

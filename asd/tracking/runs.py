@@ -13,11 +13,15 @@ import pandas as pd
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.entities import Metric, RunStatus
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 import asd
 from asd.data.manifest import Dataset
-from asd.errors import AsdError, TrackingError
-from asd.tracking.store import check_artifacts, client
+from asd.errors import AsdError, OutputError, TrackingError
+from asd.files import is_storage_error, unwritable
+from asd.text import printable
+from asd.tracking.alive import note_run, runs_of_the_dead
+from asd.tracking.store import check_artifacts, client, first_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +33,7 @@ _NAME_TAG = "mlflow.runName"
 _MAX_PARAM = 6000
 _MAX_TAG = 5000
 _MAX_BATCH = 1000
+_OPEN = ("RUNNING", "SCHEDULED")
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +47,11 @@ class TrackedRun:
 
     def rename(self, name: str) -> None:
         """Give the run another name in the UI."""
-        mlflow.set_tag(_NAME_TAG, name)
+        mlflow.set_tag(_NAME_TAG, printable(name))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Tag the run."""
-        mlflow.set_tags(dict(tags))
+        mlflow.set_tags({key: _lines(value) for key, value in tags.items()})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log params, but for those that the run has already.
@@ -101,7 +106,7 @@ class TrackedRun:
 
     def log_text(self, text: str, path: str) -> None:
         """Log a text file."""
-        mlflow.log_text(text, path)
+        mlflow.log_text(_lines(text), path)
 
     def log_files(self, path: Path, folder: str | None = None) -> None:
         """Log a file, or all files of a folder."""
@@ -115,11 +120,12 @@ class TrackedRun:
 
         `after` is what to do next; it is not said by a step that is part of another one.
         """
-        for line in lines:
+        plain = [printable(line) for line in lines]
+        for line in plain:
             logger.info("%s", line)
         if after and not self._nested:
-            logger.info("next: %s", after)
-        mlflow.log_text("\n".join(lines) + "\n", "report.txt")
+            logger.info("next: %s", printable(after))
+        mlflow.log_text("\n".join(plain) + "\n", "report.txt")
 
 
 @contextmanager
@@ -138,24 +144,70 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
     Raises
     ------
     AsdError
-        What the step raised; the run is then FAILED, with the reason in the tag ``asd.error``.
+        What the step raised, or what kept its results from being written; the run is then FAILED,
+        with the reason in the tag ``asd.error``.
+    KeyboardInterrupt
+        The process was told to end; the run is then KILLED.
     """
     client()
     nested = mlflow.active_run() is not None
+    if not nested:
+        _end_runs_of_the_dead()
     run = _start(nested)
+    note_run(run.info.run_id, mlflow.get_tracking_uri())
     try:
-        check_artifacts(run.info.artifact_uri)
-        tags = {STEP_TAG: step, VERSION_TAG: asd.__version__, _NAME_TAG: name or step}
-        mlflow.set_tags(tags)
-        tracked = TrackedRun(run.info.run_id, nested)
-        tracked.log_params(params)
-        yield tracked
+        with _plain_errors():
+            check_artifacts(run.info.artifact_uri)
+            tags = {STEP_TAG: step, VERSION_TAG: asd.__version__, _NAME_TAG: name or step}
+            tracked = TrackedRun(run.info.run_id, nested)
+            tracked.set_tags(tags)
+            tracked.log_params(params)
+            yield tracked
     except BaseException as error:
-        if isinstance(error, AsdError):
-            tag_failure(str(error))
-        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        _end_failed(error)
         raise
     mlflow.end_run()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what a disk or a database says into the one line that a user gets."""
+    try:
+        yield
+    except OSError as error:
+        if not is_storage_error(error):
+            raise
+        raise unwritable(str(error.filename or "the disk"), error) from error
+    except (SQLAlchemyError, MlflowException) as error:
+        if "OperationalError" not in f"{type(error)} {error}":
+            raise
+        raise TrackingError(
+            f"MLflow store {mlflow.get_tracking_uri()}: cannot be written ({first_line(error)}); "
+            "make room, or allow writing there"
+        ) from error
+
+
+def _end_failed(error: BaseException) -> None:
+    """End the active run as what happened calls for; a store that is gone is not told."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    if isinstance(error, AsdError) or interrupted:
+        tag_failure(str(error) or "interrupted")
+    status = RunStatus.KILLED if interrupted else RunStatus.FAILED
+    try:
+        mlflow.end_run(RunStatus.to_string(status))
+    except (MlflowException, SQLAlchemyError, OSError) as second:
+        logger.debug("the run could not be ended (%s)", second)
+
+
+def _end_runs_of_the_dead() -> None:
+    """End what processes that were killed have left RUNNING."""
+    for run_id in runs_of_the_dead(mlflow.get_tracking_uri()):
+        try:
+            if client().get_run(run_id).info.status in _OPEN:
+                client().set_tag(run_id, ERROR_TAG, "its process was killed")
+                client().set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+        except MlflowException as error:
+            logger.debug("run %s: could not be ended (%s)", run_id, error)
 
 
 def tag_failure(reason: str) -> None:
@@ -165,8 +217,8 @@ def tag_failure(reason: str) -> None:
     if not run_id:
         return
     try:
-        client().set_tag(run_id, ERROR_TAG, reason[:_MAX_TAG])
-    except (MlflowException, TrackingError) as error:
+        client().set_tag(run_id, ERROR_TAG, printable(reason)[:_MAX_TAG])
+    except (MlflowException, SQLAlchemyError, TrackingError, OutputError) as error:
         # The store may be what failed; the user is told the reason itself all the same.
         logger.debug("run %s: its reason could not be kept (%s)", run_id, error)
 
@@ -178,11 +230,20 @@ def _start(nested: bool) -> mlflow.ActiveRun:
         if error.error_code == "RESOURCE_ALREADY_EXISTS":
             # Another process has made the experiment in the same moment: now it is there.
             return mlflow.start_run(nested=nested)
-        reason = str(error).splitlines()[0]
-        raise TrackingError(
-            f"MLflow store {mlflow.get_tracking_uri()}: no run can be started there ({reason}); "
+        remedy = (
             "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
             "give an absolute one, as in sqlite:////folder/mlflow.db"
+        )
+        if "OperationalError" in str(error):
+            remedy = "make room, or allow writing there"
+        elif "'active' state" in str(error):
+            remedy = (
+                "that experiment was deleted: bring it back with `mlflow experiments restore "
+                "--experiment-id <number>`, or give another with --experiment-name"
+            )
+        raise TrackingError(
+            f"MLflow store {mlflow.get_tracking_uri()}: no run can be started there "
+            f"({first_line(error)}); {remedy}"
         ) from error
 
 
@@ -199,11 +260,16 @@ def data_params(dataset: Dataset) -> dict[str, Any]:
 def _as_mlflow(dataset: Dataset) -> PandasDataset:
     frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips])
     frame = frame.astype({"noise_gain_db": "float64"})
-    source = str(dataset.root.resolve())
+    source = printable(str(dataset.root.resolve()))
     return from_pandas(frame, source=source, name=dataset.name, digest=dataset.digest)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         value = ",".join(map(str, value))
-    return str(value)[:_MAX_PARAM]
+    return printable(str(value))[:_MAX_PARAM]
+
+
+def _lines(text: str) -> str:
+    """A text of several lines, each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))

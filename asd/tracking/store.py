@@ -7,11 +7,15 @@ from functools import cache
 from pathlib import Path
 
 import mlflow
+from alembic.util import CommandError
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from asd.errors import TrackingError
+from asd.files import writing
+from asd.tracking.database import database_of, make_whole
 
 _PROXIED = "mlflow-artifacts:"
 
@@ -19,13 +23,15 @@ _PROXIED = "mlflow-artifacts:"
 def client() -> MlflowClient:
     """A client for the store that MLflow itself would use, checked once a process and store.
 
-    The first use of a new store migrates a database, in which several processes at once would
-    race: they queue at a lock beside it.
+    A database file is made whole at its first use, one process after the other, and anew where
+    it was left half made.
 
     Raises
     ------
     TrackingError
         The store cannot be reached, or would lose artifacts (see `check_artifacts`).
+    OutputError
+        The database cannot be written.
     """
     # The address of a local store may be relative to the folder.
     return _connected(mlflow.get_tracking_uri(), mlflow.get_registry_uri(), Path.cwd())
@@ -34,22 +40,41 @@ def client() -> MlflowClient:
 @cache
 def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
     del folder
-    local = uri.startswith("sqlite:")
-    lock = FileLock(_lock_path()) if local else None
+    database = database_of(uri)
     try:
-        if lock:
-            lock.acquire()
-        connected = MlflowClient(uri, registry_uri)
-        connected.search_experiments(max_results=1)
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
+        with _first_use(database):
+            connected = MlflowClient(uri, registry_uri)
+            connected.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, CommandError) as error:
+        remedy = "check MLFLOW_TRACKING_URI"
+        if database and not isinstance(error, MlflowException):
+            remedy = f"move {database} away or restore it from a copy, then give `make setup`"
         raise TrackingError(
-            f"MLflow store {uri}: cannot be used ({reason}); check MLFLOW_TRACKING_URI"
+            f"MLflow store {uri}: cannot be used ({first_line(error)}); {remedy}"
         ) from error
-    finally:
-        if lock:
-            lock.release()
     return connected
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, without its SQL and its links."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    # SQLAlchemy says first how it came to ask, then what the database answered.
+    return next((line for line in lines if "Error) " in line), lines[0])
+
+
+@contextmanager
+def _first_use(database: Path | None) -> Iterator[None]:
+    if database is None or not database.absolute().parent.is_dir():
+        yield
+        return
+    with writing(f"MLflow store {database}"):
+        lock = FileLock(_cache_beside(database) / "mlflow-store.lock")
+        lock.acquire()
+    try:
+        make_whole(database)
+        yield
+    finally:
+        lock.release()
 
 
 def check_artifacts(artifact_uri: str) -> None:
@@ -78,13 +103,11 @@ def registry_lock() -> Iterator[None]:
 
     Elsewhere there is no lock: who changes the registry looks again just before.
     """
-    uri = mlflow.get_registry_uri()
-    if not uri.startswith("sqlite:"):
+    database = database_of(mlflow.get_registry_uri())
+    if database is None:
         yield
         return
-    folder = Path(uri.partition(":///")[2]).parent / ".cache"
-    folder.mkdir(exist_ok=True)
-    with FileLock(folder / "registry.lock"):
+    with FileLock(_cache_beside(database) / "registry.lock"):
         yield
 
 
@@ -93,7 +116,7 @@ def cache_root() -> Path:
     return Path(os.environ.get("ASD_CACHE_DIR", ".cache/features"))
 
 
-def _lock_path() -> Path:
-    folder = Path(".cache")
+def _cache_beside(database: Path) -> Path:
+    folder = database.parent / ".cache"
     folder.mkdir(exist_ok=True)
-    return folder / "mlflow-store.lock"
+    return folder

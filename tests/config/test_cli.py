@@ -121,3 +121,39 @@ def test_help_names_every_key_with_its_default(config: type[TrainConfig]) -> Non
     for key in config.keys():  # noqa: SIM118 - a class method, not a mapping
         assert f"\n  {key}=" in text
     assert "(default: 42)" in text
+
+
+def test_the_home_folder_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my.yaml").write_text("source: ~/from yaml\n", encoding="utf-8")
+    config = load(PreprocessConfig, ["--config=~/my.yaml", "--output=~/pump 1"])
+    assert (config.source, config.output) == (f"{tmp_path}/from yaml", f"{tmp_path}/pump 1")
+    assert load(PreprocessConfig, ["--source=pump~1"]).source == "pump~1"
+    models = load(MainConfig, ["--models=knn,~/my.yaml"]).models
+    assert models == ("knn", f"{tmp_path}/my.yaml")
+
+
+_ALIASES = "a: &a [x,x,x]\nb: &b [*a,*a,*a]\nmodel: [*b,*b]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: " + "[" * 2000 + "]" * 2000,
+        "model: " + "{a: " * 500 + "1" + "}" * 500,
+        _ALIASES,
+        "model: 2020-13-45\n",
+        "model: " + "x" * 1_000_001,
+        "seed: " + "1" * 5000,
+        "!!python/object/apply:os.system [true]\n",
+        "? [a, b]\n: c\n",
+    ],
+    ids=["lists", "keys", "aliases", "no date", "long", "number", "python", "key"],
+)
+def test_hostile_settings_are_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "hostile.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(TrainConfig, [f"--config={path}"])
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 10_500

@@ -11,7 +11,8 @@ import soundfile
 from asd.audio.decode import find_audio, probe, read
 from asd.audio.encode import AudioFormat, transcode, write_wav
 from asd.data.extract import extract_all
-from asd.errors import AudioError, DataError
+from asd.data.layouts import recognise
+from asd.errors import AudioError, DataError, OutputError
 
 Make = Callable[..., Any]
 FORMATS: tuple[AudioFormat, ...] = ("mp3", "wav", "flac")
@@ -223,3 +224,108 @@ def test_labels_go_along_under_the_new_names(videos: Path, tmp_path: Path) -> No
         "ポンプ.wav,normal,1400",
         "line 2/fan.wav,anomaly,1500",
     ]
+
+
+class TestLabelled:
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        rng = np.random.default_rng(0)
+        rows = ["file,label,note"]
+        for index in range(4):
+            label = "anomaly" if index == 3 else "normal"
+            samples = 0.1 * rng.standard_normal(8000)
+            write_wav(tmp_path / "in" / f"r{index}.wav", samples.clip(-1, 1), 8000)
+            rows.append(f"r{index}.wav,{label},=1+1")
+        (tmp_path / "in" / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+        return tmp_path / "in"
+
+    def add_bad(self, source: Path) -> None:
+        (source / "bad.wav").write_bytes(b"RIFF broken")
+        with (source / "labels.csv").open("a", encoding="utf-8") as table:
+            table.write("\nbad.wav,normal,")
+
+    def test_what_is_not_whole_is_not_taken_for_normal(self, source: Path, tmp_path: Path) -> None:
+        self.add_bad(source)
+        with pytest.raises(DataError, match=r"1 of 5 .*bad\.wav.*skip_bad=true"):
+            extract_all(source, tmp_path / "out", "wav")
+        with pytest.raises(DataError, match=r"bad\.wav does not exist"):
+            recognise(tmp_path / "out")
+        for _ in range(2):  # after the error's own advice, and once more
+            report = extract_all(source, tmp_path / "out", "wav", skip_bad=True)
+            assert len(report.kept) == 4
+            assert len(report.skipped) == 1
+        labels = {r.name: r.label for r in recognise(tmp_path / "out").recordings}
+        assert labels == {"r0": "normal", "r1": "normal", "r2": "normal", "r3": "anomaly"}
+
+    def test_killed_at_any_file_it_is_labelled_or_refused(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls = []
+
+        def killed(*args: Any, **named: Any) -> float:
+            calls.append(args)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return transcode(*args, **named)
+
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        monkeypatch.setattr("asd.data.extract.transcode", killed)
+        with pytest.raises(KeyboardInterrupt):
+            extract_all(source, tmp_path / "out", "wav")
+        with pytest.raises(DataError, match="does not exist"):
+            recognise(tmp_path / "out")
+        monkeypatch.undo()
+        assert len(extract_all(source, tmp_path / "out", "wav").kept) == 2
+        assert [r.label for r in recognise(tmp_path / "out").recordings].count("anomaly") == 1
+
+    def test_tables_in_sub_folders_go_along(self, source: Path, tmp_path: Path) -> None:
+        extract_all(source.parent / "in", tmp_path / "out" / "a", "wav")
+        (tmp_path / "above").mkdir()
+        source.rename(tmp_path / "above" / "machine")
+        extract_all(tmp_path / "above", tmp_path / "out" / "b", "wav")
+        assert (tmp_path / "out" / "b" / "machine" / "labels.csv").is_file()
+        with pytest.raises(DataError, match="sub-folder"):
+            recognise(tmp_path / "out" / "b")
+
+    def test_a_table_names_nothing_outside(self, source: Path, tmp_path: Path) -> None:
+        write_wav(tmp_path / "outside.wav", np.zeros(800), 8000)
+        for name in ("../outside.wav", str(tmp_path / "outside.wav")):
+            (source / "labels.csv").write_text(f"file,label\n{name},normal\n", encoding="utf-8")
+            with pytest.raises(DataError, match="leads out of"):
+                recognise(source)
+            with pytest.raises(DataError, match="leads out of"):
+                extract_all(source, tmp_path / "out", "wav")
+
+
+def test_no_room_ends_the_work_whatever_is_done_with_bad_recordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(3):
+        write_wav(tmp_path / "in" / f"{index}.wav", np.full(800, 0.1), 8000)
+
+    def full(_: Path, target: Path, *__: Any) -> float:
+        raise OutputError(f"{target}: cannot be written (No space left on device)")
+
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    monkeypatch.setattr("asd.data.extract.transcode", full)
+    with pytest.raises(OutputError, match="No space left"):
+        extract_all(tmp_path / "in", tmp_path / "out", "wav", skip_bad=True)
+
+
+def test_a_name_that_becomes_too_long_is_told_before_the_work(
+    tmp_path: Path, make_media: Make, make_tone: Make
+) -> None:
+    make_media(tmp_path / "in" / "a.mkv", [make_tone(1)])
+    (tmp_path / "in" / "a.mkv").rename(tmp_path / "in" / ("x" * 251 + ".mkv"))
+    make_media(tmp_path / "in" / "a.mkv", [make_tone(1)])
+    with pytest.raises(DataError, match=r"longer than 255 bytes; rename it.*skip_bad=true"):
+        extract_all(tmp_path / "in", tmp_path / "out", "flac")
+    report = extract_all(tmp_path / "in", tmp_path / "out", "flac", skip_bad=True)
+    assert (len(report.written), len(report.skipped)) == (1, 1)
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    write_wav(tmp_path / "in" / "a.wav", np.full(800, 0.1), 8000)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"output=.*file/out: cannot be written"):
+        extract_all(tmp_path / "in", tmp_path / "file" / "out", "wav")

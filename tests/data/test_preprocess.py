@@ -307,10 +307,23 @@ class TestOutput:
         source, output = fleet(tmp_path / "in"), tmp_path / "out"
         before = run(source, output).dataset
         with pytest.raises(DataError, match="overwrite=true"):
-            run(source, output)
+            run(source, output, seed=43)
         after = run(source, output, seed=43, overwrite=True).dataset
         assert manifest.load(output).digest == after.digest != before.digest
         assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+    def test_what_the_same_command_has_made_before_is_done(self, tmp_path: Path) -> None:
+        source, output = fleet(tmp_path / "in"), tmp_path / "out"
+        first = run(source, output)
+        stamps = {path: path.stat().st_mtime_ns for path in output.rglob("*.wav")}
+        second = run(source, output)
+        assert second.lines()[0].startswith("made before by the same command")
+        assert second.lines()[1:] == first.lines()
+        assert second.dataset == first.dataset
+        assert {path: path.stat().st_mtime_ns for path in output.rglob("*.wav")} == stamps
+        write(source / "r0.wav", 5.0, 7)
+        with pytest.raises(DataError, match="overwrite=true"):
+            run(source, output)
 
     def test_data_set_stays_when_its_replacement_fails(self, tmp_path: Path) -> None:
         source, output = fleet(tmp_path / "in"), tmp_path / "out"

@@ -84,6 +84,10 @@ CNN, LSTM = ConvAutoencoder(2), LstmAutoencoder(8, 4, 2)
         ),
         ({"epoch": 3}, r"not a state dict; write one with torch\.save"),
         ([torch.zeros(1)], "not a state dict"),
+        ({1: torch.zeros(3)}, "not a state dict"),
+        ({"encoder.0.weight": torch.zeros(4).to_sparse()}, "not a state dict"),
+        ({"encoder.0.weight": torch.zeros(1).expand(1 << 40)}, "not a state dict"),
+        ({"encoder.0.weight": torch.zeros(2, dtype=torch.complex64)}, "not a state dict"),
         (CNN, "not a file of weights alone"),
     ],
 )
@@ -119,3 +123,9 @@ def test_nothing_in_a_file_is_run(name: str, tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match=r"none\.pth: no such file"):
         import_checkpoint(tmp_path / "none.pth")
+
+
+def test_a_file_of_another_kind_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model.pth").write_text("root:x:0:0:root:/root:/bin/bash\n" * 20)
+    with pytest.raises(DetectorError, match="not a file of weights alone"):
+        import_checkpoint(tmp_path / "model.pth")

@@ -205,6 +205,17 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
             other.fit(ClipSet(data), ClipSet([]), context)
 
 
+def test_a_checkpoint_that_cannot_be_written_ends_no_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    context = FitContext(checkpoint_dir=tmp_path / "file" / "checkpoints")
+    detector = build()
+    detector.fit(ClipSet(make_clips(4, 0)), ClipSet([]), context)
+    assert detector.score(ClipSet(make_clips(2, 1))).shape == (2,)
+    assert "the checkpoint is not kept" in caplog.text
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00not json")
     with pytest.raises(DetectorError, match=r"not a checkpoint .*delete it to start anew"):

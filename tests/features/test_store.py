@@ -38,6 +38,12 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 64
+    path.write_bytes(content)
+
+
 def files(store: FeatureStore) -> list[Path]:
     return sorted(store.root.rglob("*.npy"))
 
@@ -190,8 +196,15 @@ def cut(path: Path) -> None:
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"something else"),
         lambda path: path.unlink(),
+        lambda path: flip(path, 300),
+        lambda path: flip(path, -1),
+        lambda path: path.write_bytes(path.read_bytes()[:128] + bytes(path.stat().st_size - 128)),
+        lambda path: path.write_bytes(sorted(path.parents[1].rglob("*.npy"))[-1].read_bytes()),
     ],
-    ids=["cut short", "header cut", "empty", "foreign", "missing"],
+    ids=[
+        *("cut short", "header cut", "empty", "foreign", "missing", "a bit", "a bit of the sum"),
+        *("zeros", "another clip's"),
+    ],
 )
 def test_a_lost_or_broken_file_is_computed_again(
     tmp_path: Path, dataset_at: MakeDataset, read: list[str], damage: Callable[[Path], object]
@@ -206,6 +219,16 @@ def test_a_lost_or_broken_file_is_computed_again(
     assert len(read) == 2
     assert_right(store.features(dataset, FRONT_END), dataset)
     assert len(read) == 2
+
+
+def test_values_that_are_no_numbers_are_named_and_not_kept(
+    tmp_path: Path, dataset_at: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(FRONT_END), "__call__", lambda *_: np.full((4, 5), np.nan, np.float32))
+    store = FeatureStore(tmp_path / "store")
+    with pytest.raises(FeatureError, match=r"0\.wav: .*no numbers.*store"):
+        store.features(dataset_at(tmp_path / "data", 1), FRONT_END)
+    assert not files(store)
 
 
 def test_bad_clips_are_all_named_and_the_good_ones_kept(
@@ -229,7 +252,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(
 ) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("", encoding="utf-8")
-    with pytest.raises(FeatureError, match=r"cannot be written there .*ASD_CACHE_DIR") as caught:
+    with pytest.raises(FeatureError, match=r"cannot be written .*ASD_CACHE_DIR") as caught:
         FeatureStore(in_the_way).features(dataset_at(tmp_path / "data", 2), FRONT_END)
     assert str(in_the_way) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -238,11 +261,12 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(
 def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
     tmp_path: Path, dataset_at: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(file: Any, array: Any, **_: Any) -> None:
-        file.write(b"begun")
+    def full(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:5])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("asd.features.store.np.save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     store = FeatureStore(tmp_path / "store")
     with pytest.raises(FeatureError, match=r"\(No space left on device\); make room"):
         store.features(dataset_at(tmp_path / "data", 2), FRONT_END)

@@ -17,6 +17,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     maker = MagicMock(side_effect=lambda *_: MagicMock())
     monkeypatch.setattr(store, "MlflowClient", maker)
+    monkeypatch.setattr(store, "make_whole", lambda _: None)
     return maker
 
 

@@ -114,7 +114,8 @@ def make_demo(
     DataError
         `folder` exists and may not be replaced.
     """
-    _check(folder, overwrite)
+    check = partial(_check, folder, overwrite)
+    check()
     size = size or DemoSize()
     well = [
         _Take(f"{RECORDINGS}/healthy_{i:02d}.mp4", size.healthy_s)
@@ -131,7 +132,7 @@ def make_demo(
         for event in EVENTS
         for i in range(1, size.sounds + 1)
     ]
-    with whole_folder(folder) as made:
+    with whole_folder(folder, check) as made:
         (made / RECORDINGS).mkdir()
         (made / NOISE).mkdir()
         parallel_map(partial(_make, made, seed), [*well, *ill, *foreign], desc="demo")

@@ -1,6 +1,7 @@
 """What a training must remember to go on after a kill as if nothing had happened."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from asd.errors import DetectorError
+from asd.errors import DetectorError, OutputError
 from asd.files import atomic_path
 
 CHECKPOINT_NAME = "training.safetensors"
 
 Weights = dict[str, torch.Tensor]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -46,7 +49,8 @@ def write(
 ) -> None:
     """Replace the checkpoint in `folder` by the present state, whole or not at all.
 
-    One file holds all of it, so that a kill never leaves parts of two epochs side by side.
+    One file holds all of it, so that a kill never leaves parts of two epochs side by side. Where
+    it cannot be written, a warning says so: a training can do without.
     """
     tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
     tensors |= {f"best.{key}": value for key, value in progress.best.items()}
@@ -58,9 +62,17 @@ def write(
         "best_loss": progress.best_loss,
         "best_epoch": progress.best_epoch,
     }
-    with atomic_path(folder / CHECKPOINT_NAME) as partial:
-        packed = {key: value.contiguous() for key, value in tensors.items()}
-        save_file(packed, partial, metadata={"progress": json.dumps(header)})
+    packed = {key: value.contiguous() for key, value in tensors.items()}
+    try:
+        with atomic_path(folder / CHECKPOINT_NAME) as partial:
+            save_file(packed, partial, metadata={"progress": json.dumps(header)})
+    except (OutputError, OSError, SafetensorError) as error:
+        logger.warning(
+            "epoch %d: the checkpoint is not kept (%s); the training goes on, and begins anew if "
+            "it is stopped",
+            progress.epoch,
+            error,
+        )
 
 
 def resume(

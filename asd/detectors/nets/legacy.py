@@ -57,12 +57,15 @@ def _read(path: Path) -> Weights:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DetectorError(f"{path}: no such file; give checkpoint=<.pth file>") from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+    except (
+        *(OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError),
+        *(TypeError, AttributeError, MemoryError, RecursionError),
+    ) as error:
         raise DetectorError(
             f"{path}: not a file of weights alone; write one with "
             "torch.save(model.state_dict(), path)"
         ) from error
-    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+    if not isinstance(content, dict) or not all(_is_weights(*item) for item in content.items()):
         raise DetectorError(
             f"{path}: not a state dict; write one with torch.save(model.state_dict(), path)"
         )
@@ -70,6 +73,18 @@ def _read(path: Path) -> Weights:
     if bad:
         raise DetectorError(f"{path}: {_list(bad)} holds values that are not finite; train again")
     return content
+
+
+def _is_weights(key: object, value: object) -> bool:
+    """Whether an entry is an array of numbers under a name, as large as what the file holds of it.
+
+    A few bytes can claim to be a terabyte, by a stride of 0 or as a sparse array.
+    """
+    if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+        return False
+    if value.layout != torch.strided or value.is_complex():
+        return False
+    return value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
 def _cnn(path: Path, weights: Weights) -> tuple[Cnn, LogMelConfig]:

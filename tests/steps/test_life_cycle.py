@@ -1,0 +1,114 @@
+"""Which model is the newest, and what becomes of runs and models that were deleted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.entities import LoggedModelStatus
+
+from asd.errors import OutputError, TrackingError
+from asd.tracking import alive, registry
+from asd.tracking.models import DIGEST_TAG, MODEL_TAG, ModelRef, resolve, run_of, training_params
+from asd.tracking.runs import ERROR_TAG, step_run
+from asd.tracking.store import client
+
+
+def log(name: str, ready: bool = True, digest: str = "0" * 64) -> str:
+    """The run of a training that has logged a model, as far as MLflow knows of it."""
+    with mlflow.start_run() as run:
+        tags = {MODEL_TAG: name, **({DIGEST_TAG: digest} if digest else {})}
+        model = client().create_logged_model(
+            run.info.experiment_id, name, run.info.run_id, tags=tags
+        )
+        if ready:
+            client().finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return str(run.info.run_id)
+
+
+@pytest.fixture
+def older(workspace: Path) -> str:
+    return log("older")
+
+
+SPOILT: list[Callable[[], object]] = [
+    lambda: log("killed", ready=False),
+    lambda: log("without digest", digest=""),
+    lambda: client().delete_run(log("deleted")),
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=["not ready", "not whole", "deleted"])
+def test_the_newest_is_whole_and_not_deleted(older: str, spoil: Callable[[], object]) -> None:
+    spoil()
+    assert resolve("").run_id == older
+
+
+def test_without_a_whole_model_there_is_none(workspace: Path) -> None:
+    client().delete_run(log("deleted"))
+    with pytest.raises(TrackingError, match="no trained model yet, or its runs were deleted"):
+        resolve("")
+
+
+def test_a_model_that_is_not_whole_is_one_line(older: str) -> None:
+    run_id = log("killed", ready=False)
+    found = client().search_logged_models([client().get_run(run_id).info.experiment_id])
+    [model] = [model for model in found if model.source_run_id == run_id]
+    with pytest.raises(TrackingError, match="stopped before its model was whole"):
+        resolve(f"models:/{model.model_id}")
+
+
+def test_a_model_outlives_its_run(older: str) -> None:
+    model = resolve("")
+    client().delete_run(older)
+    assert resolve(f"models:/{model.model_id}") == model
+    gone = ModelRef(model.model_id, "0" * 32, model.name, model.location, model.digest)
+    assert run_of(gone) is None
+    assert training_params(gone) == {}
+    assert registry._code_tags(gone) == {}
+
+
+def test_a_deleted_experiment_says_how_to_get_it_back(
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = mlflow.create_experiment("gone")
+    client().delete_experiment(number)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "gone")
+    with pytest.raises(TrackingError, match="mlflow experiments restore"), step_run("x", {}):
+        pass
+
+
+def test_an_interrupted_step_is_killed_and_says_so(workspace: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), step_run("x", {}) as tracked:
+        raise KeyboardInterrupt("interrupted (SIGTERM)")
+    run = client().get_run(tracked.run_id)
+    assert (run.info.status, run.data.tags[ERROR_TAG]) == ("KILLED", "interrupted (SIGTERM)")
+
+
+def test_a_full_disk_in_a_step_is_one_line(workspace: Path) -> None:
+    with pytest.raises(OutputError, match=r"here\.png: cannot be written"), step_run("x", {}) as t:
+        raise OSError(28, "No space left on device", "here.png")
+    assert "here.png" in client().get_run(t.run_id).data.tags[ERROR_TAG]
+
+
+def test_the_next_step_ends_the_runs_of_a_killed_one(workspace: Path) -> None:
+    lost = client().create_run(client().get_experiment_by_name("test").experiment_id)  # type: ignore[union-attr]
+    (workspace / alive.FOLDER).mkdir(parents=True)
+    line = f"{lost.info.run_id} {mlflow.get_tracking_uri()}\n"
+    (workspace / alive.FOLDER / "dead").write_text(line, encoding="utf-8")
+    with step_run("x", {}) as tracked:
+        assert client().get_run(lost.info.run_id).info.status == "KILLED"
+        assert client().get_run(tracked.run_id).info.status == "RUNNING"
+    assert client().get_run(tracked.run_id).info.status == "FINISHED"
+
+
+def test_names_that_are_no_text_are_logged_as_text(workspace: Path) -> None:
+    name = "\udc83|\udc93 \x1b[31m.wav"
+    with step_run("score", {"source": name}, f"score {name}") as tracked:
+        tracked.set_tags({"asd.x": name})
+        tracked.report(f"judged {name}")
+    data = client().get_run(tracked.run_id).data
+    shown = "\\x83|\\x93 \\x1b[31m.wav"
+    assert data.params["source"] == data.tags["asd.x"] == shown
+    assert data.tags["mlflow.runName"] == f"score {shown}"
