@@ -1,5 +1,6 @@
 """Find recordings and read them as mono signals, whatever container they come in."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,20 +11,26 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asd.audio.completeness import Truncated
 from asd.audio.condition import Meter
-from asd.audio.container import Track, open_track, source_name
+from asd.audio.container import Track, Watch, open_track
 from asd.audio.folders import walk
+from asd.audio.source import source_name
 from asd.errors import AudioError, DataError
 
+logger = logging.getLogger(__name__)
+
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
-) | {".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv"}
+    {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
+) | {".mpg", ".mpeg", ".m2p", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".flv", ".f4v", ".ogv"}
 """Suffixes of videos, in lower case."""
 
 AUDIO_SUFFIXES = (
     VIDEO_SUFFIXES
-    | {".wav", ".wave", ".w64", ".flac", ".mp3", ".m4a", ".m4b", ".mka", ".aac", ".ogg", ".oga"}
-    | {".opus", ".wma", ".aif", ".aiff", ".aifc", ".caf", ".amr", ".ac3"}
+    | {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".mp3", ".mp2", ".mpa", ".m2a", ".mpga"}
+    | {".m4a", ".m4b", ".m4r", ".f4a", ".mka", ".weba", ".aac", ".adts", ".ogg", ".oga", ".ogx"}
+    | {".opus", ".spx", ".wma", ".aif", ".aiff", ".aifc", ".afc", ".caf", ".amr", ".ac3", ".au"}
+    | {".snd", ".voc", ".eac3", ".ec3", ".ape", ".tta", ".wv"}
 )
 """Suffixes, in lower case, by which a folder is searched for recordings."""
 
@@ -160,6 +167,8 @@ def stream_blocks(
     stream: int = 0,
     block_s: float = 10.0,
     meter: Meter | None = None,
+    truncated: Truncated = "refuse",
+    watch: Watch | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording block by block; memory does not grow with its length.
 
@@ -176,7 +185,11 @@ def stream_blocks(
     block_s : float
         Length of the blocks in seconds; the last one may be shorter.
     meter : Meter, optional
-        Listens to the recording meanwhile.
+        Listens to the recording meanwhile, and is told what is odd about the file.
+    truncated : {"refuse", "accept"}
+        What becomes of a recording that has lost its end.
+    watch : callable, optional
+        Is told the length in seconds, as stated and then as decoded; raises to end the work.
 
     Yields
     ------
@@ -189,7 +202,7 @@ def stream_blocks(
         The recording cannot be read, is corrupt or cut short, lacks the channel, holds NaN or
         infinite samples, or turned out silent or shorter than 0.1 s at its end.
     """
-    with open_track(source, stream) as track:
+    with open_track(source, stream, truncated, watch) as track:
         check = SignalCheck(track.name)
         length = max(1, round(block_s * (sample_rate or track.sample_rate)))
         waiting: list[NDArray[np.float32]] = []
@@ -319,3 +332,8 @@ def _mono(
         mono = block.mean(axis=0) if channel is None else block[channel].copy()
         check.feed(mono, block if channel is None else None)
         yield mono
+    for text in track.remarks:
+        if meter:
+            meter.remark(text)
+        else:
+            logger.warning("%s: %s", track.name, text)

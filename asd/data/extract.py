@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from asd.audio.completeness import Truncated
 from asd.audio.decode import find_audio
 from asd.audio.encode import AudioFormat, transcode
 from asd.data.labels import carry_labels
@@ -42,6 +43,7 @@ def extract_all(
     stream: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    truncated: Truncated = "refuse",
 ) -> ExtractReport:
     """Write an audio track of each recording to a folder.
 
@@ -64,6 +66,8 @@ def extract_all(
         Write files anew that are there already.
     skip_bad : bool
         Go on without recordings that cannot be used.
+    truncated : {"refuse", "accept"}
+        What becomes of recordings that have lost their end.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def extract_all(
     targets = dict(zip(recordings, _targets(recordings, root, output, fmt), strict=True))
     there = set() if overwrite else {path for path in recordings if targets[path].exists()}
     todo = [path for path in recordings if path not in there]
-    work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream)
+    work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream, truncated=truncated)
     done, skipped = map_recordings(work, todo, "extract", skip_bad)
     carry_labels(root, output, {path: file for path, file in targets.items() if file.exists()})
     return ExtractReport(
@@ -92,9 +96,9 @@ def extract_all(
 
 
 def _extract_one(
-    path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int
+    path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int, truncated: Truncated
 ) -> tuple[Path, float]:
-    return targets[path], transcode(path, targets[path], fmt, stream)
+    return targets[path], transcode(path, targets[path], fmt, stream, truncated)
 
 
 def _inside(path: Path, root: Path, output: Path) -> bool:
