@@ -38,6 +38,9 @@ SILENCE_DB = -90.0
 """A recording that never exceeds this level, in dB of full scale, is silent: about one step of
 16 bits."""
 _SILENCE = 10 ** (SILENCE_DB / 20)
+_LOUDEST = 1e12
+"""Far beyond whole numbers of 32 bits, which some programs write as floats; the power of more
+does not fit into 32 bits."""
 
 MIN_S = 0.1
 """Least length of a recording, and of a clip, in seconds: a frame of a spectrogram is about that
@@ -97,11 +100,15 @@ class SignalCheck:
         Raises
         ------
         AudioError
-            A sample is NaN or infinite.
+            A sample is NaN, infinite, or beyond anything that is sound.
         """
         peak = float(np.abs(block).max(initial=0.0))
         if not np.isfinite(peak):
             raise AudioError(f"{self._name}: has NaN or infinite samples; export it again")
+        if peak > _LOUDEST:
+            raise AudioError(
+                f"{self._name}: samples reach {peak:.1e}, 1 is full scale; export it again"
+            )
         self._peak = max(self._peak, peak)
         if channels is not None and peak <= _SILENCE < np.abs(channels).max(initial=0.0):
             self._cancelled = True
