@@ -229,7 +229,9 @@ def test_the_channel_of_the_training_is_what_is_heard_of_two(
         beside.append(as_wav(np.stack([samples, 0.3 * noise], 1)))
         opposite.append(as_wav(np.stack([samples, -samples], 1)))
     rows = judge(server, *alone)
-    assert not any(row["is_anomaly"] or row["warnings"] or row["error"] for row in rows)
+    assert not any(row["warnings"] or row["error"] for row in rows)
+    # Four recordings to calibrate on promise one alarm in five, and no fewer.
+    assert sum(row["is_anomaly"] for row in rows) <= 1
     assert judge(server, *beside) == judge(server, *opposite) == rows
 
 
