@@ -13,6 +13,7 @@ silence   half of it is silence                                      highest + 1
 cancel    the mean of n channels lies 15 dB + 10 lg(n/2) below them  highest + 6 dB
 balance   one channel is 20 dB louder than any other                 highest + 10 dB
 length    it is shorter than a clip                                  and than the shortest
+file      its header is not believed, or its end was lost            (always)
 ========= ========================================================== =====================
 
 Where there are ranges of the training, both columns must hold; `level` goes by them alone. A
@@ -31,7 +32,16 @@ from asd.config.base import Config
 
 Span = tuple[float, float]
 Kind = Literal[
-    "rate", "band", "level", "clipping", "dropouts", "silence", "cancel", "balance", "length"
+    "rate",
+    "band",
+    "level",
+    "clipping",
+    "dropouts",
+    "silence",
+    "cancel",
+    "balance",
+    "length",
+    "file",
 ]
 
 _NARROWER, _WIDER = 0.8, 1.25
@@ -115,7 +125,8 @@ class Reference:
     def notices(self, condition: Condition) -> list[Notice]:
         """All that makes a recording hard to compare."""
         rules = (self._band, self._level, self._flaws, self._channels, self._length)
-        return [notice for rule in rules for notice in rule(condition)]
+        heard = [notice for rule in rules for notice in rule(condition)]
+        return heard + [Notice("file", text) for text in condition.remarks]
 
     def _band(self, c: Condition) -> Iterator[Notice]:
         lowest_rate = self.ranges.sample_rate[0] if self.ranges else math.inf

@@ -7,21 +7,22 @@ it, before decoding and after.
 """
 
 import io
-import logging
-import struct
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import av
 
+from asd.audio.header import is_placeholder
 from asd.errors import AudioError
-
-logger = logging.getLogger(__name__)
 
 STATES_LENGTH = frozenset({"aiff", "asf", "avi", "flac", "mov", "mp3", "ogg"})
 """Formats whose length stands in the file; FFmpeg estimates that of the others from its size."""
 
-# Writers that cannot go back to the header, such as a pipe, leave one of these in the size field.
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+Truncated = Literal["refuse", "accept"]
+"""What becomes of a recording that has lost its end."""
+
+REMEDY = "export or copy it again, or take what is there with truncated=accept"
+
+_TAGS = (b"ID3", b"3DI", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 
 
 class Length:
@@ -56,7 +57,9 @@ class Length:
         self.decoded_s += seconds
         self._end_s = time_s - self._start_s + seconds
 
-    def check(self, name: str, container: str, promised_s: float | None) -> None:
+    def check(
+        self, name: str, container: str, promised_s: float | None, truncated: Truncated = "refuse"
+    ) -> list[str]:
         """Complain when the end or a part in between is missing.
 
         Parameters
@@ -67,6 +70,13 @@ class Length:
             FFmpeg's first name of the container format.
         promised_s : float or None
             The length in seconds that the container states.
+        truncated : {"refuse", "accept"}
+            Whether the end may be missing.
+
+        Returns
+        -------
+        list of str
+            What is odd but no loss, a sentence each.
 
         Raises
         ------
@@ -78,86 +88,60 @@ class Length:
         # Encoder delay and padding, each up to a codec frame or two, are counted in or not.
         tolerance_s = 1e-3 if container in ("aiff", "flac") else max(0.1, 3 * self._frame_s)
         held_s = max(self.decoded_s, self._end_s, self._file_end_s)
+        remarks = []
         if promised_s is not None and promised_s - held_s > tolerance_s:
-            raise AudioError(
-                f"{name}: cut short or corrupt, states {promised_s:.2f} s but holds "
-                f"{held_s:.2f} s; export or copy it again"
-            )
+            stated = f"states {promised_s:.2f} s but holds {held_s:.2f} s"
+            if truncated == "refuse":
+                raise AudioError(f"{name}: cut short or corrupt, {stated}; {REMEDY}")
+            remarks.append(f"cut short, {stated}")
         # The clocks of sound and picture may drift apart, by 200 parts in a million at most.
         pause_s = self._end_s - self.decoded_s - 2e-4 * self._end_s
-        if pause_s <= tolerance_s:
-            return
-        if container != "mov":
+        if pause_s > tolerance_s and container != "mov":
             raise AudioError(
                 f"{name}: corrupt, {pause_s:.2f} s are missing in between; export or copy it again"
             )
-        # MP4 lists its packets in an index, so none is lost unseen: the recorder paused.
-        logger.warning("%s: pauses of %.2f s are left out", name, pause_s)
+        if pause_s > tolerance_s:
+            # MP4 lists its packets in an index, so none is lost unseen: the recorder paused.
+            remarks.append(f"pauses of {pause_s:.2f} s are left out")
+        return remarks
 
 
-def riff_shortfall(file: BinaryIO) -> tuple[int, int] | None:
-    """Compare the length that the header of a WAV or AVI file promises with what is there.
-
-    Parameters
-    ----------
-    file : binary file
-        Seekable; its position afterwards is anywhere.
+def ogg_end(file: BinaryIO) -> Literal["marked", "unmarked", "cut"] | None:
+    """How an Ogg file ends (RFC 3533, section 6): a last page that is whole is no loss.
 
     Returns
     -------
-    tuple of int or None
-        Promised and present bytes (of sound in a WAV, of all in an AVI) where some are missing;
-        None where none are, or where the file is of another kind.
-    """
-    end = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    head = file.read(12)
-    kind, size, form = struct.unpack("<4sI4s", head) if len(head) == 12 else (b"", 0, b"")
-    if kind == b"RIFF" and form == b"AVI ":
-        return _shortfall(size, end - 8)
-    if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
-        return None
-    long_size = None
-    while len(chunk := file.read(8)) == 8:
-        kind, size = struct.unpack("<4sI", chunk)
-        start = file.tell()
-        if kind == b"ds64":
-            # RF64 (EBU Tech 3306): sizes beyond 32 bits stand here, that of the data second.
-            long_size = int.from_bytes(file.read(16)[8:], "little")
-        elif kind == b"data":
-            promised = long_size if size == 0xFFFFFFFF and long_size is not None else size
-            return _shortfall(promised, end - start)
-        file.seek(start + size + size % 2)
-    return None
-
-
-def _shortfall(promised: int, present: int) -> tuple[int, int] | None:
-    missing = promised not in _UNKNOWN_SIZES and promised > present
-    return (promised, present) if missing else None
-
-
-def ogg_is_finished(file: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file is whole and marked as the last (RFC 3533, section 6).
-
-    True for any other file.
+    str or None
+        ``marked`` as the end, ``unmarked``, or ``cut`` within the last page; None for other files.
     """
     file.seek(0)
     if file.read(4) != b"OggS":
-        return True
+        return None
     # A page is at most 65,307 bytes long.
     file.seek(max(0, file.seek(0, io.SEEK_END) - 65307))
     tail = file.read()
     page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < 27 or not page[5] & 4:
-        return False
-    segments = page[27 : 27 + page[26]]
-    return len(segments) == page[26] and len(page) >= 27 + page[26] + sum(segments)
+    if len(page) < 27 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        return "cut"
+    return "marked" if page[5] & 4 else "unmarked"
 
 
-def has_mp3_length(file: BinaryIO) -> bool:
-    """Whether an MP3 file states its own length, in a Xing, Info or VBRI frame.
+def mp3_stated_s(file: BinaryIO, sample_rate: int) -> float | None:
+    """Length in seconds that an MP3 file states, in a Xing, Info or VBRI frame.
 
-    Without one, FFmpeg estimates the length from the bit rate of the first frames.
+    FFmpeg's own estimate goes by the size of the file where that is not what the frame says.
+
+    Parameters
+    ----------
+    file : binary file
+        Seekable.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    float or None
+        None where the length is not stated.
     """
     file.seek(0)
     head = file.read(10)
@@ -169,4 +153,22 @@ def has_mp3_length(file: BinaryIO) -> bool:
         )
     file.seek(start)
     frame = file.read(4096)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+    # Where the number of frames stands behind the mark; Xing and Info have flags before it.
+    for mark, behind in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
+        at = frame.find(mark)
+        if at < 0 or (mark != b"VBRI" and not frame[at + 7] & 1):
+            continue
+        frames = int.from_bytes(frame[at + behind : at + behind + 4])
+        samples = 1152 if sample_rate >= 32000 else 576
+        return None if is_placeholder(frames) else frames * samples / sample_rate
+    return None
+
+
+def is_tag(packet: bytes) -> bool:
+    """Whether what a decoder refuses is a tag between frames, and no sound that was lost."""
+    return packet.startswith(_TAGS)
+
+
+def is_padding(packet: bytes) -> bool:
+    """Whether what a decoder refuses are zeros, as recorders add that write whole blocks."""
+    return not any(packet)

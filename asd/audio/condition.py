@@ -42,6 +42,8 @@ class Condition:
     that have nothing in common, 0 where one channel is taken."""
     imbalance_db: float
     """How much louder the loudest channel is than the next, in dB; 0 where one is taken."""
+    remarks: tuple[str, ...] = ()
+    """What is odd about the file itself, such as a size in its header; a sentence each."""
 
     @property
     def dropouts_per_minute(self) -> float:
@@ -68,6 +70,11 @@ class Meter:
         self._frames = self._silent = self._clipped = 0
         self._channel_sum: NDArray[np.float64] = np.empty(0)
         self._channel_square: NDArray[np.float64] = np.empty(0)
+        self._remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Keep a sentence on the file itself."""
+        self._remarks.append(text)
 
     def feed(self, block: NDArray[np.float32], sample_rate: int) -> None:
         """Listen to the next samples, as they stand in the file.
@@ -109,6 +116,7 @@ class Meter:
             band_hz=self._spectrum.band_hz() if self._rate else 0.0,
             cancel_db=cancel,
             imbalance_db=imbalance,
+            remarks=tuple(self._remarks),
         )
 
     def _begin(self, channels: int, sample_rate: int) -> None:

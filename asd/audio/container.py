@@ -1,33 +1,43 @@
 """Open one audio track of any container and decode it whole, or say what is wrong with it."""
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from asd.audio.completeness import (
+    REMEDY,
     STATES_LENGTH,
     Length,
-    has_mp3_length,
-    ogg_is_finished,
-    riff_shortfall,
+    Truncated,
+    is_padding,
+    is_tag,
+    mp3_stated_s,
 )
+from asd.audio.patched import PatchedFile
+from asd.audio.refusal import refuses
+from asd.audio.resample import Resampler
+from asd.audio.source import checked_header, open_bytes, source_name
 from asd.errors import AudioError
 
 # Only containers of recordings. Without this list FFmpeg would also open playlists, which name
 # other files and addresses: a served model would fetch whatever a request tells it to.
-_FORMATS = "aac,ac3,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,w64,wav"
+_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,voc,w64,"
+    "wav,wv"
+)
+_BARE_FRAMES = ("aac", "ac3", "mp3")
+"""Formats that are frames one after the other, with tags anywhere between them."""
 
-# Longer filter than the default (32 taps, cutoff 0.97 but -18 dB at 1.04 of the new Nyquist
-# frequency): flat to 0.94 of Nyquist, aliases below -100 dB from 1.04 on; costs little.
-_RESAMPLER = {"filter_size": "128", "cutoff": "0.97", "rematrix_maxval": "1.0"}
-# Codecs give a thousand samples at a time; handing over many at once saves a fifth to half.
-_SAMPLES_AT_ONCE = 16384
+MIN_RATE, MAX_RATE = 500, 768_000
+"""Sample rates, in Hz, that recorders have; at others a small file would be days of sound."""
+
+Watch = Callable[[float], None]
+"""Is told how many seconds there are, as stated and then as decoded; raises to end the work."""
 
 
 class Track:
@@ -49,14 +59,23 @@ class Track:
         Number of audio tracks in the container.
     duration_s : float or None
         Length in seconds as the container states or FFmpeg estimates it.
+    remarks : list of str
+        What is odd about the file but no loss, a sentence each; complete at its end.
     """
 
     def __init__(
-        self, source: Path | bytes, container: av.container.InputContainer, index: int
+        self,
+        source: Path | bytes,
+        container: av.container.InputContainer,
+        index: int,
+        truncated: Truncated = "refuse",
+        watch: Watch | None = None,
     ) -> None:
         self.name = source_name(source)
-        self._container = container
+        self.remarks: list[str] = []
+        self._container, self._truncated, self._watch = container, truncated, watch
         self._format = container.format.name.split(",")[0]
+        self._broken: AudioError | None = None
         self.n_tracks = len(container.streams.audio)
         if self.n_tracks == 0:
             raise AudioError(f"{self.name}: has no audio track; record or export it with sound")
@@ -66,13 +85,13 @@ class Track:
                 f"track(s); give stream=0 to {self.n_tracks - 1}"
             )
         self._stream = container.streams.audio[index]
-        self.sample_rate = self._stream.rate
-        self.channels = self._stream.channels
-        self.layout = self._stream.layout.name
-        self.codec = self._stream.codec_context.name
-        self._stated_s: float | None = None
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            self._stated_s = float(self._stream.duration * self._stream.time_base)
+        with refuses(self.name, "its sound cannot be decoded", "export it with a usual codec"):
+            self.sample_rate = self._stream.rate
+            self.channels = self._stream.channels
+            self.layout = self._stream.layout.name
+            self.codec = self._stream.codec_context.name
+        self._check_rate(self.sample_rate)
+        self._stated_s = self._stated()
         whole_s = None if container.duration is None else container.duration / av.time_base
         self.duration_s = whole_s if self._stated_s is None else self._stated_s
         # Matroska states one length for all its tracks. FFmpeg leaves that of the track open
@@ -110,9 +129,9 @@ class Track:
             A part cannot be decoded, or less comes out than the container states.
         """
         rate = sample_rate or self.sample_rate
-        wanted = _Output(self, rate, layout)
+        wanted = self._resampler(rate, layout)
         unchanged = layout is None and rate == self.sample_rate
-        heard = None if listen is None or unchanged else _Output(self, self.sample_rate)
+        heard = None if listen is None or unchanged else self._resampler(self.sample_rate)
         for frame in self._frames():
             if listen is not None and heard is not None:
                 for block in heard.blocks(frame):
@@ -122,102 +141,109 @@ class Track:
                     listen(block, rate)
                 yield block
 
-    def ends_after(self, sample_rate: int) -> int | None:
-        """Samples after which the sound ends and padding begins; None where it is not stated."""
-        # The edit list of MP4 says where the sound ends; decoders add padding after it.
-        trim = self._format == "mov" and self._stated_s is not None
-        return round((self._stated_s or 0) * sample_rate) if trim else None
+    def remark(self, text: str) -> None:
+        """Keep a sentence for the user, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
-    def convert(
-        self, resampler: av.AudioResampler, frame: av.AudioFrame | None
-    ) -> list[av.AudioFrame]:
-        """Resample a frame; None for what is left.
-
-        Raises
-        ------
-        AudioError
-            Rate or channels change midway.
-        """
-        try:
-            return resampler.resample(frame)
-        except ValueError as error:
-            raise AudioError(
-                f"{self.name}: sample rate or channels change midway ({error}); export it again"
-            ) from error
+    def _resampler(self, rate: int, layout: str | None = None) -> Resampler:
+        # The edit list of MP4, and for blocks of ADPCM the fact chunk of WAV, say where the sound
+        # ends; decoders add padding after it.
+        padded = self._format == "mov" or self.codec.startswith("adpcm_")
+        ends_s = self._stated_s if padded else None
+        return Resampler(self.name, rate, layout, ends_s, self.remark)
 
     def _frames(self) -> Iterator[av.AudioFrame | None]:
         """The decoded frames, then None; complains at the end when some are missing."""
         length = Length()
+        if self._watch:
+            self._watch(self.duration_s or 0.0)
         for packet in self._packets():
             if self._ends_together:
                 length.reach(packet)
             if packet.stream is not self._stream:
                 continue
             for frame in self._decode(packet, length.decoded_s):
+                if self._broken:
+                    # More can be decoded behind it: not the end is damaged, but the middle.
+                    raise self._broken
+                self._check_rate(frame.sample_rate)
                 length.add(frame)
+                if self._watch:
+                    self._watch(length.decoded_s)
                 yield frame
-        length.check(self.name, self._format, self._promised_s)
+        for text in length.check(self.name, self._format, self._promised_s, self._truncated):
+            self.remark(text)
         yield None
 
     def _packets(self) -> Iterator["av.Packet[Any]"]:
-        streams = () if self._ends_together else (self._stream,)
-        try:
-            yield from self._container.demux(*streams)
-        except av.FFmpegError as error:
-            raise AudioError(
-                f"{self.name}: cannot be read to its end ({error.strerror})"
-            ) from error
+        packets = self._container.demux(*(() if self._ends_together else (self._stream,)))
+        while True:
+            try:
+                with refuses(self.name, "cannot be read to its end", REMEDY):
+                    packet = next(packets, None)
+            except AudioError as error:
+                if self._truncated == "refuse":
+                    raise
+                self.remark(str(error).removeprefix(f"{self.name}: ").partition(";")[0])
+                return
+            if packet is None:
+                return
+            yield packet
 
     def _decode(self, packet: "av.Packet[Any]", at_s: float) -> list[av.AudioFrame]:
-        # FFmpeg calls the last packet of a WAV file corrupt when it is merely the shorter one.
-        if packet.is_corrupt and self._format != "wav":
-            raise self._broken(at_s, "incomplete data")
         try:
-            return cast(list[av.AudioFrame], packet.decode())
-        except av.FFmpegError as error:
-            raise self._broken(at_s, error.strerror) from error
+            with refuses(self.name, f"corrupt or cut short at {at_s:.1f} s", REMEDY):
+                # FFmpeg calls the last packet of a WAV file corrupt when it is the shorter one.
+                if packet.is_corrupt and self._format != "wav":
+                    raise ValueError("incomplete data")
+                return cast(list[av.AudioFrame], packet.decode())
+        except AudioError as error:
+            content = bytes(packet) if self._format in _BARE_FRAMES else b"sound"
+            if is_tag(content):
+                return []
+            if not is_padding(content):
+                if self._truncated == "refuse":
+                    raise
+                self.remark(f"cut short at {at_s:.1f} s")
+            self._broken = error
+            return []
 
-    def _broken(self, at_s: float, reason: str | None) -> AudioError:
-        return AudioError(
-            f"{self.name}: corrupt or cut short at {at_s:.1f} s ({reason}); export or copy it again"
-        )
+    def _check_rate(self, rate: int) -> None:
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise AudioError(
+                f"{self.name}: states a sample rate of {rate} Hz, recordings have {MIN_RATE} to "
+                f"{MAX_RATE} Hz; export it again"
+            )
+
+    def _stated(self) -> float | None:
+        """Length in seconds of the track as the file states it."""
+        if self._stream.duration is None or self._stream.time_base is None:
+            return None
+        stated_s = float(self._stream.duration * self._stream.time_base)
+        extra = self._stream.codec_context.extradata or b""
+        if self._format == "ogg" and extra[:8] == b"OpusHead":
+            # RFC 7845, section 4.2: samples that are decoded and left out, at 48 kHz.
+            stated_s = max(0.0, stated_s - int.from_bytes(extra[10:12], "little") / 48000)
+        return stated_s
 
     def _promise(self, source: Path | bytes) -> float | None:
         """Length that may be relied on: stated in the file, not estimated from its size."""
         if self._ends_together:
             return self.duration_s
-        if self._format not in STATES_LENGTH:
-            return None
         if self._format == "mp3":
             with open_bytes(source) as file:
-                return self._stated_s if has_mp3_length(file) else None
-        return self._stated_s
-
-
-class _Output:
-    """Turns the frames of a track into blocks of one rate and layout."""
-
-    def __init__(self, track: Track, sample_rate: int, layout: str | None = None) -> None:
-        self._track = track
-        # Packed samples: PyAV 18.1 cannot exchange planar ones of 8 channels or more.
-        self._resampler = av.AudioResampler(
-            "flt", layout, sample_rate, _SAMPLES_AT_ONCE, options=_RESAMPLER
-        )
-        self._left = track.ends_after(sample_rate)
-
-    def blocks(self, frame: av.AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        """What comes out for a frame, ``(channels, n)`` each; the rest for None."""
-        for out in self._track.convert(self._resampler, frame):
-            packed = np.asarray(out.to_ndarray(), np.float32)
-            block = packed.reshape(out.samples, -1).T[:, : self._left]
-            if self._left is not None:
-                self._left -= block.shape[1]
-            if block.size:
-                yield block
+                return mp3_stated_s(file, self.sample_rate)
+        return self._stated_s if self._format in STATES_LENGTH else None
 
 
 @contextmanager
-def open_track(source: Path | bytes, stream: int = 0) -> Iterator[Track]:
+def open_track(
+    source: Path | bytes,
+    stream: int = 0,
+    truncated: Truncated = "refuse",
+    watch: Watch | None = None,
+) -> Iterator[Track]:
     """Open one audio track for decoding.
 
     Parameters
@@ -226,6 +252,10 @@ def open_track(source: Path | bytes, stream: int = 0) -> Iterator[Track]:
         A file, or the bytes of one.
     stream : int
         Which audio track, from 0.
+    truncated : {"refuse", "accept"}
+        What becomes of a recording that has lost its end.
+    watch : callable, optional
+        Is told the length in seconds, as stated and then as decoded; raises to end the work.
 
     Raises
     ------
@@ -235,53 +265,17 @@ def open_track(source: Path | bytes, stream: int = 0) -> Iterator[Track]:
     """
     name = source_name(source)
     with open_bytes(source) as file:
-        _check_header(file, name)
-        try:
+        header = checked_header(file, name, truncated)
+        readable = PatchedFile(file, header.patches) if header.patches else file
+        with refuses(
+            name, "cannot be read", "no audio or video, or corrupt, or cut short: export it again"
+        ):
             # Tags in Shift_JIS and the like are none of our concern, but must not end the reading.
             container = av.open(
-                file, "r", options={"format_whitelist": _FORMATS}, metadata_errors="ignore"
+                readable, "r", options={"format_whitelist": _FORMATS}, metadata_errors="ignore"
             )
-        except av.FFmpegError as error:
-            raise AudioError(
-                f"{name}: cannot be read ({error.strerror}): no audio or video, or corrupt, or cut "
-                "short; export or copy it again"
-            ) from error
         with container:
-            yield Track(source, container, stream)
-
-
-def open_bytes(source: Path | bytes) -> BinaryIO:
-    """Open a source for reading.
-
-    Raises
-    ------
-    AudioError
-        The file is missing or may not be read.
-    """
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    try:
-        return source.open("rb")
-    except OSError as error:
-        raise AudioError(
-            f"{source}: cannot be opened ({error.strerror}); check the path"
-        ) from error
-
-
-def source_name(source: Path | bytes) -> str:
-    """What to call a source in messages."""
-    return f"audio of {len(source)} bytes" if isinstance(source, bytes) else str(source)
-
-
-def _check_header(file: BinaryIO, name: str) -> None:
-    if file.seek(0, io.SEEK_END) == 0:
-        raise AudioError(f"{name}: is empty (0 bytes); record or copy it again")
-    shortfall = riff_shortfall(file)
-    if shortfall is not None:
-        raise AudioError(
-            f"{name}: cut short, its header promises {shortfall[0]} bytes but "
-            f"{shortfall[1]} are there; copy or record it again"
-        )
-    if not ogg_is_finished(file):
-        raise AudioError(f"{name}: cut short, its end is missing; copy or export it again")
-    file.seek(0)
+            track = Track(source, container, stream, truncated, watch)
+            for text in header.remarks:
+                track.remark(text)
+            yield track

@@ -1,5 +1,6 @@
 """Find recordings and read them as mono signals, whatever container they come in."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,20 +11,26 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asd.audio.completeness import Truncated
 from asd.audio.condition import Meter
-from asd.audio.container import Track, open_track, source_name
+from asd.audio.container import Track, Watch, open_track
 from asd.audio.folders import walk
+from asd.audio.source import source_name
 from asd.errors import AudioError, DataError
 
+logger = logging.getLogger(__name__)
+
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
-) | {".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv"}
+    {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
+) | {".mpg", ".mpeg", ".m2p", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".flv", ".f4v", ".ogv"}
 """Suffixes of videos, in lower case."""
 
 AUDIO_SUFFIXES = (
     VIDEO_SUFFIXES
-    | {".wav", ".wave", ".w64", ".flac", ".mp3", ".m4a", ".m4b", ".mka", ".aac", ".ogg", ".oga"}
-    | {".opus", ".wma", ".aif", ".aiff", ".aifc", ".caf", ".amr", ".ac3"}
+    | {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".mp3", ".mp2", ".mpa", ".m2a", ".mpga"}
+    | {".m4a", ".m4b", ".m4r", ".f4a", ".mka", ".weba", ".aac", ".adts", ".ogg", ".oga", ".ogx"}
+    | {".opus", ".spx", ".wma", ".aif", ".aiff", ".aifc", ".afc", ".caf", ".amr", ".ac3", ".au"}
+    | {".snd", ".voc", ".eac3", ".ec3", ".ape", ".tta", ".wv"}
 )
 """Suffixes, in lower case, by which a folder is searched for recordings."""
 
@@ -31,6 +38,9 @@ SILENCE_DB = -90.0
 """A recording that never exceeds this level, in dB of full scale, is silent: about one step of
 16 bits."""
 _SILENCE = 10 ** (SILENCE_DB / 20)
+_LOUDEST = 1e12
+"""Far beyond whole numbers of 32 bits, which some programs write as floats; the power of more
+does not fit into 32 bits."""
 
 MIN_S = 0.1
 """Least length of a recording, and of a clip, in seconds: a frame of a spectrogram is about that
@@ -90,11 +100,15 @@ class SignalCheck:
         Raises
         ------
         AudioError
-            A sample is NaN or infinite.
+            A sample is NaN, infinite, or beyond anything that is sound.
         """
         peak = float(np.abs(block).max(initial=0.0))
         if not np.isfinite(peak):
             raise AudioError(f"{self._name}: has NaN or infinite samples; export it again")
+        if peak > _LOUDEST:
+            raise AudioError(
+                f"{self._name}: samples reach {peak:.1e}, 1 is full scale; export it again"
+            )
         self._peak = max(self._peak, peak)
         if channels is not None and peak <= _SILENCE < np.abs(channels).max(initial=0.0):
             self._cancelled = True
@@ -160,6 +174,8 @@ def stream_blocks(
     stream: int = 0,
     block_s: float = 10.0,
     meter: Meter | None = None,
+    truncated: Truncated = "refuse",
+    watch: Watch | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording block by block; memory does not grow with its length.
 
@@ -176,7 +192,11 @@ def stream_blocks(
     block_s : float
         Length of the blocks in seconds; the last one may be shorter.
     meter : Meter, optional
-        Listens to the recording meanwhile.
+        Listens to the recording meanwhile, and is told what is odd about the file.
+    truncated : {"refuse", "accept"}
+        What becomes of a recording that has lost its end.
+    watch : callable, optional
+        Is told the length in seconds, as stated and then as decoded; raises to end the work.
 
     Yields
     ------
@@ -189,7 +209,7 @@ def stream_blocks(
         The recording cannot be read, is corrupt or cut short, lacks the channel, holds NaN or
         infinite samples, or turned out silent or shorter than 0.1 s at its end.
     """
-    with open_track(source, stream) as track:
+    with open_track(source, stream, truncated, watch) as track:
         check = SignalCheck(track.name)
         length = max(1, round(block_s * (sample_rate or track.sample_rate)))
         waiting: list[NDArray[np.float32]] = []
@@ -319,3 +339,8 @@ def _mono(
         mono = block.mean(axis=0) if channel is None else block[channel].copy()
         check.feed(mono, block if channel is None else None)
         yield mono
+    for text in track.remarks:
+        if meter:
+            meter.remark(text)
+        else:
+            logger.warning("%s: %s", track.name, text)

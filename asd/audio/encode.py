@@ -1,5 +1,6 @@
 """Write audio files, whole or not at all."""
 
+import logging
 import wave
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -8,10 +9,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.audio.completeness import Truncated
 from asd.audio.container import Track, open_track
 from asd.audio.decode import SignalCheck
+from asd.audio.refusal import refuses
 from asd.errors import AudioError
 from asd.files import atomic_path, is_storage_error, unwritable
+
+logger = logging.getLogger(__name__)
 
 AudioFormat = Literal["mp3", "wav", "flac"]
 
@@ -83,7 +88,13 @@ def write_track(
             output.mux(track.encode(None))
 
 
-def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> float:
+def transcode(
+    source: Path,
+    target: Path,
+    fmt: AudioFormat,
+    stream: int = 0,
+    truncated: Truncated = "refuse",
+) -> float:
     """Write an audio track as a file of its own, in bounded memory.
 
     Channels and sample rate stay. MP3 knows nine rates and two channels: other rates go to the
@@ -100,6 +111,8 @@ def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> 
         Format to write.
     stream : int
         Which audio track, from 0.
+    truncated : {"refuse", "accept"}
+        What becomes of a recording that has lost its end.
 
     Returns
     -------
@@ -113,19 +126,21 @@ def transcode(source: Path, target: Path, fmt: AudioFormat, stream: int = 0) -> 
     OutputError
         The place cannot be written.
     """
-    with open_track(source, stream) as track, atomic_path(target) as partial:
+    with open_track(source, stream, truncated) as track, atomic_path(target) as partial:
         # An absolute path: FFmpeg would take a word and a colon at the start for a protocol.
         file = str(partial.resolve())
-        try:
-            with av.open(file, "w", format=fmt) as output:
-                return _copy(track, output, fmt)
-        except av.FFmpegError as error:
-            if is_storage_error(error):
-                raise unwritable(target, error) from error
-            raise AudioError(
-                f"{source}: cannot be written as {fmt} to {target} ({error.strerror}); take "
-                f"another format ({track.channels} channels)"
-            ) from error
+        what = f"cannot be written as {fmt} to {target}"
+        with refuses(str(source), what, f"take another format ({track.channels} channels)"):
+            try:
+                with av.open(file, "w", format=fmt) as output:
+                    seconds = _copy(track, output, fmt)
+            except av.FFmpegError as error:
+                if is_storage_error(error):
+                    raise unwritable(target, error) from error
+                raise
+        for text in track.remarks:
+            logger.warning("%s: %s", source, text)
+        return seconds
 
 
 def _copy(track: Track, output: av.container.OutputContainer, fmt: AudioFormat) -> float:

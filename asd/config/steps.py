@@ -43,6 +43,7 @@ def _checked_features(fields: dict[str, Any]) -> dict[str, Any]:
 FeatureFields = Annotated[
     dict[str, Any], AfterValidator(_checked_features), Documented(LogMelConfig)
 ]
+Truncated = Literal["refuse", "accept"]
 Channel = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_channel)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_commas)]
@@ -67,6 +68,8 @@ class ExtractConfig(Config):
     """Which audio track to take, from 0."""
     overwrite: bool = False
     """Write again what is already there."""
+    truncated: Truncated = "refuse"
+    """What becomes of recordings that have lost their end: `refuse`, or `accept` what is there."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -93,6 +96,8 @@ class CutConfig(Config):
     layout: Literal["auto", "flat"] = "auto"
     """How the source says what is normal: `auto` finds out by tables, folders and names; with
     `flat` all is normal, whatever they say."""
+    truncated: Truncated = "refuse"
+    """What becomes of recordings that have lost their end: `refuse`, or `accept` what is there."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 
@@ -314,6 +319,8 @@ class ScoreConfig(Config):
     """Folder for windows.csv and files.csv."""
     strict: bool = False
     """Refuse recordings that cannot be compared with those of the training."""
+    truncated: Truncated = "refuse"
+    """What becomes of recordings that have lost their end: `refuse`, or `accept` what is there."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
 

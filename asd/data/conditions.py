@@ -30,7 +30,7 @@ def training_ranges(
 def condition_warnings(
     recordings: Iterable[Recording], conditions: Conditions, sample_rate: int, clip_seconds: float
 ) -> list[str]:
-    """Recordings whose channels cancel, and single ones that are out of line with the others.
+    """Recordings whose channels cancel, odd files, and single ones out of line with the others.
 
     The others are the recordings of the same machine; the middle half of them says what is usual.
     """
@@ -40,12 +40,14 @@ def condition_warnings(
     fixed = Reference(sample_rate, clip_seconds)
     cancel: dict[str, str] = {}
     odd: dict[str, str] = {}
+    files: list[str] = []
     for names in machines.values():
         usual = _usual([conditions[name] for name in names], sample_rate, clip_seconds)
         for name in names:
             noticed = fixed.notices(conditions[name])
             if any(notice.kind == "cancel" for notice in noticed):
                 cancel[name] = f"{name} ({conditions[name].cancel_db:.0f} dB)"
+            files += [f"{name}: {notice.text}" for notice in noticed if notice.kind == "file"]
             if usual and (texts := _texts(usual.notices(conditions[name]))):
                 odd[name] = f"{name}: {texts}"
     warnings = []
@@ -56,6 +58,8 @@ def condition_warnings(
         )
     if odd:
         warnings.append(f"out of line with the other recordings: {_some(list(odd.values()))}")
+    if files:
+        warnings.append(f"files are not what they state: {_some(files)}")
     return warnings
 
 
@@ -67,8 +71,8 @@ def _usual(conditions: list[Condition], sample_rate: int, clip_seconds: float) -
 
 
 def _texts(notices: list[Notice]) -> str:
-    """Those of interest here: the length and the channels are told of elsewhere."""
-    return ", ".join(n.text for n in notices if n.kind not in ("length", "cancel"))
+    """Those of interest here: length, channels and headers are told of elsewhere."""
+    return ", ".join(n.text for n in notices if n.kind not in ("length", "cancel", "file"))
 
 
 def _some(texts: list[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.audio.completeness import Truncated
 from asd.audio.condition import Condition, Meter
 from asd.audio.decode import stream_blocks
 from asd.audio.encode import write_wav
@@ -68,6 +69,8 @@ class Cutter:
     """Channel to take; the mean of all for None."""
     stream: int = 0
     """Audio track to take, from 0."""
+    truncated: Truncated = "refuse"
+    """What becomes of a recording that has lost its end."""
 
     def __call__(self, path: Path) -> Cut:
         """Cut one recording.
@@ -82,7 +85,14 @@ class Cutter:
         pieces: list[Piece] = []
         dropped = 0
         meter = Meter(self.channel)
-        blocks = stream_blocks(path, self.sample_rate, self.channel, self.stream, meter=meter)
+        blocks = stream_blocks(
+            path,
+            self.sample_rate,
+            self.channel,
+            self.stream,
+            meter=meter,
+            truncated=self.truncated,
+        )
         listener = Listener(self.sample_rate)
         for number, samples in enumerate(_clips(listener.through(blocks), self.size)):
             if number and len(samples) < self._least():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from asd.audio.completeness import Truncated
 from asd.audio.decode import find_audio
 from asd.audio.encode import AudioFormat, transcode
 from asd.data.labels import carry_labels
@@ -47,6 +48,7 @@ def extract_all(
     stream: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    truncated: Truncated = "refuse",
 ) -> ExtractReport:
     """Write an audio track of each recording to a folder.
 
@@ -74,6 +76,8 @@ def extract_all(
         Write files anew that are there already.
     skip_bad : bool
         Go on without recordings that cannot be used.
+    truncated : {"refuse", "accept"}
+        What becomes of recordings that have lost their end.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def extract_all(
     there = set() if overwrite else {path for path in targets if targets[path].exists()}
     todo = [path for path in targets if path not in there]
     _carry_all_labels(root, output, targets)
-    work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream)
+    work = partial(_extract_one, targets=targets, fmt=fmt, stream=stream, truncated=truncated)
     done, skipped = map_recordings(work, todo, "extract", skip_bad, done_before=len(there))
     if skipped:
         written = {path: target for path, target in targets.items() if target.exists()}
@@ -112,9 +116,9 @@ def extract_all(
 
 
 def _extract_one(
-    path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int
+    path: Path, targets: dict[Path, Path], fmt: AudioFormat, stream: int, truncated: Truncated
 ) -> tuple[Path, float]:
-    return targets[path], transcode(path, targets[path], fmt, stream)
+    return targets[path], transcode(path, targets[path], fmt, stream, truncated)
 
 
 def _too_long(targets: dict[Path, Path]) -> dict[Path, str]:

@@ -139,7 +139,8 @@ def _cut(layout: Layout, pieces: Path | None, config: CutConfig) -> _Work:
     rates = {} if config.sample_rate else rates_of(paths, config.stream)
     rate = config.sample_rate or usual_rate(rates)
     size = round(config.clip_seconds * rate)
-    cutter = Cutter(pieces, size, rate, config.remainder, config.channel, config.stream)
+    way = (config.channel, config.stream, config.truncated)
+    cutter = Cutter(pieces, size, rate, config.remainder, *way)
     results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
     cuts = {cut.path: cut for cut in results}
     read = [recording for recording in layout.recordings if recording.path in cuts]

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from asd.arrays import Samples, Scores
 from asd.audio.comparable import Reference
+from asd.audio.completeness import Truncated
 from asd.audio.condition import Condition, Meter
+from asd.audio.container import Watch
 from asd.audio.decode import stream_blocks
 from asd.audio.windows import windows
 from asd.data.manifest import Dataset
@@ -125,7 +127,12 @@ class Judge:
         return scores, p_values, alarms
 
     def stream(
-        self, source: Path | bytes, meter: Meter | None = None, machine: str | None = None
+        self,
+        source: Path | bytes,
+        meter: Meter | None = None,
+        machine: str | None = None,
+        truncated: Truncated = "refuse",
+        watch: Watch | None = None,
     ) -> Iterator[ScoredWindow]:
         """Score a recording of any length and container, window by window.
 
@@ -137,14 +144,25 @@ class Judge:
             Listens to the recording meanwhile.
         machine : str, optional
             As in `judge`.
+        truncated : {"refuse", "accept"}
+            What becomes of a recording that has lost its end.
+        watch : callable, optional
+            Is told the length in seconds, as stated and then as decoded; raises to end the work.
 
         Raises
         ------
         AudioError
             The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
-        rate, sound = self.scorer.sample_rate, self.sound
-        blocks = stream_blocks(source, rate, sound.channel, sound.stream, meter=meter)
+        blocks = stream_blocks(
+            source,
+            self.scorer.sample_rate,
+            self.sound.channel,
+            self.sound.stream,
+            meter=meter,
+            truncated=truncated,
+            watch=watch,
+        )
         return self._windows(blocks, machine)
 
     def _windows(
@@ -157,7 +175,13 @@ class Judge:
             for (start, samples), score in zip(several, scores, strict=True):
                 yield ScoredWindow(start / rate, len(samples) / rate, float(score))
 
-    def judge(self, source: Path | bytes, machine: str | None = None) -> Verdict:
+    def judge(
+        self,
+        source: Path | bytes,
+        machine: str | None = None,
+        truncated: Truncated = "refuse",
+        watch: Watch | None = None,
+    ) -> Verdict:
         """Judge a recording of any length and container.
 
         Parameters
@@ -166,6 +190,8 @@ class Judge:
             The file, or its content.
         machine : str, optional
             Machine that it is of; the detector and threshold of all machines where not given.
+        truncated, watch
+            As of `stream`.
 
         Raises
         ------
@@ -173,7 +199,7 @@ class Judge:
             The recording cannot be decoded, is not a usable signal, or lacks the channel.
         """
         meter = Meter(self.sound.channel)
-        scored = list(self.stream(source, meter, machine))
+        scored = list(self.stream(source, meter, machine, truncated, watch))
         return self.verdict(scored, machine, meter.condition())
 
     @property

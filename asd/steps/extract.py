@@ -24,6 +24,7 @@ def run(config: ExtractConfig) -> ExtractReport:
             config.stream,
             config.overwrite,
             config.skip_bad,
+            config.truncated,
         )
         tracked.log_metrics(
             {

@@ -80,9 +80,11 @@ def _prepare(config: MainConfig) -> Dataset:
     # Extracted, a track is the only one of its file; the data set has to know which it was.
     first = config.stream == 0
     if first and any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
-        wish = {"source": str(source), "output": str(WORK / f"{name}-audio"), "format": "flac"}
-        extract.run(ExtractConfig.parse({**wish, "overwrite": True, "skip_bad": config.skip_bad}))
-        source = WORK / f"{name}-audio"
+        audio = WORK / f"{name}-audio"
+        wish = {"source": str(source), "output": str(audio), "format": "flac", "overwrite": True}
+        alike = {"skip_bad": config.skip_bad, "truncated": config.truncated}
+        extract.run(ExtractConfig.parse({**wish, **alike}))
+        source = audio
     clips = preprocess.cut(source, WORK / name, config, overwrite=True)
     noise = config.noise or (str(demo_source() / "noise") if demo else foreign_sounds(clips))
     if config.pitch:

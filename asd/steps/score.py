@@ -67,7 +67,7 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
 
 
 def _judge(pipeline: Pipeline, config: ScoreConfig, path: Path) -> tuple[Path, Verdict]:
-    verdict = pipeline.judge(path, config.machine or None)
+    verdict = pipeline.judge(path, config.machine or None, config.truncated)
     if config.strict and verdict.not_comparable:
         reasons = "; ".join(verdict.not_comparable)
         raise AudioError(f"{path}: {reasons} (refused, as strict=true)")

@@ -1,6 +1,5 @@
 """Pipelines as MLflow models: logged without pickle, found by any address, loaded again."""
 
-import hashlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -18,17 +17,15 @@ from mlflow.types import ColSpec, Schema
 
 import asd
 from asd.errors import DetectorError, TrackingError
-from asd.files import file_digest
 from asd.pipeline.pipeline import Pipeline
 from asd.text import command
+from asd.tracking.digest import DIGEST_TAG, changed, model_digest
 from asd.tracking.store import client, first_line
 
 MODEL_TAG = "asd.model"
 DATA_TAG = "asd.data"
-DIGEST_TAG = "asd.model_digest"
 _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
-_ADDED_BY_LOADING = {"registered_model_meta", "__pycache__"}
 _INFERENCE = (
     "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
     "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
@@ -87,7 +84,7 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
         )
     store = client()
     location = store.get_logged_model(info.model_id).artifact_location
-    store.set_logged_model_tags(info.model_id, {DIGEST_TAG: _digest(_fetch(location))})
+    store.set_logged_model_tags(info.model_id, {DIGEST_TAG: model_digest(_fetch(location))})
     return _reference(store.get_logged_model(info.model_id))
 
 
@@ -132,12 +129,8 @@ def load(model: ModelRef) -> Pipeline:
     """
     try:
         folder = _fetch(model.location)
-        digest = _digest(folder)
-        if digest != model.digest:
-            raise TrackingError(
-                f"{model.uri}: its files are not those that were logged (digest {digest[:16]}, "
-                f"recorded {model.digest[:16] or 'none'}); restore {model.location} or train again"
-            )
+        if reason := changed(model.uri, folder, model.digest):
+            raise TrackingError(reason)
         return Pipeline.load(folder / "artifacts" / "pipeline")
     except (MlflowException, OSError, DetectorError) as error:
         raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
@@ -239,16 +232,6 @@ def _reference(model: LoggedModel) -> ModelRef:
 
 def _fetch(location: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=location))
-
-
-def _digest(folder: Path) -> str:
-    """Digest over the names and bytes of all files, but for those that loading a model adds."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        parts = path.relative_to(folder).parts
-        if not _ADDED_BY_LOADING & set(parts):
-            total.update(f"{'/'.join(parts)}\x1f{file_digest(path)}\x1e".encode())
-    return total.hexdigest()
 
 
 def _release(package: str) -> str:

@@ -1,87 +1,60 @@
-"""What ``mlflow models serve`` runs: base64 audio in, a judgement a row out."""
+"""What MLflow runs first of a model: its files are checked before any other of them runs."""
 
-import base64
-from dataclasses import asdict
+import logging
+import sys
+from importlib.machinery import FileFinder, SourceFileLoader
 from pathlib import Path
-from typing import Any
 
 import mlflow
-import pandas as pd
+from mlflow.exceptions import MlflowException
 
-from asd.errors import AsdError, AudioError
-from asd.pipeline.pipeline import Pipeline
-
-_FIELDS = (
-    "anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "n_windows", "events",
-    "warnings", "error",
-)  # fmt: skip
+_FOLDER = Path(__file__).resolve().parent
 
 
-class AsdModel(mlflow.pyfunc.PythonModel):
-    """A pipeline behind MLflow's pyfunc interface."""
+class _SourceLoader(SourceFileLoader):
+    """Imports from the source, never from byte code beside it.
 
-    def load_context(self, context: Any) -> None:
-        """Load the pipeline that was logged with the model."""
-        self.pipeline = Pipeline.load(Path(context.artifacts["pipeline"]))
+    Python takes byte code for that of a source that has the time and the size it names, whatever
+    it does; the digest does not cover it, as every import may write it.
+    """
 
-    def predict(
-        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
-        """Judge each row's recording.
-
-        Parameters
-        ----------
-        context : object
-            MLflow's; not used.
-        model_input : DataFrame
-            Column ``audio``: base64 of a file in any audio or video container. Column
-            ``machine``, if there is one: which machine it is of, for the threshold of that
-            machine; the threshold of all machines where it is missing.
-        params : dict, optional
-            MLflow's; not used.
-
-        Returns
-        -------
-        list of dict
-            A row each: ``anomaly_score, threshold, is_anomaly, p_value, duration_s, n_windows,
-            events, warnings, error``. ``is_anomaly`` is true exactly when ``p_value`` is at most
-            the rate that the model promises. ``events`` are the anomalous parts of a long
-            recording; ``warnings`` is a list of sentences on what makes the recording hard to
-            compare with those of the training. A row that cannot be judged has its reason in
-            ``error``, no events and warnings, and null elsewhere; the others are judged all the
-            same.
-        """
-        del context, params
-        sounds = model_input["audio"]
-        machines = model_input.get("machine", [None] * len(sounds))
-        return [self._judge(*row) for row in zip(sounds, machines, strict=True)]
-
-    def _judge(self, text: str, machine: str | None) -> dict[str, Any]:
-        try:
-            verdict = self.pipeline.judge(_decode(text), machine or None)
-        except AsdError as error:
-            return dict.fromkeys(_FIELDS) | {"events": [], "warnings": [], "error": str(error)}
-        return {
-            "anomaly_score": verdict.anomaly_score,
-            "threshold": verdict.threshold,
-            "is_anomaly": verdict.is_anomaly,
-            "p_value": verdict.p_value,
-            "duration_s": verdict.duration_s,
-            "n_windows": len(verdict.windows),
-            "events": [asdict(event) for event in verdict.events],
-            "warnings": list(verdict.warnings),
-            "error": None,
-        }
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
-def _decode(text: str) -> bytes:
-    if not isinstance(text, str):
-        raise AudioError("audio: no text; send the file's bytes as base64")
-    try:
-        # Many programs fold base64 at 76 characters: line breaks are no error.
-        return base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:
-        raise AudioError(f"audio: not base64 ({error}); send the file's bytes as base64") from error
+def _import_from_source(code: Path) -> None:
+    finder = FileFinder.path_hook((_SourceLoader, [".py"]))
 
+    def hook(path):
+        if not Path(path).resolve().is_relative_to(code):
+            raise ImportError(path)
+        return finder(path)
+
+    sys.path_hooks.insert(0, hook)
+    for path in list(sys.path_importer_cache):
+        if Path(path).resolve().is_relative_to(code):
+            del sys.path_importer_cache[path]
+
+
+def _check(folder: Path) -> None:
+    from asd.tracking.digest import changed, recorded_digest
+
+    model_id = mlflow.models.Model.load(str(folder)).model_id
+    recorded = recorded_digest(model_id) if model_id else None
+    if recorded is None:
+        logging.getLogger(__name__).warning(
+            "no MLflow store knows this model: its files are not checked; set MLFLOW_TRACKING_URI"
+        )
+    elif reason := changed(f"models:/{model_id}", folder, recorded):
+        raise MlflowException(reason)
+
+
+# Beside the package's other files, where it is logged from, there is no model to check.
+if (_FOLDER / "MLmodel").is_file():
+    _import_from_source(_FOLDER / "code")
+    _check(_FOLDER)
+
+from asd.tracking.serving import AsdModel  # noqa: E402
 
 mlflow.models.set_model(AsdModel())

@@ -267,9 +267,7 @@ def test_an_mp3_without_a_stated_length_is_read_to_its_end(
     assert len(read(path)[0]) / 16000 == pytest.approx(3, abs=0.1)
 
 
-def test_a_pause_is_reported_in_mp4_and_refused_elsewhere(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_pause_is_reported_in_mp4_and_refused_elsewhere() -> None:
     length = Length()
     for tenths in (0, 1, 22, 23):
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600)), format="dbl", layout="mono")
@@ -277,9 +275,7 @@ def test_a_pause_is_reported_in_mp4_and_refused_elsewhere(
         length.add(frame)
     with pytest.raises(AudioError, match=r"a.mkv: corrupt, 2.00 s are missing in between"):
         length.check("a.mkv", "matroska", 2.4)
-    assert not caplog.messages
-    length.check("a.mp4", "mov", 2.4)
-    assert caplog.messages == ["a.mp4: pauses of 2.00 s are left out"]
+    assert length.check("a.mp4", "mov", 2.4) == ["pauses of 2.00 s are left out"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

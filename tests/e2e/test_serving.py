@@ -2,8 +2,11 @@
 
 import base64
 import csv
+import importlib.util
 import io
 import json
+import marshal
+import struct
 import subprocess
 import sys
 import urllib.request
@@ -149,17 +152,20 @@ def test_wav_clips_get_the_scores_that_evaluate_gave(
     assert [row["duration_s"] for row in rows] == pytest.approx([1.0] * len(rows))
 
 
-def test_all_four_json_forms_are_understood(server: str, knock: Path) -> None:
+def test_all_json_forms_are_understood(server: str, knock: Path) -> None:
     audio = text(knock.read_bytes())
     forms: list[object] = [
         {"dataframe_records": [{"audio": audio}]},
         {"dataframe_split": {"columns": ["audio"], "data": [[audio]]}},
         {"instances": [{"audio": audio}]},
         {"inputs": {"audio": [audio]}},
+        {"inputs": {"audio": f"data:audio/wav;base64,{audio}"}},
+        {"inputs": {"audio": [audio.translate(str.maketrans("+/", "-_")).rstrip("=")]}},
     ]
     answers = [ask(server, form) for form in forms]
     assert len(answers[0]) == 1
-    assert answers == [answers[0]] * 4
+    assert answers == [answers[0]] * 6
+    assert ask(server, {"inputs": {"audio": [audio, audio]}}) == answers[0] * 2
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac", ".m4a", ".mp4"])
@@ -210,6 +216,126 @@ def test_rows_that_cannot_be_judged_say_why_and_spare_the_others(
         assert "\n" not in row["error"]
         assert {row[field] for field in FIELDS - LISTS - {"error"}} == {None}
         assert [row[field] for field in LISTS] == [[], []]
+
+
+def test_the_channel_of_the_training_is_what_is_heard_of_two(
+    server: str, project: "Project"
+) -> None:
+    noise = np.random.default_rng(0).standard_normal(6 * 8000)
+    alone, beside, opposite = [], [], []
+    for path in sorted((project.root / "録音 1" / "normal").iterdir()):
+        samples, _ = soundfile.read(path, dtype="float32")
+        alone.append(as_wav(samples))
+        beside.append(as_wav(np.stack([samples, 0.3 * noise], 1)))
+        opposite.append(as_wav(np.stack([samples, -samples], 1)))
+    rows = judge(server, *alone)
+    assert not any(row["warnings"] or row["error"] for row in rows)
+    # Four recordings to calibrate on promise one alarm in five, and no fewer.
+    assert sum(row["is_anomaly"] for row in rows) <= 1
+    assert judge(server, *beside) == judge(server, *opposite) == rows
+
+
+def test_what_cannot_be_compared_carries_a_warning_or_is_refused(
+    server: str, project: "Project"
+) -> None:
+    samples, rate = soundfile.read(project.root / "録音 1/normal/normal 0.wav", dtype="float32")
+    narrow, tail = io.BytesIO(), as_wav(samples)[:-4000]
+    soundfile.write(narrow, samples[::2], rate // 2, format="WAV")
+    low, short, dropped, cut = judge(
+        server, narrow.getvalue(), as_wav(samples[:4000]), as_wav(samples[:40]), tail
+    )
+    assert "recorded at 4000 Hz, the model knows 8000 Hz: not comparable" in low["warnings"]
+    assert any("lasts 0.50 s" in warning for warning in short["warnings"])
+    assert "holds 0.005 s of sound, less than the 0.1 s" in dropped["error"]
+    assert "cut short, its header promises 96000 bytes but 92000 are there" in cut["error"]
+    at = tail.index(b"data") + 4
+    [row] = judge(server, tail[:at] + b"\xff" * 4 + tail[at + 4 :])
+    assert row["error"] is None
+    assert "its header states 4294967295 bytes, 92000 are there" in row["warnings"][0]
+
+
+def test_headers_that_lie_cost_their_own_row_alone(server: str, knock: Path) -> None:
+    good = knock.read_bytes()
+    fmt = good.index(b"fmt ") + 8
+    lies = [
+        good[: fmt + at] + number.to_bytes(width, "little") + good[fmt + at + width :]
+        for at, width, numbers in (
+            (0, 2, (0, 0xFFFF)), (4, 4, (0, 1, 7, 2**31 - 1)), (14, 2, (0, 255)),
+        )
+        for number in numbers
+    ]  # fmt: skip
+    first, *refused, last = judge(server, good, *lies, good)
+    assert first == last
+    assert first["error"] is None
+    assert all(row["error"] and "\n" not in row["error"] for row in refused)
+
+
+def test_a_request_with_too_many_rows_is_judged_up_to_the_limit(server: str, knock: Path) -> None:
+    rows = ask(
+        server,
+        {"dataframe_records": [{"audio": text(knock.read_bytes())}, *[{"audio": "AAAA"}] * 600]},
+    )
+    assert len(rows) == 601
+    assert rows[0]["error"] is None
+    assert "row 501 of 601, a request may hold 500" in rows[500]["error"]
+
+
+LOAD = """\
+import pathlib, sys, mlflow
+
+def load():
+    try:
+        model = mlflow.pyfunc.load_model(sys.argv[1]).unwrap_python_model()
+        print("loaded", model.pipeline.threshold.value)
+    except mlflow.exceptions.MlflowException as error:
+        print("refused", str(error).replace("\\n", " "))
+
+load()
+for path in map(pathlib.Path, sys.argv[2:]):
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + " ", encoding="utf-8")
+    load()
+    path.write_text(before, encoding="utf-8")
+load()
+"""
+
+
+def test_a_server_runs_the_files_that_were_logged_and_no_others(
+    journey: "dict[str, Ran]", stranger: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, without = stranger
+    ran = journey["train"]
+    uri = journey["evaluate"].run.data.params["model"]
+    model = Path(
+        ran.client.get_logged_model(uri.removeprefix("models:/")).artifact_location.removeprefix(
+            "file://"
+        )
+    )
+
+    # Byte code whose header says that it belongs to the source beside it, which is untouched.
+    source = model / "code/asd/errors.py"
+    mark = tmp_path / "byte code has run"
+    poison = compile(f"open({str(mark)!r}, 'w')\n{source.read_text()}", str(source), "exec")
+    stat = source.stat()
+    head = struct.pack("<III", 0, int(stat.st_mtime), stat.st_size & 0xFFFFFFFF)
+    cached = Path(importlib.util.cache_from_source(str(source)))
+    cached.parent.mkdir(exist_ok=True)
+    cached.write_bytes(importlib.util.MAGIC_NUMBER + head + marshal.dumps(poison))
+    changed = [
+        str(model / name) for name in ("artifacts/pipeline/pipeline.json", "code/asd/text.py")
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, uri, *changed],
+        cwd=folder,
+        env=without | {"MLFLOW_TRACKING_URI": ran.store},
+        capture_output=True,
+        text=True,
+    )
+    cached.unlink()
+    answers = [line for line in done.stdout.splitlines() if line.startswith(("loaded", "refused"))]
+    assert [line.split()[0] for line in answers] == ["loaded", "refused", "refused", "loaded"]
+    assert all("its files are not those that were logged" in line for line in answers[1:3])
+    assert not mark.exists()
 
 
 def test_base64_folded_into_lines_is_read(server: str, knock: Path) -> None:

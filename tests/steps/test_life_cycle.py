@@ -9,7 +9,8 @@ from mlflow.entities import LoggedModelStatus
 
 from asd.errors import OutputError, TrackingError
 from asd.tracking import alive, registry
-from asd.tracking.models import DIGEST_TAG, MODEL_TAG, ModelRef, resolve, run_of, training_params
+from asd.tracking.digest import DIGEST_TAG
+from asd.tracking.models import MODEL_TAG, ModelRef, resolve, run_of, training_params
 from asd.tracking.runs import ERROR_TAG, step_run
 from asd.tracking.store import client
 

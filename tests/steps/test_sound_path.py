@@ -206,10 +206,14 @@ def test_channels_that_cancel_are_told_by_preprocess_and_score(
     [verdict] = scored(balanced / "b0.wav", model).values()
     assert any("channels cancel, their mean lies 4" in text for text in verdict.warnings)
     assert verdict.not_comparable
+    [row] = served(model, balanced / "b0.wav")
+    assert row["warnings"] == list(verdict.warnings)
     exactly = write(workspace / "exactly.wav", hum(1), -hum(1))
     for judge in (lambda: scored(exactly, model), lambda: fit(exactly)):
         with pytest.raises(AudioError, match=r"exactly.wav: its channels cancel.*channel=left"):
             judge()
+    [row] = served(model, exactly)
+    assert "its channels cancel" in row["error"]
 
 
 def test_a_click_of_5_ms_is_refused_alike_everywhere(machine: Path, workspace: Path) -> None:

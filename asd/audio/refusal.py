@@ -1,0 +1,38 @@
+"""Whatever a decoder raises becomes one line for the user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asd.errors import AsdError, AudioError
+
+
+@contextmanager
+def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
+    """Turn any exception of PyAV inside the block into an `AudioError`.
+
+    Headers can be made so that PyAV raises nearly anything: AttributeError for a codec that
+    FFmpeg does not know, IndexError, ValueError, its own MemoryError. Only calls of PyAV belong
+    into the block.
+
+    Parameters
+    ----------
+    name : str
+        What to call the recording.
+    what : str
+        What is wrong with it, to be followed by the reason in brackets.
+    remedy : str
+        What to do.
+
+    Raises
+    ------
+    AudioError
+        In place of any exception that is not an error of ours.
+    """
+    try:
+        yield
+    except AsdError:
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        one_line = " ".join(str(reason).split())[:200]
+        raise AudioError(f"{name}: {what} ({one_line}); {remedy}") from error
