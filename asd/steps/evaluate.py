@@ -11,6 +11,7 @@ from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.report import summary
 from asd.features.store import FeatureStore
 from asd.tracking import evaluations
+from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
@@ -57,7 +58,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)
         if config.robustness:
             lines += evaluations.log_robustness(evaluation, config.noise, tracked)
-        tracked.report(*lines, after=f"mlflow run . -e promote -P model_uri={model.uri}")
+        tracked.report(*lines, after=step_command("promote", model_uri=model.uri, data=config.data))
     return evaluated
 
 

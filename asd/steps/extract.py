@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asd.config.steps import ExtractConfig
 from asd.data.extract import ExtractReport, extract_all
+from asd.tracking.commands import step_command
 from asd.tracking.runs import step_run
 
 
@@ -32,6 +33,6 @@ def run(config: ExtractConfig) -> ExtractReport:
                 "audio_seconds": report.seconds,
             }
         )
-        after = f"mlflow run . -e preprocess -P source={config.output}"
+        after = step_command("preprocess", source=config.output)
         tracked.report(*report.lines(), after=after)
     return report

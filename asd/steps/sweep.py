@@ -18,6 +18,7 @@ from asd.search.winner import find_winner
 from asd.search.workers import workers
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
+from asd.tracking.commands import step_command
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -83,7 +84,7 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
     lines = [*sweep.summary(study), *winner.lines(), f"its settings are in {path}"]
     study.conclude({"model": model.uri, "lines": lines})
-    tracked.report(*lines, after=f"mlflow run . -e promote -P model_uri={model.uri}")
+    tracked.report(*lines, after=step_command("promote", model_uri=model.uri))
     return evaluated
 
 

@@ -22,6 +22,7 @@ from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline, TrainedOn
 from asd.text import count
+from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -75,7 +76,7 @@ def log_model(
     logged = log_pipeline(pipeline, pipeline.recipe.flat())
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
     log_calibration(pipeline, report, tracked)
-    after = f"mlflow run . -e evaluate -P model_uri={logged.run_id}"
+    after = step_command("evaluate", model_uri=logged.run_id)
     lines = [*threshold_lines(pipeline, report), f"model {logged.uri}, run {logged.run_id}"]
     tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
     return logged

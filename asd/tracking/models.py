@@ -51,6 +51,8 @@ class ModelRef:
     location: str
     digest: str
     """Of its files as they were logged; empty where none was recorded."""
+    data: str
+    """Name of the data set that it was made for: what it learned from, or was recalibrated on."""
 
     @property
     def uri(self) -> str:
@@ -58,7 +60,7 @@ class ModelRef:
         return f"models:/{self.model_id}"
 
 
-def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
+def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "") -> ModelRef:
     """Log a pipeline to the active run as a pyfunc model made from code.
 
     The digest of all its files, the code included, is kept in the model's tags: `load` refuses
@@ -70,6 +72,8 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
         What to log.
     params : dict
         Shown with the model in the UI.
+    made_for : str
+        Name of the data set whose machine it is for; that of the training where not given.
     """
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
@@ -81,7 +85,7 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
             signature=ModelSignature(inputs=_INPUTS),
             params=params,
-            tags={MODEL_TAG: pipeline.name, DATA_TAG: pipeline.trained_on.name},
+            tags={MODEL_TAG: pipeline.name, DATA_TAG: made_for or pipeline.trained_on.name},
         )
     store = client()
     location = store.get_logged_model(info.model_id).artifact_location
@@ -188,15 +192,14 @@ def _newest() -> ModelRef:
 
 
 def _reference(model: LoggedModel) -> ModelRef:
-    name = (
-        f"{model.tags.get(MODEL_TAG, model.name)} on {model.tags.get('asd.data', 'unknown data')}"
-    )
+    data = model.tags.get(DATA_TAG, "unknown data")
     return ModelRef(
         model.model_id,
         model.source_run_id or "",
-        name,
+        f"{model.tags.get(MODEL_TAG, model.name)} on {data}",
         model.artifact_location,
         model.tags.get(DIGEST_TAG, ""),
+        data,
     )
 
 
