@@ -1,5 +1,6 @@
 """From recordings to a champion: every step as a run below one parent."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from asd.config.recipe import Recipe
@@ -10,6 +11,7 @@ from asd.config.steps import (
     PromoteConfig,
 )
 from asd.data.manifest import Dataset
+from asd.evaluation.answer import answer_of, lead, ranked
 from asd.evaluation.metric_table import metric_named
 from asd.evaluation.report import leaderboard
 from asd.pipeline.branches import resolved
@@ -18,6 +20,7 @@ from asd.steps.evaluate import Evaluated
 from asd.steps.prepare import machine_of, prepare
 from asd.tracking import evaluations, registry
 from asd.tracking.commands import serve_command, step_command, ui_command
+from asd.tracking.notes import describe_experiment, write_answer
 from asd.tracking.runs import data_params, step_run
 
 
@@ -41,7 +44,10 @@ def run(config: MainConfig) -> list[Evaluated]:
         dataset = prepare(config, name)
         tracked.log_params(data_params(dataset))
         evaluated = [_try(recipe, dataset) for recipe in recipes]
-        best = max(evaluated, key=lambda e: metric.merit(e.evaluation.metrics.get(metric.name)))
+        tried = dict(zip((recipe.label for recipe in recipes), evaluated, strict=True))
+        figures = {label: one.evaluation.metrics for label, one in tried.items()}
+        order = ranked(figures, metric.name)
+        best = tried[order[0]]
         name = config.name or registry.default_name(dataset.name)
         wish = PromoteConfig(
             model_uri=best.model.uri,
@@ -51,13 +57,14 @@ def run(config: MainConfig) -> list[Evaluated]:
             min_gain=config.min_gain,
         )
         promote.run(wish, dataset)
-        figures = {
-            recipe.label: outcome.evaluation.metrics
-            for recipe, outcome in zip(recipes, evaluated, strict=True)
-        }
-        evaluations.log_leaderboard(figures, tracked)
+        figures = {label: figures[label] for label in order}
+        evaluations.log_leaderboard(figures, dataset.name, tracked)
         champion = registry.champion(name)
+        answer = _answer(tried, order, metric.name)
+        write_answer(tracked, [*answer, "", *leaderboard(figures)], best.model)
+        describe_experiment(tracked, [*answer, "", *leaderboard(figures)])
         tracked.report(
+            *answer,
             *leaderboard(figures),
             f"champion: {champion.name if champion else 'none'} ({registry.address(name)})",
             f"see the runs:  {ui_command()}",
@@ -65,6 +72,13 @@ def run(config: MainConfig) -> list[Evaluated]:
             f"score a file:  {step_command('score', source=_example(dataset), name=name)}",
         )
     return evaluated
+
+
+def _answer(tried: Mapping[str, Evaluated], order: list[str], metric: str) -> list[str]:
+    """Which is best, by how much, whether that is real, what it misses, what to do."""
+    best = tried[order[0]].evaluation
+    tables = {label: one.evaluation.table for label, one in tried.items()}
+    return answer_of(best, lead(tables, order, metric, best.seed, best.max_fpr))
 
 
 def _example(dataset: Dataset) -> Path:

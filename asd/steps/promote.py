@@ -7,6 +7,7 @@ from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.evaluation import gates
+from asd.evaluation.answer import answer_of
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate, Probe
 from asd.evaluation.metric_table import metric_named
@@ -16,6 +17,7 @@ from asd.tracking.commands import serve_command, step_command
 from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, resolve
+from asd.tracking.notes import describe_version
 from asd.tracking.runs import TrackedRun, step_run
 
 
@@ -29,12 +31,12 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
     config : PromoteConfig
         What to promote, and on what conditions.
     dataset : Dataset, optional
-        The data set, where it is open already.
+        `data`, where it is open already.
 
     Raises
     ------
     AsdError
-        There is no such model or data set, its files have been changed, or the metric is undefined.
+        There is no such model or data set, it has been changed, or the metric is undefined.
     """
     metric_named(config.metric)  # a wrong word is found before any work is done
     with step_run("promote", config.flat()) as tracked:
@@ -79,15 +81,14 @@ def _pass_gates(
 def _reload(model: ModelRef, probe: Probe) -> Gate:
     try:
         return gates.reload(probe, fresh_scores(model, probe.files))
-    except TrackingError as broken:
-        return Gate("reload", False, str(broken))
+    except TrackingError as error:
+        return Gate("reload", False, str(error))
 
 
 def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:
     """Score the champion afresh on the candidate's clips."""
     name = config.name
-    if not config.across_data:
-        registry.check_made_for(name, version, dataset)
+    registry.check_made_for(name, version, dataset, config.across_data)
     try:
         model = registry.model_of(name, version)
         with step_run("evaluate", {"model": model.uri}, "evaluate champion") as tracked:
@@ -106,14 +107,14 @@ def _settle(
     model = candidate.model
     version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
-    promoted = not refusals and registry.promote(name, version, seen)
-    if promoted:
+    if promoted := not refusals and registry.promote(name, version, seen):
         line = f"promoted: {model.name}, version {version}, became champion of {name}"
     else:
         registry.challenge(name, version)
         line = f"not promoted: {model.name}, version {version}, became challenger of {name}; "
         line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(name, seen)
     lines = [line, *map(str, outcome)]
-    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
-    registry.register(name, model, told)
+    decision = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
+    registry.register(name, model, decision)
+    describe_version(name, version, [*answer_of(candidate.evaluation), "", *lines], promoted)
     return promoted, lines

@@ -7,6 +7,7 @@ from typing import Any
 from asd.config.steps import EvaluateConfig, SweepConfig
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
+from asd.evaluation.answer import advice, answer_of
 from asd.files import atomic_path
 from asd.search.runoff import Runoff
 from asd.search.storage import STUDIES, shown
@@ -19,6 +20,7 @@ from asd.search.workers import workers
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
 from asd.tracking.commands import step_command
+from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -84,7 +86,11 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
     lines = [*sweep.summary(study), *winner.lines(), f"its settings are in {path}"]
     study.conclude({"model": model.uri, "lines": lines})
-    tracked.report(*lines, after=step_command("promote", model_uri=model.uri))
+    step, _ = advice(evaluated.evaluation)
+    answer = answer_of(evaluated.evaluation)
+    write_answer(tracked, [*answer, "", *(f"- {line}" for line in lines)], model)
+    after = step_command(step, model_uri=model.uri, data=str(dataset.root))
+    tracked.report(*lines, *answer, after=after)
     return evaluated
 
 

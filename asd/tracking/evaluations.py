@@ -14,6 +14,7 @@ from asd.evaluation import official, plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.explanation import explanations
 from asd.evaluation.metrics import metric_key
+from asd.evaluation.mistakes import MOST, Shown, caption, mistakes, page, totals
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
@@ -23,6 +24,7 @@ from asd.files import write_csv
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
+from asd.tracking.notes import log_grid
 from asd.tracking.runs import TrackedRun
 
 _EVIDENCE = (
@@ -39,8 +41,17 @@ def log_metrics(evaluation: Evaluation, model: ModelRef, tracked: TrackedRun) ->
     tracked.log_metrics(evaluation.metrics, model_id=model.model_id, dataset=test)
 
 
-def log_leaderboard(measured: Mapping[str, Mapping[str, float]], tracked: TrackedRun) -> None:
-    """Log the columns of `asd.evaluation.report.leaderboard`, as ``<metric>.<label>``."""
+def log_leaderboard(
+    measured: Mapping[str, Mapping[str, float]], data: str, tracked: TrackedRun
+) -> None:
+    """Log the columns of `asd.evaluation.report.leaderboard`, as ``<metric>.<label>``, and a plot.
+
+    Those of the first of `measured` stand without a label as well, so that parents can be sorted.
+    """
+    tracked.log_figures({"leaderboard": plots.leaderboard(measured, data)})
+    log_grid(tracked, ["leaderboard"])
+    for metrics in list(measured.values())[:1]:
+        tracked.log_metrics({key: metrics[key] for key in LEADERBOARD if key in metrics})
     for label, metrics in measured.items():
         shown = [column for column in LEADERBOARD if column in metrics]
         tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
@@ -49,10 +60,14 @@ def log_leaderboard(measured: Mapping[str, Mapping[str, float]], tracked: Tracke
 def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
     """Log plots, explanations, ``scores.csv`` and the clips judged anomalous."""
     table = evaluation.table
-    tracked.log_figures(figures(evaluation))
+    drawn = figures(evaluation)
+    tracked.log_figures(drawn)
+    log_grid(tracked, [name for name in ("roc_curve", "score_bars") if name in drawn])
     pipeline, dataset = evaluation.pipeline, evaluation.dataset
-    for name, figure in explanations(pipeline, dataset, table, store):
+    highest = np.argsort(-table.scores, kind="stable")[:MOST].tolist()
+    for name, figure in explanations(pipeline, dataset, table, store, highest):
         tracked.log_figures({name: figure}, "explanations")
+    log_mistakes(evaluation, store, tracked)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")
@@ -60,6 +75,30 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
         if table.is_anomaly.any():
             copy_anomalies(evaluation, folder / "anomalies")
             tracked.log_files(folder / "anomalies", "anomalies")
+
+
+def log_mistakes(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
+    """Log the worst mistakes, each with sound and explanation, and ``mistakes.html``, a page."""
+    table, dataset, pipeline = evaluation.table, evaluation.dataset, evaluation.pipeline
+    if not (table.normal.any() or table.anomalous.any()):
+        return
+    shown: dict[str, list[Shown]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for kind, rows in mistakes(table).items():
+            folder = Path(name) / kind
+            folder.mkdir()
+            shown[kind] = []
+            drawn = explanations(pipeline, dataset, table, store, rows)
+            for row, (stem, figure) in zip(rows, drawn, strict=True):
+                picture, source = folder / f"{stem}.png", dataset.file(table.clips[row])
+                figure.savefig(picture)
+                sound = folder / f"{stem}{source.suffix}"
+                shutil.copyfile(source, sound)
+                shown[kind].append(Shown(caption(table, row, dataset), picture, sound))
+            if rows:
+                tracked.log_files(folder, kind)
+        title = f"What {pipeline.recipe.label} gets wrong on {dataset.name}"
+        tracked.log_text(page(title, totals(table), shown), "mistakes.html")
 
 
 def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
