@@ -290,6 +290,23 @@ class RecalibrateConfig(UseConfig):
     """Share of normal clips that may raise an alarm; that of the model where not given."""
 
 
+class MoveThresholdConfig(UseConfig):
+    """Give a model another threshold without training it again, and say what others come to."""
+
+    false_alarm_rate: float | None = Field(None, gt=0, lt=1)
+    """Share of normal clips that may raise an alarm."""
+    value: float | None = None
+    """The threshold itself, in the unit of the scores; instead of a rate."""
+    data: str = ""
+    """Folder of the data set whose test side is looked at; that of the training where not given."""
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "MoveThresholdConfig":
+        if self.value is not None and self.false_alarm_rate is not None:
+            raise ValueError("false_alarm_rate and value cannot both be kept; give one of them")
+        return self
+
+
 class PromoteConfig(Config):
     """Make a model the champion when it beats the present one on the same data."""
 

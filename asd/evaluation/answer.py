@@ -82,7 +82,9 @@ def lead(
     return Lead(best, second, used, *figures)
 
 
-def answer_of(evaluation: Evaluation, ahead: Lead | None = None) -> list[str]:
+def answer_of(
+    evaluation: Evaluation, ahead: Lead | None = None, promoted: bool = False
+) -> list[str]:
     """The whole answer about a detector, as Markdown: how good, what it misses, what to do next.
 
     Parameters
@@ -91,9 +93,14 @@ def answer_of(evaluation: Evaluation, ahead: Lead | None = None) -> list[str]:
         Of the detector; the best, where there are several.
     ahead : Lead, optional
         How far it is ahead of the next one.
+    promoted : bool
+        It is the champion already.
     """
+    step, why = advice(evaluation)
+    if promoted and step == "promote":
+        why = "It is the champion: put it into service, and score new recordings."
     first = [headline(evaluation), *([str(ahead)] if ahead else [])]
-    return [*first, "", *details(evaluation), "", f"Next: {advice(evaluation)[1]}"]
+    return [*first, "", *details(evaluation), "", f"Next: {why}", ""]
 
 
 def headline(evaluation: Evaluation) -> str:

@@ -132,8 +132,10 @@ def threshold_lines(pipeline: Pipeline, report: FitReport) -> list[str]:
     promise = ""
     if threshold.promised_rate is not None:
         promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
-    source = "" if threshold.method == "fixed" else f" from {report.calibration_line()}"
-    lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
+    lines = [f"threshold {threshold.value:.6g}, as given; it promises nothing"]
+    if threshold.method != "fixed":
+        source = f"by {threshold.method} from {report.calibration_line()}"
+        lines = [f"threshold {threshold.value:.6g} {source}{promise}"]
     if pipeline.decision.note:
         lines.append(pipeline.decision.note)
     if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):

@@ -56,13 +56,13 @@ def run(config: MainConfig) -> list[Evaluated]:
             metric=config.metric,
             min_gain=config.min_gain,
         )
-        promote.run(wish, dataset)
+        promoted = promote.run(wish, dataset)
         figures = {label: figures[label] for label in order}
         evaluations.log_leaderboard(figures, dataset.name, tracked)
         champion = registry.champion(name)
-        answer = _answer(tried, order, metric.name)
-        write_answer(tracked, [*answer, "", *leaderboard(figures)], best.model)
-        describe_experiment(tracked, [*answer, "", *leaderboard(figures)])
+        answer = _answer(tried, order, metric.name, promoted)
+        write_answer(tracked, [*answer, *leaderboard(figures)], best.model)
+        describe_experiment(tracked, [*answer, *leaderboard(figures)])
         tracked.report(
             *answer,
             *leaderboard(figures),
@@ -74,11 +74,13 @@ def run(config: MainConfig) -> list[Evaluated]:
     return evaluated
 
 
-def _answer(tried: Mapping[str, Evaluated], order: list[str], metric: str) -> list[str]:
+def _answer(
+    tried: Mapping[str, Evaluated], order: list[str], metric: str, promoted: bool
+) -> list[str]:
     """Which is best, by how much, whether that is real, what it misses, what to do."""
     best = tried[order[0]].evaluation
     tables = {label: one.evaluation.table for label, one in tried.items()}
-    return answer_of(best, lead(tables, order, metric, best.seed, best.max_fpr))
+    return answer_of(best, lead(tables, order, metric, best.seed, best.max_fpr), promoted)
 
 
 def _example(dataset: Dataset) -> Path:

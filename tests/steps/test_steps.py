@@ -229,7 +229,7 @@ def test_without_anomalies_foreign_sounds_take_their_place(
     [
         ({"model": "magic"}, r"model='magic': unknown model; known models are .*gmm.*knn"),
         ({"detector": {"neighbours": "3"}}, r"detector\.neighbours: unknown key; valid keys are"),
-        ({"detector": {"k": "many"}}, r"detector\.k='many': Input should be a valid integer"),
+        ({"detector": {"k": "many"}}, r"detector\.k='many': must be a whole number"),
         ({"data": "data/absent"}, r"data/absent: no data set here .*preprocess"),
     ],
 )

@@ -31,14 +31,16 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]], data: str) -> Figure
         if "auc" in own:
             low, high = own.get("auc_low", own["auc"]), own.get("auc_high", own["auc"])
             left.hlines(row, low, high, color=BLUE, linewidth=6, alpha=0.3)
-            left.plot(own["auc"], row, "o", color=BLUE, markersize=8)
+            left.plot(own["auc"], row, "o", color=BLUE, markersize=8, zorder=3)
             left.annotate(f"{own['auc']:.3f}", (own["auc"], row), (0, 9), ha="center",
                           textcoords="offset points", fontsize=9)  # fmt: skip
         for key, colour, shape in (("recall", BLUE, "o"), ("false_alarm_rate", ANOMALY, "X")):
             if key in own:
                 low, high = own.get(f"{key}_low", own[key]), own.get(f"{key}_high", own[key])
                 right.hlines(row, low, high, color=colour, linewidth=6, alpha=0.25)
-                right.plot(own[key], row, shape, color=colour, markersize=9, clip_on=False)
+                right.plot(
+                    own[key], row, shape, color=colour, markersize=9, clip_on=False, zorder=3
+                )
     right.plot([], [], "o", color=BLUE, label="anomalies found")
     right.plot([], [], "X", color=ANOMALY, label="false alarms")
     left.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
