@@ -73,7 +73,7 @@ def what_if(
 
 def markdown(rows: list[WhatIf]) -> list[str]:
     """The table for people."""
-    columns = ["promised", "threshold", "false alarms a day", "on the test side", "found"]
+    columns = ["promised", "threshold", "promised a day", "on the test side", "found"]
     cells = [
         [
             "none" if row.promised is None else f"{row.promised:.2%}",

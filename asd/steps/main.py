@@ -43,6 +43,7 @@ def run(config: MainConfig) -> list[Evaluated]:
         tracked.rename(f"main {name}")
         dataset = prepare(config, name)
         tracked.log_params(data_params(dataset))
+        tracked.log_input(dataset, "all")
         evaluated = [_try(recipe, dataset) for recipe in recipes]
         tried = dict(zip((recipe.label for recipe in recipes), evaluated, strict=True))
         figures = {label: one.evaluation.metrics for label, one in tried.items()}

@@ -22,9 +22,7 @@ from asd.tracking.runs import TrackedRun, step_run
 
 
 def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
-    """Compare candidate and champion on the test clips of one data set; true when promoted.
-
-    All gates of `asd.evaluation.gates` must hold; the candidate gets a version either way.
+    """Compare candidate and champion by `asd.evaluation.gates`; true when promoted.
 
     Parameters
     ----------
@@ -114,7 +112,8 @@ def _settle(
         line = f"not promoted: {model.name}, version {version}, became challenger of {name}; "
         line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(name, seen)
     lines = [line, *map(str, outcome)]
-    decision = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
-    registry.register(name, model, decision)
-    describe_version(name, version, [*answer_of(candidate.evaluation), "", *lines], promoted)
+    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
+    registry.register(name, model, told)
+    answer = answer_of(candidate.evaluation, promoted=promoted)
+    describe_version(name, version, [*answer, *lines], promoted)
     return promoted, lines

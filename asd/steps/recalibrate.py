@@ -24,8 +24,8 @@ def run(config: RecalibrateConfig) -> ModelRef:
     with step_run("recalibrate", config.flat()) as tracked:
         model = resolve(registry.chosen(config.model_uri, config.name))
         pipeline = _with_rate(load(model), config.false_alarm_rate)
-        tracked.rename(f"recalibrate {pipeline.recipe.label}")
         dataset = open_dataset(config.data)
+        tracked.rename(f"recalibrate {pipeline.recipe.label} for {dataset.name}")
         normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
         if not normal.clips:
             raise NotEnoughClipsError(

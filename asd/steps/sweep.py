@@ -45,7 +45,7 @@ def run(config: SweepConfig) -> Evaluated | None:
         dataset = open_dataset(config.data)
         sweep = Sweep(config, dataset, cache_root())
         study = Study(sweep.plan, tracked.run_id)
-        tracked.rename(f"sweep {sweep.plan.name}")
+        tracked.rename(f"sweep {sweep.plan.name} on {dataset.name}")
         tracked.set_tags(study.tags)
         tracked.log_params(data_params(dataset))
         tracked.log_input(sweep.validation.train, "training")

@@ -59,6 +59,7 @@ def fit(recipe: Recipe, data: str | Dataset) -> ModelRef:
     with step_run("train", params, f"train {recipe.label}") as tracked:
         dataset = open_dataset(data) if isinstance(data, str) else data
         full = resolved(recipe, sound_of(dataset).sample_rate)
+        tracked.rename(f"train {recipe.label} on {dataset.name}")
         tracked.log_params({**full.flat(), **data_params(dataset)})
         tracked.log_text(full.to_yaml(), "recipe.yaml")
         pipeline, report = _fit(full, dataset, tracked)

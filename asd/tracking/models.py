@@ -13,7 +13,8 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array, Object, Property
 
 import asd
 from asd.errors import DetectorError, TrackingError
@@ -32,6 +33,20 @@ _INFERENCE = (
     "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 
+_EVENT = ("start_s", "end_s", "peak_s", "peak_score", "p_value", "expected_by_chance")
+_OUTPUTS = Schema(
+    [
+        ColSpec("double", "anomaly_score", required=False),
+        ColSpec("double", "threshold", required=False),
+        ColSpec("boolean", "is_anomaly", required=False),
+        ColSpec("double", "p_value", required=False),
+        ColSpec("double", "duration_s", required=False),
+        ColSpec("long", "n_windows", required=False),
+        ColSpec(Array(Object([Property(name, DataType.double) for name in _EVENT])), "events"),
+        ColSpec(Array(DataType.string), "warnings"),
+        ColSpec("string", "error", required=False),
+    ]
+)
 _INPUTS = Schema(
     [
         ColSpec("string", "audio"),
@@ -83,7 +98,7 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "")
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
-            signature=ModelSignature(inputs=_INPUTS),
+            signature=ModelSignature(inputs=_INPUTS, outputs=_OUTPUTS),
             params=params,
             tags={MODEL_TAG: pipeline.name, DATA_TAG: made_for or pipeline.trained_on.name},
         )

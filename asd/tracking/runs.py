@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 import asd
 from asd.data.manifest import Dataset
 from asd.errors import AsdError, TrackingError
+from asd.tracking.experiment import claim_default
 from asd.tracking.store import check_artifacts, client
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
         What the step raised; the run is then FAILED, with the reason in the tag ``asd.error``.
     """
     client()
+    claim_default()
     nested = mlflow.active_run() is not None
     run = _start(nested)
     try:
