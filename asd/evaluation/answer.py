@@ -112,9 +112,9 @@ def headline(evaluation: Evaluation) -> str:
         n, found = figures["n_anomaly"], figures["tp"]
         parts.append(f"finds {found:.0f} of {n:.0f} anomalous clips ({figures['recall']:.0%})")
     if "false_alarm_rate" in figures:
-        n, wrong = figures["n_normal"], figures["fp"]
+        n, alarms = figures["n_normal"], count(int(figures["fp"]), "false alarm")
         rate = figures["false_alarm_rate"]
-        parts.append(f"raises {wrong:.0f} false alarms in {n:.0f} normal clips ({rate:.1%})")
+        parts.append(f"raises {alarms} in {n:.0f} normal clips ({rate:.1%})")
     text = f"**{label} on {data}** " + (" and ".join(parts) or "was scored; no clip has a label")
     if "auc" in figures:
         low, high = figures["auc_low"], figures["auc_high"]

@@ -18,6 +18,7 @@ from asd.evaluation.mistakes import MOST, Shown, caption, mistakes, page, totals
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
+from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
@@ -157,7 +158,8 @@ def log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) 
     drawn = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
     if told := pipeline.promise(report.unit_seconds):
         drawn["promise"] = plots.promise(told, pipeline.clip_seconds)
-    tracked.log_figures(drawn)
+    of = f"{pipeline.recipe.label} on {pipeline.trained_on.name}"
+    tracked.log_figures({name: named(figure, of) for name, figure in drawn.items()})
     by_clip = zip(report.clips, report.scores, strict=True)
     tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
     metrics: dict[str, float] = {

@@ -73,7 +73,7 @@ def score_histogram(table: ScoreTable) -> Figure:
 def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     """One bar a clip, ordered by group and then by score.
 
-    Bars are coloured by group (for `pitch`, by the size of the shift, whatever its sign); the band
+    Bars are coloured by group (for `pitch`, by the shift); the band
     below them is dark where the clip is an anomaly. With few clips their names stand below, with
     many those of the groups.
 
@@ -91,6 +91,12 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     _draw_bars(axes, table.scores[order], starts, table.threshold)
     label = f"threshold {table.threshold:.4g}"
     axes.axhline(table.threshold, color=BLACK, linewidth=1.4, linestyle="--", label=label)
+    missed = np.flatnonzero((table.anomalous & ~table.is_anomaly)[order])
+    if len(missed):
+        axes.plot(
+            missed + 0.5, table.scores[order][missed], "v", color=ANOMALY, markersize=6,
+            markeredgecolor="white", clip_on=False, label=f"missed ({len(missed)})", zorder=4,
+        )  # fmt: skip
     axes.set(ylabel=SCORE_LABEL, xlim=(0, len(table)))
     axes.tick_params(bottom=False)
     alarms = int(table.is_anomaly.sum())
@@ -152,13 +158,11 @@ def _order(table: ScoreTable, by: GroupBy) -> tuple[list[str], NDArray[np.int64]
 
 
 def _by_shift(groups: dict[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
-    """Pitch groups joined by the size of the shift, smallest first."""
-    joined: dict[float, NDArray[np.bool_]] = {}
-    for name, members in groups.items():
-        size = abs(float(name.removeprefix("pitch_")))
-        joined[size] = members | joined.get(size, np.zeros_like(members))
+    """Pitch groups by the size of the shift, smallest first, down before up."""
+    shifts = {float(name.removeprefix("pitch_")): members for name, members in groups.items()}
     return {
-        (f"±{size:g} semitones" if size else "not shifted"): joined[size] for size in sorted(joined)
+        (f"{shift:+g} semitones" if shift else "not shifted"): shifts[shift]
+        for shift in sorted(shifts, key=lambda shift: (abs(shift), shift))
     }
 
 
