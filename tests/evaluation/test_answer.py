@@ -35,7 +35,9 @@ def evaluated(table: ScoreTable, promised: float | None = 0.05) -> Evaluation:
 def table(make_table: MakeTable) -> ScoreTable:
     """Twenty normal clips, one of them an alarm, and two faults, one of them hard to hear."""
     rng = np.random.default_rng(0)
-    normal = [("normal", float(score), {}) for score in rng.uniform(0, 0.4, 19)]
+    normal: list[tuple[str, float, dict[str, str]]] = [
+        ("normal", float(score), {}) for score in rng.uniform(0, 0.4, 19)
+    ]
     strong = [("anomaly", 0.9, {"condition": "crack_strong"})] * 6
     mild = [("anomaly", score, {"condition": "crack_mild"}) for score in (0.45, 0.48, 0.7)]
     return make_table([*normal, ("normal", 0.6, {}), *strong, *mild])
