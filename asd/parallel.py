@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import joblib
-from tqdm import tqdm
 
 from asd.errors import AsdError, AudioError, DataError
+from asd.progress import ProgressBar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,13 +45,13 @@ def parallel_map(
         The results, in the order of the items. The first exception ends the work.
     """
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
-    hide = True if len(items) <= _QUIET_UP_TO else None
+    hide = len(items) <= _QUIET_UP_TO
     if n_jobs <= 1:
-        return [function(item) for item in tqdm(items, desc=desc, disable=hide, delay=0.5)]
+        return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
     here = Path.cwd()
     calls = (joblib.delayed(_call)(here, function, item) for item in items)
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-    return list(tqdm(results, total=len(items), desc=desc, disable=hide, delay=0.5))
+    return list(ProgressBar(results, total=len(items), desc=desc, disable=hide))
 
 
 def _call(folder: Path, function: Callable[[T], R], item: T) -> R:
