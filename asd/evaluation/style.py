@@ -64,8 +64,9 @@ def new_figure(width: float = 8.0, height: float = 4.8) -> Figure:
 
 def named(figure: Figure, text: str) -> Figure:
     """Say above a figure what it is of: detector and data set."""
+    first = figure.axes[0]
     with mpl.rc_context(_LOOK):  # type: ignore[arg-type] # its keys are literals
-        figure.suptitle(text, x=0.01, ha="left", fontsize=10, color="#555555")
+        first.set_title(f"{text}\n{first.get_title(loc='left')}".rstrip(), loc="left")
     return figure
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWN
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -94,8 +95,8 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     missed = np.flatnonzero((table.anomalous & ~table.is_anomaly)[order])
     if len(missed):
         axes.plot(
-            missed + 0.5, table.scores[order][missed], "v", color=ANOMALY, markersize=6,
-            markeredgecolor="white", clip_on=False, label=f"missed ({len(missed)})", zorder=4,
+            missed + 0.5, table.scores[order][missed], marker=CARETDOWN, linestyle="none",
+            color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, label=f"missed ({len(missed)})", zorder=4,
         )  # fmt: skip
     axes.set(ylabel=SCORE_LABEL, xlim=(0, len(table)))
     axes.tick_params(bottom=False)
@@ -112,7 +113,7 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
         handles += [Patch(color=_colour(i), label=name) for i, name in enumerate(sized)]
     else:
         _name_groups(band, sized, starts)
-    figure.legend(handles=handles, loc="outside upper right", ncols=min(len(handles), 6))
+    figure.legend(handles=handles, loc="outside upper right", ncols=min(len(handles), 5))
     return figure
 
 
