@@ -96,7 +96,8 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     if len(missed):
         axes.plot(
             missed + 0.5, table.scores[order][missed], marker=CARETDOWN, linestyle="none",
-            color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, label=f"missed ({len(missed)})", zorder=4,
+            color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, zorder=4,
+            label=f"missed ({len(missed)})",
         )  # fmt: skip
     axes.set(ylabel=SCORE_LABEL, xlim=(0, len(table)))
     axes.tick_params(bottom=False)
