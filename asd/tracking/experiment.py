@@ -21,7 +21,9 @@ def claim_default() -> None:
     unless another was named: a run cannot be moved, an experiment can be renamed. Where other runs
     stand in it already, or the user names an experiment, it stays as it is.
     """
-    if {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"} & set(os.environ):
+    # `mlflow run` always says which experiment its run is in.
+    named = os.environ.get("MLFLOW_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if (named or _DEFAULT_ID) != _DEFAULT_ID:
         return
     store = client()
     try:
