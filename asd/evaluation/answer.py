@@ -152,8 +152,8 @@ def advice(evaluation: Evaluation) -> tuple[str, str]:
         )
     if "auc" not in figures:
         return "augment", (
-            "Without normal and anomalous test clips nobody can say how good it is: lay other "
-            "sounds over some."
+            "Without normal and anomalous test clips nobody can say how good it is: label some, or "
+            "lay other sounds over some with augment -P noise=<folder of sounds>."
         )
     if figures.get("recall", 1.0) < 0.5 and figures["auc"] >= 0.85:
         return "threshold", (

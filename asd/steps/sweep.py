@@ -89,7 +89,8 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     step, _ = advice(evaluated.evaluation)
     answer = answer_of(evaluated.evaluation)
     write_answer(tracked, [*answer, "", *(f"- {line}" for line in lines)], model)
-    after = step_command(step, model_uri=model.uri, data=str(dataset.root))
+    command = step_command(step, model_uri=model.uri, data=str(dataset.root))
+    after = "" if step == "augment" else command
     tracked.report(*lines, *answer, after=after)
     return evaluated
 
