@@ -49,8 +49,9 @@ def log_leaderboard(
 
     Those of the first of `measured` stand without a label as well, so that parents can be sorted.
     """
-    tracked.log_figures({"leaderboard": plots.leaderboard(measured, data)})
-    log_grid(tracked, ["leaderboard"])
+    drawn = {"leaderboard": plots.leaderboard(measured, data)}
+    tracked.log_figures(drawn)
+    log_grid(drawn)
     for metrics in list(measured.values())[:1]:
         tracked.log_metrics({key: metrics[key] for key in LEADERBOARD if key in metrics})
     for label, metrics in measured.items():
@@ -63,7 +64,7 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
     table = evaluation.table
     drawn = figures(evaluation)
     tracked.log_figures(drawn)
-    log_grid(tracked, [name for name in ("roc_curve", "score_bars") if name in drawn])
+    log_grid({name: drawn[name] for name in ("roc_curve", "score_bars") if name in drawn})
     pipeline, dataset = evaluation.pipeline, evaluation.dataset
     highest = np.argsort(-table.scores, kind="stable")[:MOST].tolist()
     for name, figure in explanations(pipeline, dataset, table, store, highest):

@@ -1,13 +1,19 @@
 """The written answer of a step: on its run, its parent's page, the model, the experiment."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+from PIL import Image
 
 from asd.tracking.models import ModelRef
 from asd.tracking.runs import TrackedRun
 from asd.tracking.store import client
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _OURS = "asd.note"
 _MAX_NOTE = 4900
@@ -52,16 +58,15 @@ def describe_version(name: str, version: str, lines: Sequence[str], champion: bo
         client().update_registered_model(name, description=text)
 
 
-def log_grid(tracked: TrackedRun, pictures: Sequence[str]) -> None:
-    """Show logged plots in the image grid that MLflow sets up across runs.
+def log_grid(figures: "Mapping[str, Figure]") -> None:
+    """Show figures in the image grid that MLflow sets up across runs.
 
     Parameters
     ----------
-    tracked : TrackedRun
-        The run, with ``plots/<name>.png``.
-    pictures : sequence of str
-        Names of plots.
+    figures : mapping
+        Figures by the keys of the grid.
     """
-    for name in pictures:
-        picture = mlflow.artifacts.load_image(f"runs:/{tracked.run_id}/plots/{name}.png")
-        mlflow.log_image(picture, key=name, step=0)
+    for name, figure in figures.items():
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png")
+        mlflow.log_image(Image.open(drawn), key=name, step=0, synchronous=True)
