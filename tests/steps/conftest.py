@@ -42,7 +42,7 @@ def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
     return tmp_path
 
 
-def _no_picture(figure: Figure, target: str, **_: object) -> None:
+def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
     if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
         Image.new("RGB", (1, 1)).save(target, "PNG")
     else:
