@@ -5,6 +5,7 @@ through its commands, the MLflow client and files; the few names it imports stan
 """
 
 import csv
+import io
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ import numpy as np
 import soundfile
 from matplotlib.figure import Figure
 from mlflow.entities import Run
+from PIL import Image
 
 from asd.config.recipes import recipe_names
 
@@ -265,8 +267,11 @@ def _short(value: str | float) -> str | float:
         return value
 
 
-def _no_picture(figure: Figure, target: str, **_: object) -> None:
-    Path(target).touch()
+def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
+    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+        Image.new("RGB", (1, 1)).save(target, "PNG")
+    else:
+        Path(target).touch()
 
 
 def main() -> None:
