@@ -9,39 +9,33 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 .PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
 	test-golden test-faults
 
-help:
-	@echo "make demo    the whole pipeline on a built-in plant, through mlflow run"
-	@echo "make test    the tests"
-	@echo "make test-golden   the golden record, on the demo and on real recordings too"
-	@echo "make test-scale   sweeps over PostgreSQL and an MLflow server, on this machine"
-	@echo "make test-faults  each step killed at 25 moments and given again, about two hours"
-	@echo "make check   format, lint, types, import layers, docstrings, tests"
-	@echo "make ui      compare the runs in a browser, on http://127.0.0.1:5000"
-	@echo "make bench   speed and memory, written to docs/benchmarks.md"
-	@echo "make bench-quality   every detector on the real recordings, written to docs/benchmarks.md"
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python"; exit 2; }
+	@echo "installing into $(VENV): torch, MLflow and others, about 2.2 GB, some minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-setup: $(VENV)/.installed
-	@$(BIN)/python -c "from asd.tracking.store import client; client()"
+setup: $(VENV)/.installed ## .venv with everything, and the MLflow store
+	@$(BIN)/python -c "from asd.tracking.experiment import claim_default; claim_default()"
 
-demo: setup
+demo: setup ## the whole pipeline on a built-in plant, through mlflow run
+	@echo "the demo: about 2 minutes; made recordings, three detectors, a champion"
 	$(IN_VENV) mlflow run . --env-manager local
 
 # Files go to processes whole: their tests share what is slow to make.
-test: setup
+test: setup ## the tests
 	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadfile
 
 # `make test` holds one small data set to the record; this one all.
-test-golden: setup
+test-golden: setup ## the golden record, on the demo and on real recordings too
 	$(IN_VENV) ASD_TEST_GOLDEN=1 pytest tests/golden
 
 # A real PostgreSQL and MLflow server on loopback; not part of `make test`.
-test-scale: setup
+test-scale: setup ## sweeps over PostgreSQL and an MLflow server, on this machine
 	$(BIN)/python -m pip install --quiet --editable '.[dev,scale]'
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq postgresql; } \
@@ -49,34 +43,35 @@ test-scale: setup
 	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
 
 # Not part of `make test`; ASD_FAULT_MOMENTS=3 makes it short.
-test-faults: setup
+test-faults: setup ## each step killed at 25 moments and given again, about two hours
 	$(IN_VENV) ASD_TEST_FAULTS=1 pytest tests/faults
 
-lint: setup
+lint: setup ## format, lint, types, import layers, docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/interrogate --quiet asd entrypoints
 
-check: lint test
+check: lint test ## lint and the tests: what CI runs
 
-format: setup
+format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-ui: setup
+ui: setup ## compare the runs in a browser, on http://127.0.0.1:5000
+	@echo "open http://127.0.0.1:5000/#/experiments/0 : the answer stands above the runs"
 	$(IN_VENV) mlflow ui --port 5000
 
-bench: setup
+bench: setup ## speed and memory, written to docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.bench_speed
 
-bench-proxy: setup
+bench-proxy: setup ## what sweeps without labels can tell
 	$(BIN)/python -m benchmarks.bench_proxy
 
-bench-quality: setup
+bench-quality: setup ## every detector on the real recordings, written to docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_quality
 
-clean:
+clean: ## remove caches and the demo
 	rm -rf .cache data/demo data/demo-source data/main

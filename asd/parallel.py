@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm import tqdm
 
 from asd.errors import AsdError, AudioError, DataError, OutputError, WorkerError
+from asd.progress import ProgressBar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,14 +57,14 @@ def parallel_map(
         One of the processes was ended from outside.
     """
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
-    hide = True if len(items) <= _QUIET_UP_TO else None
+    hide = len(items) <= _QUIET_UP_TO
     if n_jobs <= 1:
-        return [function(item) for item in tqdm(items, desc=desc, disable=hide, delay=0.5)]
+        return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
     here, me = Path.cwd(), os.getpid()
     calls = (joblib.delayed(_call)(me, here, function, item) for item in items)
     try:
         results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
-        return list(tqdm(results, total=len(items), desc=desc, disable=hide, delay=0.5))
+        return list(ProgressBar(results, total=len(items), desc=desc, disable=hide))
     except TerminatedWorkerError as error:
         raise WorkerError(
             f"{desc}: a process that did part of the work was killed, mostly because memory ran "

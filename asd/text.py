@@ -1,6 +1,5 @@
-"""Words, names, commands and tables for people."""
+"""Words, names and tables for people."""
 
-import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -25,18 +24,6 @@ def printable(text: str) -> str:
     pump\n1 \x1b[31mred \x83|\x93.wav
     """
     return text.translate(_UNPRINTABLE).encode(errors="replace").decode()
-
-
-def command(step: str, **params: object) -> str:
-    """The command of a step as it is typed, quoted for the shell.
-
-    Examples
-    --------
-    >>> command("train", data="data/pump 1 #2", model="knn")
-    "mlflow run . -e train -P 'data=data/pump 1 #2' -P model=knn"
-    """
-    words = [f" -P {shlex.quote(f'{key}={value}')}" for key, value in params.items()]
-    return f"mlflow run . -e {step}{''.join(words)}"
 
 
 def count(number: int, noun: str) -> str:

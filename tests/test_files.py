@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asd import locks
 from asd.errors import OutputError
 from asd.files import atomic_path, cell, check_writable, plain_text, write_csv
-from asd.text import command, printable
+from asd.text import printable
 
 
 def left(folder: Path) -> list[str]:
@@ -124,10 +124,3 @@ def test_numbers_stay_numbers() -> None:
     assert [cell(value) for value in (-3, -0.5, None, True, "-3.5", "1e-5")] == [
         *(-3, -0.5, None, True, "-3.5", "1e-5"),
     ]
-
-
-def test_a_command_is_quoted_for_the_shell() -> None:
-    assert (
-        command("train", data="data/pump 1 #2") == "mlflow run . -e train -P 'data=data/pump 1 #2'"
-    )
-    assert command("rollback") == "mlflow run . -e rollback"

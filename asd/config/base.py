@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from asd.config.words import what_is_wrong
 from asd.errors import ConfigError
 
 
@@ -87,7 +88,7 @@ def _one_line(config: type[Config], error: ValidationError, prefix: str) -> str:
 
 
 def _describe(config: type[Config], problem: Any, prefix: str) -> str:
-    message = problem["msg"].removeprefix("Value error, ")
+    message = what_is_wrong(problem)
     given = problem.get("input")
     key = prefix + ".".join(_field_names(problem["loc"]))
     if problem["type"] == "extra_forbidden":

@@ -57,9 +57,9 @@ def help_text(config: type[Config], program: str) -> str:
         formatter_class=_OneKeyALine,
     )
     parser.add_argument("--config", metavar="YAML", help="file with any of the keys below")
-    for key, field in _fields(config):
+    for key, field in fields(config):
         usual = field.get_default(call_default_factory=True, validated_data={})
-        default = "required" if field.is_required() else f"default: {_plain(usual)}"
+        default = "required" if field.is_required() else f"default: {plain(usual)}"
         text = " ".join((field.description or "").split())
         metavar = key.rpartition(".")[2].upper()
         parser.add_argument(
@@ -73,24 +73,26 @@ class _OneKeyALine(argparse.HelpFormatter):
         return f"{action.dest}={action.metavar}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as it is typed on a command line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, (list, tuple)):
-        return ",".join(_plain(part) for part in value)
+        return ",".join(plain(part) for part in value)
     return "" if value is None else str(value)
 
 
-def _fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key of a config with its field, the step's own first."""
     own_first = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)
     for name in own_first:
         field = config.model_fields[name]
         documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
         kind = documented[0].config if documented else field.annotation
         if isinstance(kind, type) and issubclass(kind, Config):
-            yield from _fields(kind, f"{prefix}{name}.")
+            yield from fields(kind, f"{prefix}{name}.")
         else:
             yield prefix + name, field
 

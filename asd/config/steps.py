@@ -52,7 +52,8 @@ Fractions = Annotated[tuple[float, float, float], BeforeValidator(_split_commas)
 
 DEMO = "demo"
 DEMO_DATA = "data/demo"
-CHAMPION_URI = "models:/asd-detector@champion"
+MachineName = Annotated[str, Field(pattern=r"^[\w.-]*$")]
+"""Name of a registered model: letters and digits of any script, ``_``, ``-`` and ``.``."""
 
 
 class ExtractConfig(Config):
@@ -272,15 +273,48 @@ class EvaluateConfig(Config):
         return self
 
 
-class RecalibrateConfig(Config):
+class UseConfig(Config):
+    """Which model is put to use."""
+
+    model_uri: str = ""
+    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
+    name: MachineName = ""
+    """The machine whose champion to take; may be left out where only one machine has one."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "UseConfig":
+        if self.model_uri and self.name:
+            raise ValueError(
+                f"name={self.name} is not used beside model_uri, which says which model; give one "
+                "of them"
+            )
+        return self
+
+
+class RecalibrateConfig(UseConfig):
     """Give a model a threshold for another unit of the machine, from a few minutes of it."""
 
-    model_uri: str = CHAMPION_URI
-    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
     data: str = Field(min_length=1)
     """Folder of a data set of the new unit; its normal training and validation clips are used."""
     false_alarm_rate: float | None = Field(None, gt=0, lt=1)
     """Share of normal clips that may raise an alarm; that of the model where not given."""
+
+
+class MoveThresholdConfig(UseConfig):
+    """Give a model another threshold without training it again, and say what others come to."""
+
+    false_alarm_rate: float | None = Field(None, gt=0, lt=1)
+    """Share of normal clips that may raise an alarm."""
+    value: float | None = None
+    """The threshold itself, in the unit of the scores; instead of a rate."""
+    data: str = ""
+    """Folder of the data set whose test side is looked at; that of the training where not given."""
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "MoveThresholdConfig":
+        if self.value is not None and self.false_alarm_rate is not None:
+            raise ValueError("false_alarm_rate and value cannot both be kept; give one of them")
+        return self
 
 
 class PromoteConfig(Config):
@@ -288,8 +322,13 @@ class PromoteConfig(Config):
 
     model_uri: str = ""
     """The candidate: run id, runs:/ or models:/ address; the newest trained where not given."""
+    name: MachineName = ""
+    """The machine whose champion it is to be: the registered model; where not given, named after
+    the data set that the candidate was made for."""
     data: str = ""
     """Folder of the data set to compare on; the one the candidate was trained on if not given."""
+    across_data: bool = False
+    """Compare with a champion that was made for other data than that."""
     metric: str = "auc"
     """The figure to compare by; an unknown word lists them."""
     min_gain: float = Field(0.0, ge=0)
@@ -305,14 +344,15 @@ class PromoteConfig(Config):
 class RollbackConfig(Config):
     """Make the previous champion the champion again."""
 
+    name: MachineName = ""
+    """The machine; may be left out where only one has a champion."""
 
-class ScoreConfig(Config):
+
+class ScoreConfig(UseConfig):
     """Score recordings of any length, window by window."""
 
     source: str = Field(min_length=1)
     """Audio or video file, or a folder of them."""
-    model_uri: str = CHAMPION_URI
-    """Run id, runs:/ or models:/ address of the model; the champion where not given."""
     machine: str = ""
     """Which machine the recordings are of, for its threshold; that of all where not given."""
     output: str = "scores"
@@ -330,6 +370,9 @@ class MainConfig(CutConfig, FitConfig):
 
     source: str = DEMO
     """Recording, folder of recordings, or `demo` for the built-in plant."""
+    name: MachineName = ""
+    """The machine that the recordings are of: the name of its registered model and of its data
+    sets; that of the source where not given."""
     models: Words = ("auto", "knn", "gmm")
     """Detectors to compare: names, or YAML files as for `train`."""
     pitch: Numbers = ()

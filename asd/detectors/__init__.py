@@ -40,12 +40,23 @@ def detector_class(name: str) -> "type[Detector[Any]]":
     """
     from asd.detectors.base import Detector
 
-    if name not in names():
-        known = ", ".join(sorted([*names(), *recipe_names()]))
-        raise ConfigError(f"model={name!r}: unknown model; known models are {known}")
+    check_known(name)
     if name not in _own_names():
         return plugin_class(GROUP, name, Detector, DetectorError)
     return module_class(f"{__name__}.{name}", Detector, DetectorError)
+
+
+def check_known(name: str) -> None:
+    """Refuse a detector that there is not, without loading any.
+
+    Raises
+    ------
+    ConfigError
+        The message lists those there are.
+    """
+    if name not in names():
+        known = ", ".join(sorted([*names(), *recipe_names()]))
+        raise ConfigError(f"model={name!r}: unknown model; known models are {known}")
 
 
 def _own_names() -> list[str]:

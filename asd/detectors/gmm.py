@@ -10,7 +10,6 @@ from pydantic import Field
 from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from tqdm import tqdm
 
 from asd.arrays import Scores, Spectrogram
 from asd.config.search import Search
@@ -18,6 +17,7 @@ from asd.detectors._flat import overlay, window_frames
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.progress import ProgressBar
 from asd.threads import one_thread
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Gmm(Detector[GmmConfig]):
         self._fit_subspace(train)
         starts = range(0, len(train), _CLIPS_AT_ONCE)
         points = []
-        for start in tqdm(starts, desc="project", delay=2, disable=None):
+        for start in ProgressBar(starts, desc="project", delay=2):
             clips = [
                 train[index] for index in range(start, min(start + _CLIPS_AT_ONCE, len(train)))
             ]

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from tqdm import tqdm
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
 from asd.config.search import Choose, Search
@@ -19,6 +18,7 @@ from asd.detectors._patches import (
 )
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
+from asd.progress import ProgressBar
 from asd.threads import one_thread
 
 _SAMPLED_PATCHES = 10_000
@@ -150,7 +150,7 @@ class Patch(Detector[PatchConfig]):
         most = _SAMPLED_PATCHES // len(clips)
         rng = np.random.default_rng(self.seed)
         sampled = []
-        for index in tqdm(clips, desc=f"model={self.name}", unit="clip", disable=None):
+        for index in ProgressBar(clips, desc=f"model={self.name}", unit="clip"):
             clip = train[int(index)]
             starts = np.sort(rng.permutation(self._starts(clip))[:most])
             sampled.append(self._statistics(clip, starts))

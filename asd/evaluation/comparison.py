@@ -1,14 +1,20 @@
 """Detectors side by side: what several seeds on several data sets say of each."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError, NotEnoughClipsError
+from asd.evaluation.answer import lead
 from asd.evaluation.metric_table import METRICS, Metric
+from asd.evaluation.metrics import metric_key
+from asd.evaluation.table import ScoreTable
+from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
 
 _COMPARED = {name: metric for name, metric in METRICS.items() if metric.compared}
@@ -45,6 +51,14 @@ def check_comparable(models: Sequence[str], data: Sequence[Dataset]) -> None:
                 )
 
 
+def megabytes(pipeline: Pipeline) -> float:
+    """Size on disk of a saved pipeline."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pipeline.save(folder)
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One detector, fitted once on one data set."""
@@ -60,6 +74,8 @@ class Outcome:
     """For all test clips, without the front end."""
     megabytes: float
     """Size on disk."""
+    table: ScoreTable | None = field(default=None, compare=False)
+    """The scored clips, for paired comparisons."""
 
     def figures(self) -> dict[str, float]:
         """All that is compared, by name."""
@@ -123,6 +139,56 @@ class Comparison:
     def macro(self, model: str, metric: str = "auc") -> float:
         """Mean of a figure over data sets."""
         return float(np.mean([self.spread(model, data, metric).mean for data in self.data]))
+
+    def answer(self, seed: int, max_fpr: float) -> list[str]:
+        """What it comes to, as Markdown: the best of each data set, and whether that is real.
+
+        Parameters
+        ----------
+        seed : int
+            Of the bootstrap, which looks at the first fit of each.
+        max_fpr : float
+            The false-positive rate in (0, 1] up to which `pauc` counts.
+        """
+        lines = []
+        for data in self.data:
+            order = sorted(self.models, key=lambda m: -self.spread(m, data, "auc").mean)
+            tables = {m: t for m in order if (t := self._table(m, data)) is not None}
+            best = order[0]
+            found = [self.spread(best, data, key).mean for key in ("auc", "recall")]
+            alarms = self.spread(best, data, "false_alarm_rate").mean
+            text = (
+                f"**{best} is best on {data}**: AUC {found[0]:.3f}, finds {found[1]:.0%} of the "
+                f"anomalous clips, {alarms:.1%} false alarms."
+            )
+            ahead = lead(tables, order, "auc", seed, max_fpr) if len(tables) == len(order) else None
+            lines += [f"{text} {ahead}" if ahead else text, ""]
+        if len(self.data) > 1:
+            best = self.models[0]
+            lines += [f"Over all {len(self.data)} data sets: {best}, {self.macro(best):.3f}.", ""]
+        return lines
+
+    def figures(self) -> dict[str, float]:
+        """AUC and pAUC of each detector and data set, by the names they are logged under."""
+        return {
+            f"{metric}.{metric_key(model)}.{metric_key(data)}": self.spread(
+                model, data, metric
+            ).mean
+            for model in self.models
+            for data in self.data
+            for metric in ("auc", "pauc")
+        }
+
+    def first_fits(self, data: str) -> dict[str, Mapping[str, float]]:
+        """Metrics of each detector's first fit on a data set, best first."""
+        own = [outcome for outcome in self.outcomes if outcome.data == data]
+        firsts = {outcome.model: outcome.metrics for outcome in reversed(own)}
+        order = sorted(firsts, key=lambda m: -self.spread(m, data, "auc").mean)
+        return {model: firsts[model] for model in order}
+
+    def _table(self, model: str, data: str) -> ScoreTable | None:
+        own = (o for o in self.outcomes if (o.model, o.data) == (model, data))
+        return next(own).table
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""

@@ -1,8 +1,7 @@
 """What is unusual in the clips with the highest scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from asd.data.manifest import Dataset
@@ -11,17 +10,15 @@ from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
 
-MOST = 10
-
 
 def explanations(
     pipeline: Pipeline,
     dataset: Dataset,
     table: ScoreTable,
     store: FeatureStore,
-    most: int = MOST,
+    indices: Sequence[int],
 ) -> Iterator[tuple[str, Figure]]:
-    """Draw the clips with the highest scores beside what the pipeline finds unusual in them.
+    """Draw clips beside what the pipeline finds unusual in them.
 
     Parameters
     ----------
@@ -33,8 +30,8 @@ def explanations(
         The scored clips.
     store : FeatureStore
         Gives the features.
-    most : int
-        How many clips to draw.
+    indices : sequence of int
+        The rows of `table` to draw, in this order.
 
     Yields
     ------
@@ -44,12 +41,13 @@ def explanations(
         Spectrogram above, unusualness below.
     """
     front_end = pipeline.scorer.front_ends[0]
-    highest = [int(index) for index in np.argsort(-table.scores, kind="stable")[:most]]
-    clips = Dataset(dataset.root, tuple(table.clips[index] for index in highest))
+    if not indices:
+        return
+    clips = Dataset(dataset.root, tuple(table.clips[index] for index in indices))
     sounds = store.features(clips, front_end)
     maps = pipeline.scorer.explain(clips, store)
     alarms = table.is_anomaly
-    for rank, (index, sound, unusual) in enumerate(zip(highest, sounds, maps, strict=True), 1):
+    for rank, (index, sound, unusual) in enumerate(zip(indices, sounds, maps, strict=True), 1):
         clip = table.clips[index]
         name = clip.path.rpartition("/")[2]
         title = (

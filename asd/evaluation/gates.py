@@ -67,7 +67,8 @@ def gain(
 ) -> Gate:
     """The candidate is better on the same clips: by more than 0 and by at least `min_gain`.
 
-    The interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
+    A model with the same scores and another threshold need not be better: that is a choice. The
+    interval of the difference (see `asd.evaluation.bootstrap.paired_bootstrap`) is shown and
     does not decide. `f1` has none. `max_fpr` is that with which both were evaluated.
 
     Raises
@@ -80,6 +81,8 @@ def gain(
     if champion is None:
         return Gate("gain", True, f"{metric} {value:.4f}; there was no champion")
     rival = _value(champion, metric)
+    if _same_detectors(candidate, champion):
+        return Gate("gain", True, f"{metric} {value:.4f}; the same scores, another threshold")
     sign = 1 if entry.better == "higher" else -1
     difference = sign * (value - rival)
     figures = {f"champion_{metric}": rival, "gain": difference}
@@ -126,8 +129,10 @@ def latency(probe: Probe, pipeline: Pipeline, max_latency_ms: float | None) -> G
     """
     limit = pipeline.clip_seconds * 1000 if max_latency_ms is None else max_latency_ms
     numbers = f"{probe.latency_ms:.1f} ms a clip, at most {limit:g} ms is allowed"
-    figures = {"latency_ms": probe.latency_ms}
-    return Gate("latency", probe.latency_ms <= limit, numbers, figures)
+    holds = probe.latency_ms <= limit
+    if not holds:
+        numbers += "; take a quicker detector, or allow more with -P max_latency_ms="
+    return Gate("latency", holds, numbers, {"latency_ms": probe.latency_ms})
 
 
 def reload(probe: Probe, again: Sequence[float]) -> Gate:
@@ -200,6 +205,13 @@ def _timed(pipeline: Pipeline, path: Path) -> tuple[Verdict, float]:
     return verdict, min(passes)
 
 
+def _same_detectors(candidate: Evaluation, champion: Evaluation) -> bool:
+    """Two models that differ in the threshold alone: no metric of ranking can tell them apart."""
+    one, other = candidate.table, champion.table
+    same = len(one) == len(other) and np.array_equal(one.scores, other.scores)
+    return bool(same and one.threshold != other.threshold)
+
+
 def _value(evaluation: Evaluation, metric: str) -> float:
     if metric not in evaluation.metrics:
         raise ConfigError(
@@ -217,9 +229,9 @@ def _promise(evaluation: Evaluation) -> tuple[bool, str]:
         return True, "its threshold promises no false-alarm rate"
     if not len(table):
         return True, f"{promised:.1%} promised, no normal test clips to check it on"
-    low, _ = alarm_interval(table)
+    low, high = alarm_interval(table)
     numbers = (
-        f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips, which means {low:.1%} at "
-        f"least (95 % interval over recordings), {promised:.1%} promised"
+        f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips (95 % interval over "
+        f"recordings {low:.1%} to {high:.1%}), {promised:.1%} promised"
     )
     return low <= promised, numbers

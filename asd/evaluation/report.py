@@ -8,6 +8,7 @@ from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import PROMISED
 from asd.evaluation.recordings import PREFIX
+from asd.evaluation.style import named
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
@@ -123,7 +124,8 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     if table.normal.any():
         promised = evaluation.pipeline.threshold.promised_rate
         drawn["false_alarms"] = plots.false_alarm_by_condition(table, promised_rate=promised)
-    return drawn
+    of = f"{evaluation.pipeline.recipe.label} on {evaluation.dataset.name}"
+    return {name: named(figure, of) for name, figure in drawn.items()}
 
 
 def threshold_lines(pipeline: Pipeline, report: FitReport) -> list[str]:
@@ -132,8 +134,10 @@ def threshold_lines(pipeline: Pipeline, report: FitReport) -> list[str]:
     promise = ""
     if threshold.promised_rate is not None:
         promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
-    source = "" if threshold.method == "fixed" else f" from {report.calibration_line()}"
-    lines = [f"threshold {threshold.value:.6g} by {threshold.method}{source}{promise}"]
+    lines = [f"threshold {threshold.value:.6g}, as given; it promises nothing"]
+    if threshold.method != "fixed":
+        source = f"by {threshold.method} from {report.calibration_line()}"
+        lines = [f"threshold {threshold.value:.6g} {source}{promise}"]
     if pipeline.decision.note:
         lines.append(pipeline.decision.note)
     if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):

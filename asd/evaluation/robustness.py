@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from asd.arrays import Samples, Scores
 from asd.audio.decode import read_clip
@@ -19,6 +18,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
 from asd.parallel import parallel_map
 from asd.pipeline.pipeline import Pipeline
+from asd.progress import ProgressBar
 from asd.text import markdown_table
 
 UNCHANGED = "unchanged"
@@ -74,7 +74,7 @@ def robustness(
     rate = pipeline.scorer.sample_rate
     noises = load_noises(Path(noise), rate) if noise else []
     rows = [_row(UNCHANGED, table, max_fpr)]
-    for change in tqdm(CHANGES, desc="robustness", disable=None, delay=0.5):
+    for change in ProgressBar(CHANGES, desc="robustness"):
         reader = _Perturbed(dataset.root, change, noises, rate, seed)
         judged = _judged(pipeline, table.clips, reader)
         changed = ScoreTable.of(table.clips, *judged, pipeline.threshold.value)

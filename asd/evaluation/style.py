@@ -62,6 +62,14 @@ def new_figure(width: float = 8.0, height: float = 4.8) -> Figure:
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
+def named(figure: Figure, text: str) -> Figure:
+    """Say above a figure what it is of: detector and data set."""
+    first = figure.axes[0]
+    with mpl.rc_context(_LOOK):  # type: ignore[arg-type] # its keys are literals
+        first.set_title(f"{text}\n{first.get_title(loc='left')}".rstrip(), loc="left")
+    return figure
+
+
 def tidy(axes: Axes, grid: str | None = "y") -> Axes:
     """Set what matplotlib reads only when drawing: the font of tick labels; and a faint grid."""
     axes.tick_params(labelsize=9, labelfontfamily=FONTS)

@@ -82,6 +82,17 @@ class ScoreTable:
         """Which clips are known to be anomalous, ``(n_clips,)``; `unknown` is neither."""
         return np.array([clip.label == "anomaly" for clip in self.clips], dtype=bool)
 
+    def outcomes(self) -> list[str]:
+        """What became of each clip: found, missed, false alarm, quiet; empty without a label."""
+        words = {
+            ("anomaly", True): "found",
+            ("anomaly", False): "missed",
+            ("normal", True): "false alarm",
+            ("normal", False): "quiet",
+        }
+        alarms = self.is_anomaly.tolist()
+        return [words.get((c.label, a), "") for c, a in zip(self.clips, alarms, strict=True)]
+
     def select(self, mask: NDArray[np.bool_]) -> Self:
         """The rows at which `mask`, ``(n_clips,)``, is true."""
         chosen = np.flatnonzero(mask)
@@ -108,16 +119,20 @@ class ScoreTable:
         """Write all rows to `path`, whole or not at all.
 
         The columns are those of the manifest and then `anomaly_score`, `threshold`, `is_anomaly`
-        (0 or 1) and `p_value` (empty where there is none).
+        (0 or 1), `p_value` (empty where there is none) and `outcome` (see `outcomes`).
         """
         p_values = [None] * len(self) if self.p_values is None else self.p_values.tolist()
         judged = zip(
-            self.scores.tolist(), self.is_anomaly.astype(int).tolist(), p_values, strict=True
+            self.scores.tolist(),
+            self.is_anomaly.astype(int).tolist(),
+            p_values,
+            self.outcomes(),
+            strict=True,
         )
-        columns = [*COLUMNS, "anomaly_score", "threshold", "is_anomaly", "p_value"]
+        columns = [*COLUMNS, "anomaly_score", "threshold", "is_anomaly", "p_value", "outcome"]
         rows = (
-            [*clip.model_dump().values(), score, self.threshold, alarm, p]
-            for clip, (score, alarm, p) in zip(self.clips, judged, strict=True)
+            [*clip.model_dump().values(), score, self.threshold, alarm, p, outcome]
+            for clip, (score, alarm, p, outcome) in zip(self.clips, judged, strict=True)
         )
         write_csv(path, columns, rows)
 

@@ -147,6 +147,24 @@ class Pipeline(Judge):
         own = {name: pipeline.with_rate(false_alarm_rate) for name, pipeline in self.own.items()}
         return replace(self, recipe=recipe, own=own)
 
+    def with_threshold(self, **fields: Any) -> "Pipeline":
+        """The same detectors with a threshold fitted anew on the calibration they have.
+
+        Parameters
+        ----------
+        **fields
+            Of `ThresholdConfig`.
+
+        Raises
+        ------
+        NotEnoughClipsError
+            There is no calibration, and the method needs one.
+        """
+        threshold = ThresholdConfig.parse(fields, "threshold.")
+        decision = Decision.fit(threshold, self.decision.calibration)
+        recipe = self.recipe.model_copy(update={"threshold": threshold})
+        return replace(self, recipe=recipe, decision=decision)
+
     def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
         """The same detectors with a decision for another unit, from some normal clips of it.
 

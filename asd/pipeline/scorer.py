@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from tqdm import tqdm
 
 from asd import detectors
 from asd.arrays import Indices, Matrix, Samples, Scores, Spectrogram
@@ -21,6 +20,7 @@ from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
+from asd.progress import ProgressBar
 
 SCALE_FOLDS = 4
 """Folds that tell the scale of branches where there is nothing to calibrate."""
@@ -266,7 +266,7 @@ def out_of_fold(
     scores = np.empty((len(recipe.branches), len(clips.clips)))
     known: dict[str, ClipSet] = {}
     total = len(recipe.branches) * n_folds
-    with tqdm(total=total, desc="calibration folds", unit="fit", disable=None, delay=0.5) as bar:
+    with ProgressBar(total=total, desc="calibration folds", unit="fit") as bar:
         for row, branch in zip(scores, recipe.branches, strict=True):
             front_end = make_front_end(branch)
             if front_end.key not in known:

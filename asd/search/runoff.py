@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
@@ -19,6 +18,7 @@ from asd.detectors.base import FitContext
 from asd.errors import AsdError
 from asd.features.store import FeatureStore
 from asd.pipeline.folds import calibration_folds, splits
+from asd.progress import ProgressBar
 from asd.search.pseudo_anomalies import pseudo_anomalies
 from asd.search.validation import PSEUDO_ANOMALIES, Validation
 
@@ -116,7 +116,7 @@ def run_off(
         changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
         sides.append(replace(validation, train=inside, normal=held, anomalous=changed))
     figures: dict[str, list[float]] = {}
-    with tqdm(total=len(candidates) * len(sides), desc="run-off", disable=None) as bar:
+    with ProgressBar(total=len(candidates) * len(sides), desc="run-off") as bar:
         for name, candidate in candidates.items():
             try:
                 figures[name] = []

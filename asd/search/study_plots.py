@@ -59,7 +59,7 @@ def _of_metric(study: Study, index: int, name: str) -> dict[str, Figure]:
         if keys := [key for key in shares if math.isfinite(shares[key])]:
             few = keys[:_MOST_KEYS]
             shown = {key: shares[key] for key in keys[:_MOST_BARS]}
-            figures["importances"] = plots.sweep_importances(shown, label)
+            figures["importances"] = plots.sweep_importances(shown, label, len(trials))
             figures["parallel_coordinates"] = plots.sweep_parallel_coordinates(
                 trials, few, label, lower
             )

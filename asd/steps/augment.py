@@ -6,7 +6,7 @@ from asd.config.steps import AugmentConfig
 from asd.data.augment import augment
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
-from asd.text import command
+from asd.tracking.commands import step_command
 from asd.tracking.runs import data_params, step_run
 
 
@@ -27,5 +27,5 @@ def run(config: AugmentConfig, dataset: Dataset | None = None) -> Dataset:
         report = augment(source, output, config)
         tracked.log_params(data_params(report.dataset))
         tracked.log_input(report.dataset, "augmented")
-        tracked.report(*report.lines(), after=command("evaluate", data=output))
+        tracked.report(*report.lines(), after=step_command("evaluate", data=output))
     return report.dataset

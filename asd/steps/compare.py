@@ -1,6 +1,5 @@
 """Many recipes on many data sets, fitted several times each: one table."""
 
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,14 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.data.sound import sound_of
 from asd.evaluation import plots
-from asd.evaluation.comparison import Comparison, Outcome, check_comparable
+from asd.evaluation.comparison import Comparison, Outcome, check_comparable, megabytes
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.metrics import metric_key
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_front_end, resolved
 from asd.pipeline.pipeline import Pipeline
+from asd.tracking.commands import step_command
+from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -37,8 +38,7 @@ def run(config: CompareConfig) -> Comparison:
         A detector, its settings or a data set cannot be used.
     """
     with step_run("compare", config.flat()) as tracked:
-        shared = FitConfig(features=config.features, seed=config.seed)
-        recipes = read_recipes(config.models, shared, {})
+        recipes = _recipes(config)
         for recipe in recipes:
             resolved(recipe, 16000)  # a wrong field is found before any work is done
         data = [open_dataset(path) for path in config.data]
@@ -50,8 +50,10 @@ def run(config: CompareConfig) -> Comparison:
             for outcome in _outcomes(recipe, dataset, config)
         ]
         comparison = Comparison(tuple(outcomes))
+        answer = comparison.answer(config.seed, config.max_fpr)
         _log(comparison, tracked)
-        tracked.report(*comparison.markdown())
+        write_answer(tracked, [*answer, *comparison.markdown()])
+        tracked.report(*answer, *comparison.markdown(), after=_train(comparison, config))
     return comparison
 
 
@@ -87,30 +89,31 @@ def _fit_and_score(recipe: Recipe, dataset: Dataset, max_fpr: float) -> tuple[Ou
             metrics=evaluation.metrics,
             fit_seconds=seconds,
             score_seconds=evaluation.metrics["score_seconds"],
-            megabytes=_megabytes(pipeline),
+            megabytes=megabytes(pipeline),
+            table=evaluation.table,
         )
         tracked.log_input(known.split("test"), "testing")
         tracked.log_metrics(outcome.figures())
     return outcome, evaluation.table.scores
 
 
-def _megabytes(pipeline: Pipeline) -> float:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pipeline.save(folder)
-        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+def _train(comparison: Comparison, config: CompareConfig) -> str:
+    """The command that trains the best: on the first data set, which is as good as any."""
+    best = dict(zip((r.label for r in _recipes(config)), config.models, strict=True))
+    word = best[comparison.models[0]]
+    key = "config" if Path(word).suffix else "model"
+    return step_command("train", **{key: word}, data=config.data[0])
+
+
+def _recipes(config: CompareConfig) -> list[Recipe]:
+    shared = FitConfig(features=config.features, seed=config.seed)
+    return read_recipes(config.models, shared, {})
 
 
 def _log(comparison: Comparison, tracked: TrackedRun) -> None:
-    tracked.log_metrics(
-        {
-            f"{metric}.{metric_key(model)}.{metric_key(data)}": comparison.spread(
-                model, data, metric
-            ).mean
-            for model in comparison.models
-            for data in comparison.data
-            for metric in ("auc", "pauc")
-        }
-    )
+    tracked.log_metrics(comparison.figures())
     tracked.log_text("\n".join(comparison.markdown()) + "\n", "comparison.md")
     tracked.log_figures({"comparison": plots.heatmap(comparison)})
+    for data in comparison.data:
+        drawn = plots.leaderboard(comparison.first_fits(data), data)
+        tracked.log_figures({f"leaderboard_{metric_key(data)}": drawn})

@@ -7,13 +7,15 @@ from pathlib import Path
 from asd.config.steps import EvaluateConfig
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
+from asd.evaluation.answer import advice, answer_of
 from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.report import summary
 from asd.features.store import FeatureStore
 from asd.files import check_writable
-from asd.text import command
 from asd.tracking import evaluations
+from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
+from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -49,7 +51,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         model = resolve(config.model_uri)
         evaluated = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
         evaluation = evaluated.evaluation
-        tracked.rename(f"evaluate {evaluation.pipeline.recipe.label}")
+        tracked.rename(f"evaluate {model.name}")
         params = {"model": model.uri, "train_run": model.run_id}
         tracked.log_params(params | evaluation.pipeline.recipe.flat())
         evaluations.log_details(evaluation, FeatureStore(cache_root()), tracked)
@@ -61,7 +63,13 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)
         if config.robustness:
             lines += evaluations.log_robustness(evaluation, config.noise, tracked)
-        tracked.report(*lines, after=command("promote", model_uri=model.uri))
+        step, _ = advice(evaluation)
+        answer = answer_of(evaluation)
+        write_answer(tracked, answer, model)
+        data = str(evaluation.dataset.root)
+        # Which sounds to lay over clips is not ours to say.
+        after = "" if step == "augment" else step_command(step, model_uri=model.uri, data=data)
+        tracked.report(*lines, *answer, after=after)
     return evaluated
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asd.config.steps import ExtractConfig
 from asd.data.extract import ExtractReport, extract_all
-from asd.text import command
+from asd.tracking.commands import step_command
 from asd.tracking.runs import step_run
 
 
@@ -34,5 +34,6 @@ def run(config: ExtractConfig) -> ExtractReport:
                 "audio_seconds": report.seconds,
             }
         )
-        tracked.report(*report.lines(), after=command("preprocess", source=config.output))
+        after = step_command("preprocess", source=config.output)
+        tracked.report(*report.lines(), after=after)
     return report

@@ -36,6 +36,7 @@ def run(config: ImportConfig) -> ModelRef:
         threshold = config.threshold.model_copy(update={"calibration": "split"})
         recipe = Recipe(label=detector.name, branches=(branch,), threshold=threshold)
         dataset = open_dataset(config.data)
+        tracked.rename(f"import {detector.name} for {dataset.name}")
         tracked.log_params({**recipe.flat(), **data_params(dataset)})
         valid = dataset.split("valid")
         store = FeatureStore(cache_root())

@@ -1,36 +1,33 @@
 """From recordings to a champion: every step as a run below one parent."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from asd.audio.decode import VIDEO_SUFFIXES, find_audio
 from asd.config.recipe import Recipe
 from asd.config.recipes import read_recipes
 from asd.config.steps import (
-    DEMO,
-    AugmentConfig,
     EvaluateConfig,
-    ExtractConfig,
     MainConfig,
     PromoteConfig,
 )
 from asd.data.manifest import Dataset
-from asd.data.opening import demo_source, foreign_sounds
+from asd.evaluation.answer import answer_of, lead, ranked
 from asd.evaluation.metric_table import metric_named
 from asd.evaluation.report import leaderboard
 from asd.pipeline.branches import resolved
-from asd.steps import augment, evaluate, extract, preprocess, promote, train
+from asd.steps import evaluate, promote, train
 from asd.steps.evaluate import Evaluated
+from asd.steps.prepare import machine_of, prepare
 from asd.tracking import evaluations, registry
+from asd.tracking.commands import serve_command, step_command, ui_command
+from asd.tracking.notes import describe_experiment, write_answer
 from asd.tracking.runs import data_params, step_run
-
-WORK = Path("data/main")
 
 
 def run(config: MainConfig) -> list[Evaluated]:
     """Extract, preprocess, augment, train and evaluate each model, and promote the best.
 
-    The data sets in between are made anew below ``data/main/<name of the source>``.
+    The data sets in between are made anew below ``data/main/<machine>``.
 
     Raises
     ------
@@ -41,75 +38,57 @@ def run(config: MainConfig) -> list[Evaluated]:
     recipes = read_recipes(config.models, config, config.detector)
     for recipe in recipes:
         resolved(recipe, 16000)  # a wrong model or field is found before any work is done
-    with step_run("main", config.flat(), f"main {_name(config)}") as tracked:
-        dataset = _prepare(config)
+    with step_run("main", config.flat()) as tracked:
+        name = machine_of(config)
+        tracked.rename(f"main {name}")
+        dataset = prepare(config, name)
         tracked.log_params(data_params(dataset))
+        tracked.log_input(dataset, "all")
         evaluated = [_try(recipe, dataset) for recipe in recipes]
-        best = max(evaluated, key=lambda e: metric.merit(e.evaluation.metrics.get(metric.name)))
+        tried = dict(zip((recipe.label for recipe in recipes), evaluated, strict=True))
+        figures = {label: one.evaluation.metrics for label, one in tried.items()}
+        order = ranked(figures, metric.name)
+        best = tried[order[0]]
+        name = config.name or registry.default_name(dataset.name)
         wish = PromoteConfig(
             model_uri=best.model.uri,
+            name=name,
             data=str(dataset.root),
             metric=config.metric,
             min_gain=config.min_gain,
         )
-        promote.run(wish, dataset)
-        figures = {
-            recipe.label: outcome.evaluation.metrics
-            for recipe, outcome in zip(recipes, evaluated, strict=True)
-        }
-        evaluations.log_leaderboard(figures, tracked)
-        champion = registry.champion()
+        promoted = promote.run(wish, dataset)
+        figures = {label: figures[label] for label in order}
+        evaluations.log_leaderboard(figures, dataset.name, tracked)
+        champion = registry.champion(name)
+        answer = _answer(tried, order, metric.name, promoted)
+        write_answer(tracked, [*answer, *leaderboard(figures)], best.model)
+        describe_experiment(tracked, [*answer, *leaderboard(figures)])
         tracked.report(
+            *answer,
             *leaderboard(figures),
-            f"champion: {champion.name if champion else 'none'} ({registry.CHAMPION_URI})",
-            "see the runs:  mlflow ui --port 5000",
-            f"serve it:      {promote.SERVE}",
-            "score a file:  mlflow run . -e score -P source=<file or folder>",
+            f"champion: {champion.name if champion else 'none'} ({registry.address(name)})",
+            f"see the runs:  {ui_command()}",
+            f"serve it:      {serve_command(name)}",
+            f"score a file:  {step_command('score', source=_example(dataset), name=name)}",
         )
     return evaluated
 
 
-def _name(config: MainConfig) -> str:
-    return Path(config.source).resolve().stem
+def _answer(
+    tried: Mapping[str, Evaluated], order: list[str], metric: str, promoted: bool
+) -> list[str]:
+    """Which is best, by how much, whether that is real, what it misses, what to do."""
+    best = tried[order[0]].evaluation
+    tables = {label: one.evaluation.table for label, one in tried.items()}
+    return answer_of(best, lead(tables, order, metric, best.seed, best.max_fpr), promoted)
 
 
-def _prepare(config: MainConfig) -> Dataset:
-    name = _name(config)
-    demo = config.source == DEMO
-    source = demo_source() / "recordings" if demo else Path(config.source)
-    # Extracted, a track is the only one of its file; the data set has to know which it was.
-    first = config.stream == 0
-    if first and any(path.suffix.lower() in VIDEO_SUFFIXES for path in find_audio(source)):
-        audio = WORK / f"{name}-audio"
-        wish = {"source": str(source), "output": str(audio), "format": "flac", "overwrite": True}
-        alike = {"skip_bad": config.skip_bad, "truncated": config.truncated}
-        extract.run(ExtractConfig.parse({**wish, **alike}))
-        source = audio
-    clips = preprocess.cut(source, WORK / name, config, overwrite=True)
-    noise = config.noise or (str(demo_source() / "noise") if demo else foreign_sounds(clips))
-    if config.pitch:
-        clips = _augment(
-            clips, f"{name}-pitched", config, pitch=config.pitch, split=config.pitch_split
-        )
-    if noise:
-        # At most half of the normal test clips.
-        most = max(1, len(clips.split("test", "normal").clips) // 2)
-        number = min(config.noise_count, most)
-        clips = _augment(clips, f"{name}-noised", config, noise=noise, noise_count=number)
-    return clips
-
-
-def _augment(clips: Dataset, name: str, config: MainConfig, **changes: Any) -> Dataset:
-    return augment.run(
-        AugmentConfig(
-            data=str(clips.root),
-            output=str(WORK / name),
-            seed=config.seed,
-            overwrite=True,
-            **changes,
-        ),
-        clips,
-    )
+def _example(dataset: Dataset) -> Path:
+    """A clip to try the champion on: an anomalous one, where there is one."""
+    test = dataset.split("test")
+    clips = test.split("test", "anomaly").clips or test.clips
+    return dataset.file(clips[0])
 
 
 def _try(recipe: Recipe, dataset: Dataset) -> Evaluated:

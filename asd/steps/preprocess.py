@@ -5,7 +5,7 @@ from pathlib import Path
 from asd.config.steps import CutConfig, PreprocessConfig
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess, preview
-from asd.text import command
+from asd.tracking.commands import step_command
 from asd.tracking.runs import data_params, step_run
 
 
@@ -46,5 +46,5 @@ def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Datas
                 {f"clips_{split}": len(part.clips), f"seconds_{split}": part.seconds()}
             )
         tracked.log_input(report.dataset, "preprocessed")
-        tracked.report(*report.lines(), after=command("train", data=output))
+        tracked.report(*report.lines(), after=step_command("train", data=output))
     return report.dataset

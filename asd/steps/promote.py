@@ -7,52 +7,51 @@ from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.evaluation import gates
+from asd.evaluation.answer import answer_of
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate, Probe
 from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
+from asd.tracking.commands import serve_command, step_command
 from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, resolve
+from asd.tracking.notes import describe_version
 from asd.tracking.runs import TrackedRun, step_run
-
-SERVE = f"mlflow models serve -m {registry.CHAMPION_URI} --env-manager local -p 5001"
 
 
 def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
-    """Compare candidate and champion on the test clips of one data set; true when promoted.
-
-    All gates of `asd.evaluation.gates` must hold. The candidate gets a version in the registry
-    either way: as ``champion``, or as ``challenger``.
+    """Compare candidate and champion by `asd.evaluation.gates`; true when promoted.
 
     Parameters
     ----------
     config : PromoteConfig
         What to promote, and on what conditions.
     dataset : Dataset, optional
-        The data set, where it is open already.
+        `data`, where it is open already.
 
     Raises
     ------
     AsdError
-        There is no such model or data set, a model's files have been changed, or the metric is
-        undefined on the data set.
+        There is no such model or data set, it has been changed, or the metric is undefined.
     """
     metric_named(config.metric)  # a wrong word is found before any work is done
     with step_run("promote", config.flat()) as tracked:
-        seen = registry.holders().champion
         model = resolve(config.model_uri)
+        name = config.name or registry.default_name(model.data)
+        seen = registry.holders(name).champion
         tracked.log_params({"model": model.uri})
         candidate = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
-        tracked.rename(f"promote {candidate.evaluation.pipeline.recipe.label}")
-        if seen is not None and registry.model_of(seen).model_id == model.model_id:
-            promoted, lines = False, [f"{model.name} is the champion already"]
+        tracked.rename(f"promote {model.name}")
+        if seen is not None and registry.model_of(name, seen).model_id == model.model_id:
+            promoted, lines = False, [f"{model.name} is the champion of {name} already"]
         else:
+            config = config.model_copy(update={"name": name})
             outcome = _pass_gates(config, candidate, seen, tracked)
-            promoted, lines = _settle(candidate, outcome, seen, tracked)
-        tracked.set_tags({"asd.promoted": str(promoted).lower()})
-        tracked.report(*lines, after=SERVE if promoted else "")
+            promoted, lines = _settle(name, candidate, outcome, seen, tracked)
+        tracked.set_tags({"asd.promoted": str(promoted).lower(), "asd.registered": name})
+        tracked.report(*lines, after=serve_command(name) if promoted else "")
     return promoted
 
 
@@ -86,32 +85,35 @@ def _reload(model: ModelRef, probe: Probe) -> Gate:
 
 def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:
     """Score the champion afresh on the candidate's clips."""
+    name = config.name
+    registry.check_made_for(name, version, dataset, config.across_data)
     try:
-        model = registry.model_of(version)
+        model = registry.model_of(name, version)
         with step_run("evaluate", {"model": model.uri}, "evaluate champion") as tracked:
             return judge(model, "", config.max_fpr, config.seed, tracked, dataset).evaluation
     except TrackingError as error:
         raise TrackingError(
-            f"the champion, version {version}, cannot be compared with: {error}; to do without "
-            "it, give `mlflow run . -e rollback`"
+            f"the champion, version {version} of {name}, cannot be compared with: {error}; to do "
+            f"without it, give `{step_command('rollback', name=name)}`"
         ) from error
 
 
 def _settle(
-    candidate: Evaluated, outcome: list[Gate], seen: str | None, tracked: TrackedRun
+    name: str, candidate: Evaluated, outcome: list[Gate], seen: str | None, tracked: TrackedRun
 ) -> tuple[bool, list[str]]:
-    """Move the aliases as the gates say, and keep the evidence with the version."""
-    name = candidate.model.name
-    version = registry.register(candidate.model, evidence(candidate.evaluation))
+    """Move the aliases as the gates say; what happened, not what is, stays with the version."""
+    model = candidate.model
+    version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
-    promoted = not refusals and registry.promote(version, seen)
-    if promoted:
-        line = f"promoted: {name} is champion, version {version}"
+    if promoted := not refusals and registry.promote(name, version, seen):
+        line = f"promoted: {model.name}, version {version}, became champion of {name}"
     else:
-        registry.challenge(version)
-        line = f"not promoted: {name} is challenger, version {version}; "
-        line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(seen)
+        registry.challenge(name, version)
+        line = f"not promoted: {model.name}, version {version}, became challenger of {name}; "
+        line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(name, seen)
     lines = [line, *map(str, outcome)]
-    decision = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
-    registry.register(candidate.model, decision)
+    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
+    registry.register(name, model, told)
+    answer = answer_of(candidate.evaluation, promoted=promoted)
+    describe_version(name, version, [*answer, *lines], promoted)
     return promoted, lines

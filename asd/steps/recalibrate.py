@@ -5,7 +5,9 @@ from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
-from asd.text import command, count
+from asd.text import count
+from asd.tracking import registry
+from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.runs import data_params, step_run
 from asd.tracking.store import cache_root
@@ -20,10 +22,10 @@ def run(config: RecalibrateConfig) -> ModelRef:
         There is no such model or data set, or it has no normal clips outside its test side.
     """
     with step_run("recalibrate", config.flat()) as tracked:
-        model = resolve(config.model_uri)
+        model = resolve(registry.chosen(config.model_uri, config.name))
         pipeline = _with_rate(load(model), config.false_alarm_rate)
-        tracked.rename(f"recalibrate {pipeline.recipe.label}")
         dataset = open_dataset(config.data)
+        tracked.rename(f"recalibrate {pipeline.recipe.label} for {dataset.name}")
         normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
         if not normal.clips:
             raise NotEnoughClipsError(
@@ -33,7 +35,7 @@ def run(config: RecalibrateConfig) -> ModelRef:
         tracked.log_input(normal, "calibration")
         tracked.log_params({**pipeline.recipe.flat(), **data_params(dataset), "model": model.uri})
         moved = pipeline.recalibrated(normal, FeatureStore(cache_root()))
-        logged = log_pipeline(moved, moved.recipe.flat())
+        logged = log_pipeline(moved, moved.recipe.flat(), made_for=dataset.name)
         threshold = moved.threshold
         tracked.log_metrics({"threshold": threshold.value}, model_id=logged.model_id)
         recordings = count(len(normal.recordings()), "recording")
@@ -42,7 +44,7 @@ def run(config: RecalibrateConfig) -> ModelRef:
             f"threshold {threshold.value:.6g}, before {pipeline.threshold.value:.6g}",
             *([moved.decision.note] if moved.decision.note else []),
             f"model {logged.uri}, run {logged.run_id}",
-            after=command("evaluate", model_uri=logged.run_id, data=config.data),
+            after=step_command("evaluate", model_uri=logged.run_id, data=config.data),
         )
     return logged
 

@@ -2,8 +2,8 @@
 
 from asd.config.steps import RollbackConfig
 from asd.errors import TrackingError
-from asd.steps.promote import SERVE
 from asd.tracking import registry
+from asd.tracking.commands import serve_command
 from asd.tracking.models import load
 from asd.tracking.runs import step_run
 
@@ -20,26 +20,27 @@ def run(config: RollbackConfig) -> str:
         someone else meanwhile.
     """
     with step_run("rollback", config.flat()) as tracked:
-        seen = registry.holders()
+        name = config.name or registry.only_champion()
+        seen = registry.holders(name)
         back, away = seen.previous, seen.champion
         if back is None or away is None or back == away:
             raise TrackingError(
-                f"{registry.REGISTERED_NAME}: no previous champion to go back to; there is one "
+                f"name={name}: no previous champion to go back to; there is one "
                 "from the second promotion on"
             )
-        model = registry.model_of(back)
+        model = registry.model_of(name, back)
         load(model)  # nothing that cannot be loaded is put into service
         tracked.log_params({"model": model.uri})
         tracked.set_tags({"asd.champion": back, "asd.previous": away})
-        if not registry.swap(away, back):
+        if not registry.swap(name, away, back):
             raise TrackingError(
-                f"{registry.REGISTERED_NAME}: the champion was moved by someone else meanwhile; "
+                f"name={name}: the champion was moved by someone else meanwhile; "
                 "look at its versions and give rollback again if it is still wanted"
             )
         tracked.report(
-            f"rolled back: {model.name}, version {back}, is champion again; version {away} is "
-            "previous",
+            f"rolled back: {model.name}, version {back} of {name}, is champion again; version "
+            f"{away} is previous",
             "a server that runs goes on with the model it has loaded; start it anew",
-            after=SERVE,
+            after=serve_command(name),
         )
     return back

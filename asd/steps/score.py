@@ -12,6 +12,7 @@ from asd.parallel import map_recordings
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import count
+from asd.tracking import registry
 from asd.tracking.models import load, resolve
 from asd.tracking.runs import step_run
 
@@ -28,7 +29,8 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
     source, output = Path(config.source), Path(config.output)
     with step_run("score", config.flat(), f"score {source.name}") as tracked:
         check_writable(output, "output")
-        model = resolve(config.model_uri)
+        address = registry.chosen(config.model_uri, config.name)
+        model = resolve(address)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})
         judge = functools.partial(_judge, pipeline, config)
@@ -55,8 +57,8 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             }
         )
         tracked.report(
-            f"scored {count(len(verdicts), 'recording')} with {model.name}: {alarms} with an "
-            f"alarm, {count(events, 'event')}",
+            f"scored {count(len(verdicts), 'recording')} with {model.name} ({address}): {alarms} "
+            f"with an alarm, {count(events, 'event')}",
             *listing.alarm_lines(verdicts),
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),

@@ -8,6 +8,7 @@ from typing import Any
 from asd.config.steps import EvaluateConfig, SweepConfig
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
+from asd.evaluation.answer import advice, answer_of
 from asd.files import atomic_path
 from asd.search.runoff import Runoff
 from asd.search.storage import STUDIES, check_secret, shown
@@ -19,7 +20,8 @@ from asd.search.winner import find_winner
 from asd.search.workers import workers
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
-from asd.text import command
+from asd.tracking.commands import step_command
+from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import cache_root
 
@@ -45,7 +47,7 @@ def run(config: SweepConfig) -> Evaluated | None:
         dataset = open_dataset(config.data)
         sweep = Sweep(config, dataset, cache_root())
         study = Study(sweep.plan, tracked.run_id)
-        tracked.rename(f"sweep {sweep.plan.name}")
+        tracked.rename(f"sweep {sweep.plan.name} on {dataset.name}")
         tracked.set_tags(study.tags)
         tracked.log_params(data_params(dataset))
         tracked.log_input(sweep.validation.train, "training")
@@ -86,7 +88,12 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
     lines = [*sweep.summary(study), *winner.lines(), f"its settings are in {path}"]
     study.conclude({"model": model.uri, "lines": lines})
-    tracked.report(*lines, after=command("promote", model_uri=model.uri))
+    step, _ = advice(evaluated.evaluation)
+    answer = answer_of(evaluated.evaluation)
+    write_answer(tracked, [*answer, "", *(f"- {line}" for line in lines)], model)
+    command = step_command(step, model_uri=model.uri, data=str(dataset.root))
+    after = "" if step == "augment" else command
+    tracked.report(*lines, *answer, after=after)
     return evaluated
 
 

@@ -21,7 +21,8 @@ from asd.features.store import FeatureStore
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline, TrainedOn
-from asd.text import command, count
+from asd.text import count
+from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
@@ -58,6 +59,7 @@ def fit(recipe: Recipe, data: str | Dataset) -> ModelRef:
     with step_run("train", params, f"train {recipe.label}") as tracked:
         dataset = open_dataset(data) if isinstance(data, str) else data
         full = resolved(recipe, sound_of(dataset).sample_rate)
+        tracked.rename(f"train {recipe.label} on {dataset.name}")
         tracked.log_params({**full.flat(), **data_params(dataset)})
         tracked.log_text(full.to_yaml(), "recipe.yaml")
         pipeline, report = _fit(full, dataset, tracked)
@@ -75,7 +77,7 @@ def log_model(
     logged = log_pipeline(pipeline, pipeline.recipe.flat())
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
     log_calibration(pipeline, report, tracked)
-    after = command("evaluate", model_uri=logged.run_id)
+    after = step_command("evaluate", model_uri=logged.run_id)
     lines = [*threshold_lines(pipeline, report), f"model {logged.uri}, run {logged.run_id}"]
     tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
     return logged

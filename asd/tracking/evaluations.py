@@ -14,15 +14,18 @@ from asd.evaluation import official, plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.explanation import explanations
 from asd.evaluation.metrics import metric_key
+from asd.evaluation.mistakes import MOST, Shown, caption, mistakes, page, totals
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
+from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
+from asd.tracking.notes import log_grid
 from asd.tracking.runs import TrackedRun
 
 _EVIDENCE = (
@@ -39,8 +42,18 @@ def log_metrics(evaluation: Evaluation, model: ModelRef, tracked: TrackedRun) ->
     tracked.log_metrics(evaluation.metrics, model_id=model.model_id, dataset=test)
 
 
-def log_leaderboard(measured: Mapping[str, Mapping[str, float]], tracked: TrackedRun) -> None:
-    """Log the columns of `asd.evaluation.report.leaderboard`, as ``<metric>.<label>``."""
+def log_leaderboard(
+    measured: Mapping[str, Mapping[str, float]], data: str, tracked: TrackedRun
+) -> None:
+    """Log the columns of `asd.evaluation.report.leaderboard`, as ``<metric>.<label>``, and a plot.
+
+    Those of the first of `measured` stand without a label as well, so that parents can be sorted.
+    """
+    drawn = {"leaderboard": plots.leaderboard(measured, data)}
+    tracked.log_figures(drawn)
+    log_grid(drawn)
+    for metrics in list(measured.values())[:1]:
+        tracked.log_metrics({key: metrics[key] for key in LEADERBOARD if key in metrics})
     for label, metrics in measured.items():
         shown = [column for column in LEADERBOARD if column in metrics]
         tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
@@ -49,10 +62,14 @@ def log_leaderboard(measured: Mapping[str, Mapping[str, float]], tracked: Tracke
 def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
     """Log plots, explanations, ``scores.csv`` and the clips judged anomalous."""
     table = evaluation.table
-    tracked.log_figures(figures(evaluation))
+    drawn = figures(evaluation)
+    tracked.log_figures(drawn)
+    log_grid({name: drawn[name] for name in ("roc_curve", "score_bars") if name in drawn})
     pipeline, dataset = evaluation.pipeline, evaluation.dataset
-    for name, figure in explanations(pipeline, dataset, table, store):
+    highest = np.argsort(-table.scores, kind="stable")[:MOST].tolist()
+    for name, figure in explanations(pipeline, dataset, table, store, highest):
         tracked.log_figures({name: figure}, "explanations")
+    log_mistakes(evaluation, store, tracked)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")
@@ -60,6 +77,30 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
         if table.is_anomaly.any():
             copy_anomalies(evaluation, folder / "anomalies")
             tracked.log_files(folder / "anomalies", "anomalies")
+
+
+def log_mistakes(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
+    """Log the worst mistakes, each with sound and explanation, and ``mistakes.html``, a page."""
+    table, dataset, pipeline = evaluation.table, evaluation.dataset, evaluation.pipeline
+    if not (table.normal.any() or table.anomalous.any()):
+        return
+    shown: dict[str, list[Shown]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for kind, rows in mistakes(table).items():
+            folder = Path(name) / kind
+            folder.mkdir()
+            shown[kind] = []
+            drawn = explanations(pipeline, dataset, table, store, rows)
+            for row, (stem, figure) in zip(rows, drawn, strict=True):
+                picture, source = folder / f"{stem}.png", dataset.file(table.clips[row])
+                figure.savefig(picture)
+                sound = folder / f"{stem}{source.suffix}"
+                shutil.copyfile(source, sound)
+                shown[kind].append(Shown(caption(table, row, dataset), picture, sound))
+            if rows:
+                tracked.log_files(folder, kind)
+        title = f"What {pipeline.recipe.label} gets wrong on {dataset.name}"
+        tracked.log_text(page(title, totals(table), shown), "mistakes.html")
 
 
 def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
@@ -118,7 +159,8 @@ def log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) 
     drawn = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
     if told := pipeline.promise(report.unit_seconds):
         drawn["promise"] = plots.promise(told, pipeline.clip_seconds)
-    tracked.log_figures(drawn)
+    of = f"{pipeline.recipe.label} on {pipeline.trained_on.name}"
+    tracked.log_figures({name: named(figure, of) for name, figure in drawn.items()})
     by_clip = zip(report.clips, report.scores, strict=True)
     tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")
     metrics: dict[str, float] = {

@@ -13,12 +13,12 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array, Object, Property
 
 import asd
 from asd.errors import DetectorError, TrackingError
 from asd.pipeline.pipeline import Pipeline
-from asd.text import command
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
 from asd.tracking.store import client, first_line
 
@@ -31,6 +31,20 @@ _INFERENCE = (
     "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 
+_EVENT = ("start_s", "end_s", "peak_s", "peak_score", "p_value", "expected_by_chance")
+_OUTPUTS = Schema(
+    [
+        ColSpec("double", "anomaly_score", required=False),
+        ColSpec("double", "threshold", required=False),
+        ColSpec("boolean", "is_anomaly", required=False),
+        ColSpec("double", "p_value", required=False),
+        ColSpec("double", "duration_s", required=False),
+        ColSpec("long", "n_windows", required=False),
+        ColSpec(Array(Object([Property(name, DataType.double) for name in _EVENT])), "events"),
+        ColSpec(Array(DataType.string), "warnings"),
+        ColSpec("string", "error", required=False),
+    ]
+)
 _INPUTS = Schema(
     [
         ColSpec("string", "audio"),
@@ -50,6 +64,8 @@ class ModelRef:
     location: str
     digest: str
     """Of its files as they were logged; empty where none was recorded."""
+    data: str
+    """Name of the data set that it was made for: what it learned from, or was recalibrated on."""
 
     @property
     def uri(self) -> str:
@@ -57,7 +73,7 @@ class ModelRef:
         return f"models:/{self.model_id}"
 
 
-def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
+def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "") -> ModelRef:
     """Log a pipeline to the active run as a pyfunc model made from code.
 
     The digest of all its files, the code included, is kept in the model's tags: `load` refuses
@@ -69,6 +85,8 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
         What to log.
     params : dict
         Shown with the model in the UI.
+    made_for : str
+        Name of the data set whose machine it is for; that of the training where not given.
     """
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
@@ -78,9 +96,9 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any]) -> ModelRef:
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
-            signature=ModelSignature(inputs=_INPUTS),
+            signature=ModelSignature(inputs=_INPUTS, outputs=_OUTPUTS),
             params=params,
-            tags={MODEL_TAG: pipeline.name, DATA_TAG: pipeline.trained_on.name},
+            tags={MODEL_TAG: pipeline.name, DATA_TAG: made_for or pipeline.trained_on.name},
         )
     store = client()
     location = store.get_logged_model(info.model_id).artifact_location
@@ -205,7 +223,7 @@ def _newest() -> ModelRef:
         if not token:
             raise TrackingError(
                 "no trained model yet, or its runs were deleted; make one with "
-                f"`{command('train', model='knn')}`"
+                "`mlflow run . -e train -P model=knn`"
             )
 
 
@@ -218,15 +236,14 @@ def _is_whole(model: LoggedModel) -> bool:
 
 
 def _reference(model: LoggedModel) -> ModelRef:
-    name = (
-        f"{model.tags.get(MODEL_TAG, model.name)} on {model.tags.get('asd.data', 'unknown data')}"
-    )
+    data = model.tags.get(DATA_TAG, "unknown data")
     return ModelRef(
         model.model_id,
         model.source_run_id or "",
-        name,
+        f"{model.tags.get(MODEL_TAG, model.name)} on {data}",
         model.artifact_location,
         model.tags.get(DIGEST_TAG, ""),
+        data,
     )
 
 

@@ -1,10 +1,11 @@
-"""The registered model: its versions, and the aliases that say which is in service.
+"""The registered models: one a machine, its versions, and which of them is in service.
 
 ``champion`` is served; ``previous`` was champion before it; ``challenger`` is the newest
 candidate that did not win. MLflow moves one alias at a time, each move whole or not at all:
 whoever asks for the champion gets the old one or the new one, never none.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,16 +15,18 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
+from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.tracking.models import ModelRef, resolve, run_of, version_model_id
 from asd.tracking.runs import VERSION_TAG
 from asd.tracking.store import client, registry_lock
 
-REGISTERED_NAME = "asd-detector"
 CHAMPION = "champion"
 PREVIOUS = "previous"
 CHALLENGER = "challenger"
-CHAMPION_URI = f"models:/{REGISTERED_NAME}@{CHAMPION}"
+LEGACY = "asd-detector"
+"""The one registered model of releases in which all machines shared a champion."""
+_CHANGED = re.compile(r"-(augmented|pitched|noised)$")
 
 
 @dataclass(frozen=True)
@@ -35,43 +38,175 @@ class Holders:
     challenger: str | None
 
 
-def holders() -> Holders:
-    """Look up who holds the aliases now.
+def machine_name(data: str) -> str:
+    """The name of a machine that a data set is of, fit for a registered model and for a shell.
+
+    What ``augment`` and ``main`` put behind the name of a data set is taken off: a copy with
+    pitched or overlaid clips is of the same machine.
+
+    Parameters
+    ----------
+    data : str
+        Name of the data set.
+
+    Examples
+    --------
+    >>> machine_name("motor-pitched-noised"), machine_name("pump no. 2: left")
+    ('motor', 'pump-no.-2-left')
+    """
+    while (shorter := _CHANGED.sub("", data)) != data:
+        data = shorter
+    return re.sub(r"[^\w.]+", "-", data).strip("-.") or "machine"
+
+
+def address(name: str) -> str:
+    """Where the champion of a machine is found, as ``models:/motor@champion``."""
+    return f"models:/{name}@{CHAMPION}"
+
+
+def champions() -> dict[str, str]:
+    """All machines that have a champion, with the version it is, in order of name.
 
     Raises
     ------
     TrackingError
         The registry cannot be read.
     """
+    found: dict[str, str] = {}
+    token = None
     try:
-        aliases = client().get_registered_model(REGISTERED_NAME).aliases
+        while True:
+            page = client().search_registered_models(page_token=token)
+            for model in page:
+                if CHAMPION in model.aliases:
+                    found[model.name] = str(model.aliases[CHAMPION])
+            token = page.token
+            if not token:
+                return dict(sorted(found.items()))
     except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            raise _refused(REGISTERED_NAME, error) from error
-        aliases = {}
+        raise _refused("champions", error) from error
+
+
+def only_champion() -> str:
+    """The machine to take where none is named: the only one that has a champion.
+
+    Raises
+    ------
+    TrackingError
+        No machine has a champion, or several have.
+    """
+    names = list(champions())
+    if not names:
+        raise TrackingError(
+            "no champion yet; make one with `mlflow run . -e promote`, or say which model with "
+            "-P model_uri=<run id of train>"
+        )
+    if len(names) > 1:
+        raise TrackingError(
+            f"{len(names)} machines have a champion ({', '.join(names)}); say which with "
+            "-P name=<machine>"
+        )
+    return names[0]
+
+
+def default_name(data: str) -> str:
+    """The registered model of a data set's machine.
+
+    A store of a release in which all machines shared one goes on with that one, for the machine
+    that its champion was made for.
+
+    Parameters
+    ----------
+    data : str
+        Name of the data set that a candidate was made for.
+    """
+    name = machine_name(data)
+    if _registered(name) is None and (shared := holders(LEGACY).champion) is not None:
+        version = client().get_model_version(LEGACY, shared)
+        if machine_name(version.tags.get("data.name", "")) == name:
+            return LEGACY
+    return name
+
+
+def chosen(model_uri: str, name: str) -> str:
+    """The address of the model to use: the one given, or the champion of a machine.
+
+    Parameters
+    ----------
+    model_uri : str
+        Any address of a model; empty for a champion.
+    name : str
+        The machine whose champion it is; empty for the only one that has a champion.
+
+    Raises
+    ------
+    TrackingError
+        The machine has no champion, or it is not clear which one is meant.
+    """
+    if model_uri:
+        return model_uri
+    if not name:
+        return address(only_champion())
+    if name not in (known := champions()):
+        there = ", ".join(known) or "none"
+        raise TrackingError(f"name={name}: has no champion; machines that have one: {there}")
+    return address(name)
+
+
+def check_made_for(name: str, version: str, dataset: Dataset, across_data: bool) -> None:
+    """Refuse to judge a version by data of another machine, unless `across_data` is on.
+
+    Data sets of one name are taken for the same machine, and so are those of one content.
+
+    Raises
+    ------
+    TrackingError
+        Says how to compare all the same.
+    """
+    if across_data:
+        return
+    own, given = model_of(name, version).data, machine_name(dataset.name)
+    tags = client().get_model_version(name, version).tags
+    if machine_name(own) != given and tags.get("data.trained_on") != dataset.digest:
+        raise TrackingError(
+            f"{dataset.root}: the champion of {name} was made for {own}, and other data says "
+            f"nothing of it; for another machine give -P name={given}, for more data of the same "
+            "one -P across_data=true"
+        )
+
+
+def holders(name: str) -> Holders:
+    """Look up who holds the aliases of a machine now.
+
+    Raises
+    ------
+    TrackingError
+        The registry cannot be read.
+    """
+    aliases = _registered(name) or {}
     named = (aliases.get(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER))
     return Holders(*(None if version is None else str(version) for version in named))
 
 
-def model_of(version: str) -> ModelRef:
-    """The logged model behind a version.
+def model_of(name: str, version: str) -> ModelRef:
+    """The logged model behind a version of a machine.
 
     Raises
     ------
     TrackingError
         There is no such version, or its model is gone.
     """
-    return resolve(f"models:/{REGISTERED_NAME}/{version}")
+    return resolve(f"models:/{name}/{version}")
 
 
-def champion() -> ModelRef | None:
-    """The model in service; None where nothing has been promoted yet."""
-    version = holders().champion
-    return None if version is None else model_of(version)
+def champion(name: str) -> ModelRef | None:
+    """The model in service for a machine; None where nothing has been promoted yet."""
+    version = holders(name).champion
+    return None if version is None else model_of(name, version)
 
 
-def register(model: ModelRef, tags: Mapping[str, str]) -> str:
-    """Give a model a version, where it has none yet, and tag it.
+def register(name: str, model: ModelRef, tags: Mapping[str, str]) -> str:
+    """Give a model a version of a machine, where it has none yet, and tag it.
 
     The code that it was trained with is tagged as well: ``code.version``, and ``code.commit``
     where it was a git checkout.
@@ -88,28 +223,30 @@ def register(model: ModelRef, tags: Mapping[str, str]) -> str:
     """
     try:
         with registry_lock():
-            registered = _version_of(model) or mlflow.register_model(model.uri, REGISTERED_NAME)
+            registered = _version_of(name, model) or mlflow.register_model(model.uri, name)
         for key, value in {**_code_tags(model), **tags}.items():
-            client().set_model_version_tag(REGISTERED_NAME, registered.version, key, value)
+            client().set_model_version_tag(name, registered.version, key, value)
     except MlflowException as error:
         raise _refused(model.uri, error) from error
     return str(registered.version)
 
 
-def overtaken(seen: str | None) -> str:
+def overtaken(name: str, seen: str | None) -> str:
     """What to say to whom `promote` has refused."""
     compared = f"version {seen}" if seen else "no champion"
     return (
-        f"another promotion made version {holders().champion} champion while this one was compared "
-        f"with {compared}; give promote again"
+        f"another promotion made version {holders(name).champion} champion while this one was "
+        f"compared with {compared}; give promote again"
     )
 
 
-def promote(version: str, seen: str | None) -> bool:
-    """Make a version the champion, and the champion of now the previous one.
+def promote(name: str, version: str, seen: str | None) -> bool:
+    """Make a version the champion of a machine, and the champion of now the previous one.
 
     Parameters
     ----------
+    name : str
+        The machine.
     version : str
         The winner.
     seen : str or None
@@ -126,19 +263,19 @@ def promote(version: str, seen: str | None) -> bool:
         The registry refuses.
     """
     with registry_lock():
-        now = holders()
+        now = holders(name)
         if now.champion != seen:
             return False
         # In this order, a halt in between leaves the champion where it was.
         if seen is not None:
-            _point(PREVIOUS, seen)
-        _point(CHAMPION, version)
+            _point(name, PREVIOUS, seen)
+        _point(name, CHAMPION, version)
         if now.challenger == version:
-            _point(CHALLENGER, None)
+            _point(name, CHALLENGER, None)
     return True
 
 
-def challenge(version: str) -> None:
+def challenge(name: str, version: str) -> None:
     """Mark a version as the candidate that did not win yet.
 
     Raises
@@ -147,11 +284,11 @@ def challenge(version: str) -> None:
         The registry refuses.
     """
     with registry_lock():
-        _point(CHALLENGER, version)
+        _point(name, CHALLENGER, version)
 
 
-def swap(champion_seen: str, previous_seen: str) -> bool:
-    """Let champion and previous change places.
+def swap(name: str, champion_seen: str, previous_seen: str) -> bool:
+    """Let champion and previous of a machine change places.
 
     Returns
     -------
@@ -164,23 +301,23 @@ def swap(champion_seen: str, previous_seen: str) -> bool:
         The registry refuses.
     """
     with registry_lock():
-        now = holders()
+        now = holders(name)
         if (now.champion, now.previous) != (champion_seen, previous_seen):
             return False
         # In this order, a halt in between leaves in service what was asked for.
-        _point(CHAMPION, previous_seen)
-        _point(PREVIOUS, champion_seen)
+        _point(name, CHAMPION, previous_seen)
+        _point(name, PREVIOUS, champion_seen)
     return True
 
 
-def _point(alias: str, version: str | None) -> None:
+def _point(name: str, alias: str, version: str | None) -> None:
     try:
         if version is None:
-            client().delete_registered_model_alias(REGISTERED_NAME, alias)
+            client().delete_registered_model_alias(name, alias)
         else:
-            client().set_registered_model_alias(REGISTERED_NAME, alias, version)
+            client().set_registered_model_alias(name, alias, version)
     except MlflowException as error:
-        raise _refused(f"{REGISTERED_NAME}@{alias}", error) from error
+        raise _refused(f"{name}@{alias}", error) from error
 
 
 def _code_tags(model: ModelRef) -> dict[str, str]:
@@ -190,8 +327,18 @@ def _code_tags(model: ModelRef) -> dict[str, str]:
     return {name: tags[tag] for name, tag in named.items() if tag in tags}
 
 
-def _version_of(model: ModelRef) -> ModelVersion | None:
-    versions = client().search_model_versions(f"name = '{REGISTERED_NAME}'")
+def _registered(name: str) -> dict[str, str] | None:
+    """The aliases of a registered model; None where there is no such model."""
+    try:
+        return dict(client().get_registered_model(name).aliases)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise _refused(name, error) from error
+        return None
+
+
+def _version_of(name: str, model: ModelRef) -> ModelVersion | None:
+    versions = client().search_model_versions(f"name = '{name}'")
     mine = (version for version in versions if version_model_id(version) == model.model_id)
     return next(mine, None)
 

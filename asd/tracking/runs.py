@@ -21,6 +21,7 @@ from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
 from asd.text import printable
 from asd.tracking.alive import note_run, runs_of_the_dead
+from asd.tracking.experiment import claim_default
 from asd.tracking.store import check_artifacts, client, first_line
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
         The process was told to end; the run is then KILLED.
     """
     client()
+    claim_default()
     nested = mlflow.active_run() is not None
     if not nested:
         _end_runs_of_the_dead()

@@ -93,7 +93,7 @@ def test_promote_makes_the_champion_that_score_uses(
     journey: "dict[str, Ran]", project: "Project"
 ) -> None:
     ran = journey["promote"]
-    version = ran.client.get_model_version_by_alias("asd-detector", "champion")
+    version = ran.client.get_model_version_by_alias("hum", "champion")
     assert version.source == ran.run.data.params["model"]
     assert version.source == journey["evaluate"].run.data.params["model"]
     assert version.source == journey["score"].run.data.params["model"]
@@ -110,7 +110,7 @@ def test_main_leads_a_folder_to_a_champion(aside: "dict[str, Future[Ran]]") -> N
     assert "mlflow models serve" in ran.stdout
     assert "mlflow run . -e score" in ran.stdout
     client = ran.client
-    assert client.get_model_version_by_alias("asd-detector", "champion")
+    assert client.get_model_version_by_alias("録音-1", "champion")
     below = client.search_runs(
         [ran.run.info.experiment_id],
         f"tags.`mlflow.parentRunId` = '{ran.run.info.run_id}'",

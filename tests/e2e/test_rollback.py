@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SERVE = ["mlflow", "models", "serve", "-m", registry.CHAMPION_URI, "--env-manager", "local"]
+SERVE = ["mlflow", "models", "serve", "-m", registry.address("hum"), "--env-manager", "local"]
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def promoted_twice(
     seen = None
     for k in (1, 3):
         wish = {"model": "knn", "data": "data/hum", "detector": {"k": k}}
-        version = registry.register(train.run(TrainConfig.parse(wish)), {})
-        assert registry.promote(version, seen)
+        version = registry.register("hum", train.run(TrainConfig.parse(wish)), {})
+        assert registry.promote("hum", version, seen)
         seen = version
     return project
 
@@ -50,7 +50,7 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
     promoted_twice: "Project", web_server: Callable[..., AbstractContextManager[str]]
 ) -> None:
     recording = next((promoted_twice.root / "録音 1" / "abnormal").iterdir())
-    first, second = (registry.model_of(version) for version in ("1", "2"))
+    first, second = (registry.model_of("hum", version) for version in ("1", "2"))
     answers: list[float] = []
     over = threading.Event()
 
@@ -69,14 +69,14 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
             asking.join()
         afterwards = ask(address, recording)
     assert ran.code == 0, ran.stdout + ran.stderr
-    assert "rolled back: knn on hum, version 1, is champion again" in ran.stdout
+    assert "rolled back: knn on hum, version 1 of hum, is champion again" in ran.stdout
     assert ran.run.info.status == "FINISHED"
-    assert registry.holders() == registry.Holders("1", "2", None)
+    assert registry.holders("hum") == registry.Holders("1", "2", None)
     assert len(answers) > 1
     assert set(answers) == {served} == {afterwards}, "the server keeps the model it has loaded"
     [before] = fresh_scores(second, [recording])
     assert served == pytest.approx(before, abs=1e-6)
-    assert resolve(registry.CHAMPION_URI) == first
+    assert resolve(registry.address("hum")) == first
     [next_start] = fresh_scores(first, [recording])
     assert next_start != pytest.approx(served, abs=1e-3)
 

@@ -68,7 +68,7 @@ def server(
 ) -> Iterator[str]:
     """The address of a running server of the champion."""
     folder, without = stranger
-    champion = "models:/asd-detector@champion"
+    champion = "models:/hum@champion"
     command = ["mlflow", "models", "serve", "-m", champion, "--env-manager", "local"]
     uri = {"MLFLOW_TRACKING_URI": journey["promote"].store}
     with web_server(command, "/ping", folder, without | uri) as address:

@@ -105,7 +105,7 @@ def six(ui: "tuple[str, Project]", tried: "tuple[Ran, Ran]") -> list[Run]:
         ]
         for model in (trained[0], trained[-1]):
             evaluate.run(EvaluateConfig(model_uri=model.uri))
-        registry.promote(registry.register(trained[0], {}), None)
+        registry.promote("hum", registry.register("hum", trained[0], {}), None)
     client = MlflowClient(store)
     experiment = tried[1].run.info.experiment_id
     evaluated = client.search_runs([experiment], "params.train_run != ''")
@@ -151,7 +151,7 @@ def pages(
         "plots": f"{below}/{six[-1].info.run_id}/artifacts/plots/roc_curve.png",
         "sweep": f"{below}/{searched.info.run_id}",
         "sweep plots": f"{below}/{searched.info.run_id}/artifacts/plots/history.png",
-        "model": f"{address}/#/models/asd-detector",
+        "model": f"{address}/#/models/hum",
     }
     profiles = tmp_path_factory.mktemp("profiles")
     with ThreadPoolExecutor(2) as browsers:
@@ -222,6 +222,6 @@ def test_a_sweep_shows_its_plots(pages: dict[str, Page]) -> None:
 
 def test_the_model_page_shows_the_champion(pages: dict[str, Page]) -> None:
     words = pages["model"].words
-    assert "asd-detector" in words
+    assert "hum" in words
     assert "Version 1" in words
     assert any("champion" in word for word in words)

@@ -21,7 +21,7 @@ def test_csv_holds_manifest_and_judgement(make_table: MakeTable, tmp_path: Path)
     table.write_csv(tmp_path / "new" / "scores.csv")
     with (tmp_path / "new" / "scores.csv").open(encoding="utf-8", newline="") as file:
         first, second = list(csv.DictReader(file))
-    assert tuple(first)[:-4] == COLUMNS
+    assert tuple(first)[:-5] == COLUMNS
     assert (first["path"], first["noise_gain_db"]) == ("clips/炎の音.wav", "")
     judged = [
         [row[c] for c in ("anomaly_score", "threshold", "is_anomaly", "p_value")]
@@ -33,7 +33,9 @@ def test_csv_holds_manifest_and_judgement(make_table: MakeTable, tmp_path: Path)
 
 def test_p_value_is_empty_without_calibration(make_table: MakeTable, tmp_path: Path) -> None:
     make_table([("normal", 0.25, {})]).write_csv(tmp_path / "scores.csv")
-    assert (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",0,")
+    assert (
+        (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",0,,quiet")
+    )
 
 
 def test_unknown_is_neither_normal_nor_anomalous(make_table: MakeTable) -> None:

@@ -5,6 +5,7 @@ through its commands, the MLflow client and files; the few names it imports stan
 """
 
 import csv
+import io
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ import numpy as np
 import soundfile
 from matplotlib.figure import Figure
 from mlflow.entities import Run
+from PIL import Image
 
 from asd.config.recipes import recipe_names
 
@@ -41,7 +43,7 @@ UNSTEADY = re.compile(r"(fit|score|calibration)_seconds|^seconds$|_per_s$|latenc
 """Metrics that are times, or sizes of files: their names are noted, not their values."""
 UNIQUE = {"model", "model_uri", "train_run"}
 """Params whose values are new in each run."""
-CLIPS_APART = {"anomalies", "explanations"}
+CLIPS_APART = {"anomalies", "explanations", "false_alarms", "images", "misses"}
 """Folders of artifacts with a file for each of some clips."""
 
 SMALL: dict[str, dict[str, object]] = {
@@ -265,8 +267,11 @@ def _short(value: str | float) -> str | float:
         return value
 
 
-def _no_picture(figure: Figure, target: str, **_: object) -> None:
-    Path(target).touch()
+def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
+    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+        Image.new("RGB", (1, 1)).save(target, "PNG")
+    else:
+        Path(target).touch()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """A folder of its own for each test, with an MLflow store and small recordings."""
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from matplotlib.figure import Figure
+from PIL import Image
 
 from asd.tracking.store import client
 
@@ -40,8 +42,11 @@ def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
     return tmp_path
 
 
-def _no_picture(figure: Figure, target: str, **_: object) -> None:
-    Path(target).touch()
+def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
+    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+        Image.new("RGB", (1, 1)).save(target, "PNG")
+    else:
+        Path(target).touch()
 
 
 def hum(rng: np.random.Generator, seconds: float, knock: bool = False) -> np.ndarray:

@@ -47,7 +47,12 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
     table = mlflow.artifacts.load_text(f"{parent.info.artifact_uri}/comparison.md")
     assert table.splitlines() == found.markdown()
     files = mlflow.MlflowClient().list_artifacts(parent.info.run_id, "plots")
-    assert [item.path for item in files] == ["plots/comparison.png"]
+    assert [Path(item.path).stem for item in files] == [
+        "comparison", "leaderboard_hum1", "leaderboard_hum2",
+    ]  # fmt: skip
+    answer = parent.data.tags["mlflow.note.content"]
+    assert "is best on hum1**" in answer
+    assert "95 % interval over recordings" in answer
 
 
 def test_presets_of_the_originals_can_be_compared() -> None:

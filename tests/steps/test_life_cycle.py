@@ -1,6 +1,7 @@
 """Which model is the newest, and what becomes of runs and models that were deleted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,7 +11,7 @@ from mlflow.entities import LoggedModelStatus
 from asd.errors import OutputError, TrackingError
 from asd.tracking import alive, registry
 from asd.tracking.digest import DIGEST_TAG
-from asd.tracking.models import MODEL_TAG, ModelRef, resolve, run_of, training_params
+from asd.tracking.models import MODEL_TAG, resolve, run_of, training_params
 from asd.tracking.runs import ERROR_TAG, step_run
 from asd.tracking.store import client
 
@@ -63,7 +64,7 @@ def test_a_model_outlives_its_run(older: str) -> None:
     model = resolve("")
     client().delete_run(older)
     assert resolve(f"models:/{model.model_id}") == model
-    gone = ModelRef(model.model_id, "0" * 32, model.name, model.location, model.digest)
+    gone = replace(model, run_id="0" * 32)
     assert run_of(gone) is None
     assert training_params(gone) == {}
     assert registry._code_tags(gone) == {}

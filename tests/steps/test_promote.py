@@ -42,6 +42,7 @@ from asd.tracking.registry import Holders
 
 RATE = 8000
 DATA = "data/hum"
+NAME = "hum"
 CLIPS = (("train", "normal", 24), ("valid", "normal", 40), ("test", "normal", 24))
 
 
@@ -77,8 +78,8 @@ def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Traine
     monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
     monkeypatch.setattr(promote, "fresh_scores", scores_here)
     yield models
-    if registry.holders() != Holders(None, None, None):
-        mlflow.MlflowClient().delete_registered_model(registry.REGISTERED_NAME)
+    if registry.holders(NAME) != Holders(None, None, None):
+        mlflow.MlflowClient().delete_registered_model(NAME)
 
 
 def scores_here(model: ModelRef, files: list[Path]) -> list[float]:
@@ -133,9 +134,9 @@ def give(model: ModelRef, **fields: float) -> bool:
 
 def test_a_better_model_is_promoted_and_the_former_champion_kept(trained: Trained) -> None:
     assert give(trained.worse), "there is no champion to beat"
-    assert registry.holders() == Holders("1", None, None)
+    assert registry.holders(NAME) == Holders("1", None, None)
     assert give(trained.good)
-    assert registry.holders() == Holders("2", "1", None)
+    assert registry.holders(NAME) == Holders("2", "1", None)
     run = newest("promote")
     found = run.data.metrics
     assert found["gain"] == pytest.approx(found["auc"] - found["champion_auc"])
@@ -144,12 +145,12 @@ def test_a_better_model_is_promoted_and_the_former_champion_kept(trained: Traine
     assert run.data.tags["asd.promoted"] == "true"
     assert "champion already" not in report(run)
     assert not give(trained.good), "it is the champion already"
-    assert registry.holders() == Holders("2", "1", None)
+    assert registry.holders(NAME) == Holders("2", "1", None)
 
 
 def test_a_version_carries_what_it_is_and_how_it_did(trained: Trained) -> None:
     give(trained.good)
-    tags = mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "1").tags
+    tags = mlflow.MlflowClient().get_model_version(NAME, "1").tags
     dataset = manifest.load(Path(DATA))
     pipeline = load(trained.good)
     assert tags["data.digest"] == tags["data.trained_on"] == dataset.digest
@@ -164,14 +165,14 @@ def test_a_version_carries_what_it_is_and_how_it_did(trained: Trained) -> None:
     assert settings["threshold.method"] == "conformal"
     assert len(tags["config.digest"]) == 16
     assert tags["code.version"] == newest("train").data.tags["asd.version"]
-    assert tags["promotion"].startswith("promoted: knn on hum is champion, version 1")
+    assert tags["promotion"].startswith("promoted: knn on hum, version 1, became champion of hum")
     assert tags["promotion.run_id"] == newest("promote").info.run_id
 
 
 def test_a_worse_model_is_refused_with_numbers_and_is_challenger(trained: Trained) -> None:
     give(trained.good)
     assert not give(trained.worse)
-    assert registry.holders() == Holders("1", None, "2")
+    assert registry.holders(NAME) == Holders("1", None, "2")
     run = newest("promote")
     found = run.data.metrics
     said = report(run)
@@ -181,10 +182,7 @@ def test_a_worse_model_is_refused_with_numbers_and_is_challenger(trained: Traine
     assert run.data.tags["asd.gate.gain"].startswith("gain: refused")
     assert "asd.gate.reload" not in run.data.tags, "it could not have changed the decision"
     assert (
-        "refused by gain"
-        in (
-            mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "2").tags["promotion"]
-        )
+        "refused by gain" in (mlflow.MlflowClient().get_model_version(NAME, "2").tags["promotion"])
     )
 
 
@@ -203,14 +201,14 @@ def test_the_largest_rate_of_the_partial_auc_holds_throughout(trained: Trained) 
 def test_a_challenger_that_wins_is_challenger_no_more(trained: Trained) -> None:
     give(trained.worse)
     assert not give(trained.good, min_gain=0.99)
-    assert registry.holders() == Holders("1", None, "2")
+    assert registry.holders(NAME) == Holders("1", None, "2")
     assert give(trained.good)
-    assert registry.holders() == Holders("2", "1", None)
+    assert registry.holders(NAME) == Holders("2", "1", None)
 
 
 def test_a_slow_model_is_refused(trained: Trained) -> None:
     assert not give(trained.good, max_latency_ms=1e-6)
-    assert registry.holders() == Holders(None, None, "1")
+    assert registry.holders(NAME) == Holders(None, None, "1")
     assert "latency: refused" in report(newest("promote"))
 
 
@@ -266,7 +264,7 @@ def test_a_model_that_scores_otherwise_after_loading_is_refused(
 ) -> None:
     monkeypatch.setattr(promote, "fresh_scores", lambda _, files: [0.0] * len(files))
     assert not give(trained.good)
-    assert registry.holders() == Holders(None, None, "1")
+    assert registry.holders(NAME) == Holders(None, None, "1")
     assert "refused by reload" in report(newest("promote"))
 
 
@@ -297,7 +295,7 @@ def test_a_model_that_cannot_be_loaded_anew_is_refused(
 )
 def test_a_changed_file_is_refused(trained: Trained, part: str) -> None:
     give(trained.worse)
-    before = registry.holders()
+    before = registry.holders(NAME)
     [path] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts/{part}")
     original = path.read_bytes()
     path.write_bytes(original + b"\n")
@@ -308,7 +306,7 @@ def test_a_changed_file_is_refused(trained: Trained, part: str) -> None:
         path.write_bytes(original)
     assert "\n" not in str(caught.value)
     assert newest("promote").info.status == "FAILED"
-    assert registry.holders() == before
+    assert registry.holders(NAME) == before
 
 
 def test_a_broken_champion_says_what_to_do(trained: Trained) -> None:
@@ -317,7 +315,7 @@ def test_a_broken_champion_says_what_to_do(trained: Trained) -> None:
     original = path.read_bytes()
     path.write_bytes(b"")
     try:
-        with pytest.raises(TrackingError, match=r"champion, version 1, .* -e rollback"):
+        with pytest.raises(TrackingError, match=r"champion, version 1 of hum, .* -e rollback"):
             give(trained.good)
     finally:
         path.write_bytes(original)
@@ -326,25 +324,25 @@ def test_a_broken_champion_says_what_to_do(trained: Trained) -> None:
 def test_serving_by_alias_does_not_look_like_tampering(trained: Trained) -> None:
     give(trained.good)
     [folder] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts")
-    mlflow.artifacts.download_artifacts(artifact_uri=registry.CHAMPION_URI)
+    mlflow.artifacts.download_artifacts(artifact_uri=registry.address(NAME))
     assert (folder / "registered_model_meta").is_file(), "MLflow has added a file of its own"
     assert load(trained.good).name == "knn"
 
 
 def test_rollback_there_and_back(trained: Trained) -> None:
-    with pytest.raises(AsdError, match="no previous champion"):
+    with pytest.raises(AsdError, match="no champion yet"):
         rollback.run(RollbackConfig())
     give(trained.worse)
     with pytest.raises(AsdError, match="no previous champion"):
         rollback.run(RollbackConfig())
     give(trained.good)
     assert rollback.run(RollbackConfig()) == "1"
-    assert registry.holders() == Holders("1", "2", None)
-    champion = registry.champion()
+    assert registry.holders(NAME) == Holders("1", "2", None)
+    champion = registry.champion(NAME)
     assert champion is not None
     assert champion.model_id == trained.worse.model_id
     assert rollback.run(RollbackConfig()) == "2"
-    assert registry.holders() == Holders("2", "1", None)
+    assert registry.holders(NAME) == Holders("2", "1", None)
 
 
 def test_of_two_promotions_at_once_the_later_is_told(
@@ -357,20 +355,20 @@ def test_of_two_promotions_at_once_the_later_is_told(
 
     monkeypatch.setattr(promote, "fresh_scores", overtaken)
     assert not give(trained.good)
-    assert registry.holders() == Holders("1", None, "2")
-    tags = mlflow.MlflowClient().get_model_version(registry.REGISTERED_NAME, "2").tags
+    assert registry.holders(NAME) == Holders("1", None, "2")
+    tags = mlflow.MlflowClient().get_model_version(NAME, "2").tags
     assert "another promotion made version 1 champion" in tags["promotion"]
     assert give(trained.good), "given again, it is compared with the new champion"
 
 
 def test_one_of_many_moves_at_the_same_moment_wins(trained: Trained) -> None:
-    versions = [registry.register(model, {}) for model in (trained.good, trained.worse)]
+    versions = [registry.register(NAME, model, {}) for model in (trained.good, trained.worse)]
     start = threading.Barrier(len(versions))
     won: dict[str, bool] = {}
 
     def move(version: str) -> None:
         start.wait()
-        won[version] = registry.promote(version, seen=None)
+        won[version] = registry.promote(NAME, version, seen=None)
 
     threads = [threading.Thread(target=move, args=(version,)) for version in versions]
     for thread in threads:
@@ -378,7 +376,7 @@ def test_one_of_many_moves_at_the_same_moment_wins(trained: Trained) -> None:
     for thread in threads:
         thread.join()
     [winner] = [version for version in versions if won[version]]
-    assert registry.holders() == Holders(winner, None, None)
+    assert registry.holders(NAME) == Holders(winner, None, None)
 
 
 def test_a_registry_that_cannot_be_read_is_not_an_empty_one(

@@ -97,11 +97,11 @@ def test_it_is_fitted_logged_evaluated_promoted_and_served(
 
     assert promote.run(PromoteConfig(model_uri=evaluated.model.uri))
     assert only(runs(), "promote").data.metrics["reload_difference"] <= 1e-6
-    champion = registry.champion()
+    champion = registry.champion("hum")
     assert champion is not None
     assert champion.name == "ears on hum"
 
-    served = mlflow.pyfunc.load_model(registry.CHAMPION_URI)
+    served = mlflow.pyfunc.load_model(registry.address("hum"))
     dataset, table = evaluated.evaluation.dataset, evaluated.evaluation.table
     sounds = [base64.b64encode(dataset.file(clip).read_bytes()).decode() for clip in table.clips]
     rows = served.predict(pd.DataFrame({"audio": sounds}))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from asd import locks
+from asd.cli import launch
 from asd.tracking import alive
-from entrypoints import _launch
 
 HERE, ELSEWHERE = "sqlite:///mlflow.db", "http://tracking:5000"
 
@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_from_working(tmp_path: Pa
 def test_a_signal_ends_a_step_as_ctrl_c_does(number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_DFL)
     try:
-        _launch._end_as_by_ctrl_c()
+        launch._end_as_by_ctrl_c()
         with pytest.raises(KeyboardInterrupt, match=number.name):
             os.kill(os.getpid(), number)
         assert signal.getsignal(number) == signal.SIG_IGN
@@ -71,7 +71,7 @@ def test_a_signal_ends_a_step_as_ctrl_c_does(number: signal.Signals) -> None:
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        _launch._end_as_by_ctrl_c()
+        launch._end_as_by_ctrl_c()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

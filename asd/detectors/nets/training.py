@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from pydantic import Field
-from tqdm import tqdm
 
 from asd.arrays import Spectrogram
 from asd.config.search import Search
@@ -21,6 +20,7 @@ from asd.detectors.nets.checkpoint import Progress
 from asd.detectors.nets.workers import Workers
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.progress import ProgressBar
 
 _CHUNK_FRAMES = 5_100
 """Frames that pass through a network at once, 16 clips of ten seconds: larger chunks leave the
@@ -150,8 +150,8 @@ def train_network(
         context.on_epoch(number, metrics)
     with (
         Workers(task.device, context.jobs) as workers,
-        tqdm(
-            total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch", disable=None
+        ProgressBar(
+            total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch"
         ) as bar,
     ):
         step = _Step(task, config, optimiser, workers, task.train[0].shape[1])

@@ -3,6 +3,7 @@
 from asd.evaluation.plots.curves import loss_curve, roc_curve, validation_scores
 from asd.evaluation.plots.explanation import explanation
 from asd.evaluation.plots.heatmap import heatmap
+from asd.evaluation.plots.leaderboard import leaderboard
 from asd.evaluation.plots.rates import confusion_matrix, false_alarm_by_condition, promise
 from asd.evaluation.plots.robustness import RobustnessRow, robustness
 from asd.evaluation.plots.scores import score_bars, score_histogram
@@ -22,6 +23,7 @@ __all__ = [
     "explanation",
     "false_alarm_by_condition",
     "heatmap",
+    "leaderboard",
     "loss_curve",
     "promise",
     "robustness",

@@ -133,7 +133,8 @@ def loss_curve(history: Sequence[Mapping[str, float]]) -> Figure:
     best = int(np.argmin(losses[judge]))
     lowest = losses[judge][best]
     axes.plot(epochs[best], lowest, "o", color=colours[judge], markersize=8)
-    axes.set_title(f"Best {judge} loss: {lowest:.4g} at epoch {epochs[best]:g}")
+    last = ", the last: more epochs may help" if best == len(epochs) - 1 else ""
+    axes.set_title(f"Best {judge} loss: {lowest:.4g} at epoch {epochs[best]:g}{last}")
     drawn = [value for values in losses.values() for value in values]
     if min(drawn) > 0 and max(drawn) > 10 * min(drawn):
         axes.set_yscale("log")

@@ -29,7 +29,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
     # Right decisions are blue and wrong ones vermillion, the more so the more frequent.
     right = LinearSegmentedColormap.from_list("right", ["white", NORMAL])
     wrong = LinearSegmentedColormap.from_list("wrong", ["white", ANOMALY])
-    names = (("true negatives", "false alarms"), ("missed", "found"))
+    names = (("rightly quiet", "false alarms"), ("faults missed", "faults found"))
     for row, column in np.ndindex(2, 2):
         share = float(shares[row, column])
         colours = right if row == column else wrong
@@ -40,7 +40,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
         text = f"{names[row][column]}, {share:.1%}" if totals[row] else names[row][column]
         axes.text(centre, row + 0.68, text, ha="center", color=ink)
     axes.set(xlim=(0, 2), ylim=(2, 0), xticks=[0.5, 1.5], yticks=[0.5, 1.5])
-    axes.set_xticklabels(["judged normal", "judged anomalous"])
+    axes.set_xticklabels(["no alarm", "alarm"])
     axes.set_yticklabels([f"normal\n({totals[0, 0]} clips)", f"anomalous\n({totals[1, 0]} clips)"])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWN
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -73,7 +74,7 @@ def score_histogram(table: ScoreTable) -> Figure:
 def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     """One bar a clip, ordered by group and then by score.
 
-    Bars are coloured by group (for `pitch`, by the size of the shift, whatever its sign); the band
+    Bars are coloured by group (for `pitch`, by the shift); the band
     below them is dark where the clip is an anomaly. With few clips their names stand below, with
     many those of the groups.
 
@@ -91,6 +92,13 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     _draw_bars(axes, table.scores[order], starts, table.threshold)
     label = f"threshold {table.threshold:.4g}"
     axes.axhline(table.threshold, color=BLACK, linewidth=1.4, linestyle="--", label=label)
+    missed = np.flatnonzero((table.anomalous & ~table.is_anomaly)[order])
+    if len(missed):
+        axes.plot(
+            missed + 0.5, table.scores[order][missed], marker=CARETDOWN, linestyle="none",
+            color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, zorder=4,
+            label=f"missed ({len(missed)})",
+        )  # fmt: skip
     axes.set(ylabel=SCORE_LABEL, xlim=(0, len(table)))
     axes.tick_params(bottom=False)
     alarms = int(table.is_anomaly.sum())
@@ -106,7 +114,7 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
         handles += [Patch(color=_colour(i), label=name) for i, name in enumerate(sized)]
     else:
         _name_groups(band, sized, starts)
-    figure.legend(handles=handles, loc="outside upper right", ncols=min(len(handles), 6))
+    figure.legend(handles=handles, loc="outside upper right", ncols=min(len(handles), 5))
     return figure
 
 
@@ -152,13 +160,11 @@ def _order(table: ScoreTable, by: GroupBy) -> tuple[list[str], NDArray[np.int64]
 
 
 def _by_shift(groups: dict[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
-    """Pitch groups joined by the size of the shift, smallest first."""
-    joined: dict[float, NDArray[np.bool_]] = {}
-    for name, members in groups.items():
-        size = abs(float(name.removeprefix("pitch_")))
-        joined[size] = members | joined.get(size, np.zeros_like(members))
+    """Pitch groups by the size of the shift, smallest first, down before up."""
+    shifts = {float(name.removeprefix("pitch_")): members for name, members in groups.items()}
     return {
-        (f"±{size:g} semitones" if size else "not shifted"): joined[size] for size in sorted(joined)
+        (f"{shift:+g} semitones" if shift else "not shifted"): shifts[shift]
+        for shift in sorted(shifts, key=lambda shift: (abs(shift), shift))
     }
 
 

@@ -23,6 +23,8 @@ _MISSING = object()
 _FEW = 6
 """Up to so many different numbers each has a tick of its own."""
 _COLUMNS = 4
+_FIRM = 30
+"""Below so many trials importances change much from sweep to sweep."""
 _SHAPES = ("o", "s", "^")
 
 
@@ -71,7 +73,9 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
 
 
 @styled
-def sweep_importances(importances: Mapping[str, float], metric: str) -> Figure:
+def sweep_importances(
+    importances: Mapping[str, float], metric: str, n_trials: int | None = None
+) -> Figure:
     """How much each key decides whether a trial is among the best, in shares of all keys.
 
     Parameters
@@ -80,14 +84,18 @@ def sweep_importances(importances: Mapping[str, float], metric: str) -> Figure:
         Keys to shares.
     metric : str
         What they are important for.
+    n_trials : int, optional
+        Trials they were told from; few of them are no firm ground.
     """
     keys = sorted(importances, key=lambda key: importances[key])
     figure = new_figure(8, 1.4 + 0.28 * len(keys))
     axes = tidy(figure.subplots(), "x")
+    few = n_trials is not None and n_trials < _FIRM
+    caveat = f" (a guess from {n_trials} trials)" if few else ""
     bars = axes.barh(keys, [importances[key] for key in keys], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axes.margins(x=0.12)
-    axes.set(xlabel=f"Importance for {metric}", title="What mattered")
+    axes.set(xlabel=f"Importance for {metric}", title=f"What mattered{caveat}")
     return figure
 
 

@@ -1,0 +1,1 @@
+"""The command line: one way to start a step, whoever calls it."""

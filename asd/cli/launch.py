@@ -1,0 +1,124 @@
+"""Parse the command line, call the step, and turn what happens into an exit code."""
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+
+from asd.cli.early import check
+from asd.config import Config
+from asd.config.cli import HELP_WORDS, help_text, load
+from asd.errors import AsdError
+from asd.files import is_storage_error, unwritable
+from asd.locks import own_folder
+from asd.text import printable
+
+USER_ERROR = 2
+SIGNALLED = 128
+"""Added to the number of the signal that ended a step, as shells do."""
+
+logger = logging.getLogger("asd")
+
+
+def launch(step: str, config: type[Config], arguments: Sequence[str] | None = None) -> None:
+    """Run a step as a program: exit 0, or 2 with one line for an error that a user can mend.
+
+    A bug keeps its traceback. SIGTERM and SIGHUP end a step as Ctrl-C does: what is half made
+    goes, the run is KILLED. The step and its libraries are loaded only once the command line has
+    been found good.
+
+    Parameters
+    ----------
+    step : str
+        Module of `asd.steps`.
+    config : type of Config
+        What it can be told.
+    arguments : sequence of str, optional
+        The command line; that of the process where not given.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if HELP_WORDS & set(arguments):
+        entry = step.partition("_")[0]  # `import` alone is no name that a module can have
+        sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
+        return
+    _speak_plainly()
+    _end_as_by_ctrl_c()
+    try:
+        parsed = load(config, arguments)
+        check(parsed)
+        _own_what_is_begun()
+        importlib.import_module(f"asd.steps.{step}").run(parsed)
+    except AsdError as error:
+        _fail(str(error))
+    except OSError as error:
+        if not is_storage_error(error):
+            raise
+        _fail(str(unwritable(str(error.filename or "the disk"), error)))
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, _SignalError) else signal.SIGINT
+        _fail(f"interrupted ({signal.Signals(number).name})", SIGNALLED + number)
+
+
+class _SignalError(KeyboardInterrupt):
+    """The process was told to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted ({signal.Signals(number).name})")
+        self.number = number
+
+
+def _end_as_by_ctrl_c() -> None:
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is tidying up
+        raise _SignalError(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+def _own_what_is_begun() -> None:
+    """Let the next command end MLflow's run and remove temporary files, should this be killed."""
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+        from asd.tracking.alive import note_run
+
+        note_run(run_id, os.environ.get("MLFLOW_TRACKING_URI", ""))
+    folder = str(own_folder("asd-"))
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+def _speak_plainly() -> None:
+    """What a step reports goes to stdout as plain lines; libraries' chatter is held back."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Plain("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    # It shows the traceback of each error of a database before it raises it.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    warnings.filterwarnings("ignore", module="mlflow")
+
+
+class _Plain(logging.Formatter):
+    """Messages name files, whose names may hold anything."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """One line without control characters."""
+        return printable(super().formatMessage(record))
+
+
+def _fail(reason: str, code: int = USER_ERROR) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"error: {printable(reason)}\n")
+    if "MLFLOW_RUN_ID" in os.environ:
+        from asd.tracking.runs import tag_failure
+
+        tag_failure(reason)
+    raise SystemExit(code)

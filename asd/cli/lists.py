@@ -1,0 +1,74 @@
+"""What there is: models, data sets, runs, champions."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asd.text import count, markdown_table
+
+
+@click.command()
+def models() -> None:
+    """The words that may stand after --model."""
+    from asd.config.recipes import recipe_names
+    from asd.detectors import names
+
+    for name in sorted([*names(), *recipe_names()]):
+        click.echo(name)
+
+
+@click.command()
+@click.argument("folder", default="data")
+def data(folder: str) -> None:
+    """The data sets below a folder, with their clips."""
+    rows = [_row(path.parent) for path in sorted(Path(folder).rglob("manifest.csv"))]
+    columns = ["data", "train", "valid", "test", "anomalies", "recordings"]
+    for line in markdown_table(columns, rows) if rows else [f"{folder}: no data set in it"]:
+        click.echo(line)
+
+
+@click.command()
+@click.option("--most", default=20, show_default=True, help="how many, the newest first")
+def runs(most: int) -> None:
+    """The newest runs of the store, with their figures."""
+    from asd.tracking.overview import newest_runs
+
+    for line in newest_runs(most):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name", default="")
+def champion(name: str) -> None:
+    """Which model is in service, of one machine or of all."""
+    from asd.tracking.overview import champion_lines
+
+    for line in champion_lines(name):
+        click.echo(line)
+
+
+def extent(config: Any) -> list[str]:
+    """How much a step would work on, as far as manifests tell it."""
+    from asd.data import manifest
+
+    lines = []
+    folders = getattr(config, "data", ()) or ()
+    for folder in (folders,) if isinstance(folders, str) else folders:
+        if (Path(folder) / manifest.MANIFEST_NAME).is_file():
+            dataset = manifest.load(Path(folder))
+            clips = count(len(dataset.clips), "clip")
+            lines.append(f"{folder}: {clips}, {dataset.seconds() / 60:.1f} minutes of sound")
+    return lines
+
+
+def _row(folder: Path) -> list[str]:
+    from asd.data import manifest
+
+    clips = manifest.load(folder).clips
+    sides = Counter(clip.split for clip in clips)
+    anomalies = sum(clip.label == "anomaly" for clip in clips)
+    recordings = len({clip.recording for clip in clips})
+    numbers = (sides["train"], sides["valid"], sides["test"], anomalies, recordings)
+    return [str(folder), *map(str, numbers)]

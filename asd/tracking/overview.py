@@ -1,0 +1,59 @@
+"""What the store holds, as tables for the terminal."""
+
+from datetime import datetime
+
+from asd.errors import TrackingError
+from asd.text import markdown_table
+from asd.tracking import registry
+from asd.tracking.runs import STEP_TAG
+from asd.tracking.store import client
+
+_SHOWN = ("auc", "pauc", "recall", "false_alarm_rate")
+
+
+def newest_runs(most: int) -> list[str]:
+    """The newest runs: when, which, how they ended and the figures that matter.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be read.
+    """
+    store = client()
+    ids = [experiment.experiment_id for experiment in store.search_experiments()]
+    found = store.search_runs(
+        ids, f"tags.`{STEP_TAG}` != ''", order_by=["start_time DESC"], max_results=most
+    )
+    rows = []
+    for run in found:
+        when = datetime.fromtimestamp(run.info.start_time / 1000).strftime("%m-%d %H:%M")
+        figures = [
+            f"{run.data.metrics[key]:.3f}" if key in run.data.metrics else "" for key in _SHOWN
+        ]
+        name = run.data.tags.get("mlflow.runName", "")
+        rows.append([when, name, run.info.status.lower(), *figures, run.info.run_id])
+    if not rows:
+        return ["no run yet"]
+    return markdown_table(["started", "run", "status", *_SHOWN, "id"], rows, "lllrrrrl")
+
+
+def champion_lines(name: str) -> list[str]:
+    """The champions of all machines, or what is known of one.
+
+    Raises
+    ------
+    TrackingError
+        The machine has none.
+    """
+    known = registry.champions()
+    if not name:
+        rows = [
+            [machine, version, registry.model_of(machine, version).name]
+            for machine, version in known.items()
+        ]
+        return markdown_table(["machine", "version", "model"], rows, "lrl") if rows else ["none"]
+    if name not in known:
+        raise TrackingError(f"name={name}: has no champion; those that have: {', '.join(known)}")
+    version = client().get_model_version(name, known[name])
+    head = f"{registry.address(name)}: version {version.version}"
+    return [head, *(version.description or "").splitlines()]
