@@ -248,7 +248,7 @@ class TestLabelled:
         self.add_bad(source)
         with pytest.raises(DataError, match=r"1 of 5 .*bad\.wav.*skip_bad=true"):
             extract_all(source, tmp_path / "out", "wav")
-        with pytest.raises(DataError, match=r"bad\.wav does not exist"):
+        with pytest.raises(DataError, match=r"bad\.wav' does not exist"):
             recognise(tmp_path / "out")
         for _ in range(2):  # after the error's own advice, and once more
             report = extract_all(source, tmp_path / "out", "wav", skip_bad=True)

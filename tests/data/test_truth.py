@@ -133,12 +133,12 @@ def test_contradictions_are_one_line(tmp_path: Path) -> None:
 
 
 def test_what_is_not_used_is_counted(tmp_path: Path) -> None:
-    tree(tmp_path, "1.wav", "notes.txt", "a.snd", "b.snd", "LICENSE", ".1.wav", ".DS_Store")
+    tree(tmp_path, "1.wav", "notes.txt", "a.dat", "b.dat", "LICENSE", ".1.wav", ".DS_Store")
     (tmp_path / "gone.wav").symlink_to("annex/gone.wav")
     note = recognise(tmp_path).note
     assert "1 hidden file, first .1.wav" in note
     assert "1 link to a file that is not there, first gone.wav" in note
-    assert "4 files of no suffix of sound or video (.snd 2, none 1, .txt 1), first LICENSE" in note
+    assert "4 files of no suffix of sound or video (.dat 2, none 1, .txt 1), first LICENSE" in note
     (tmp_path / "1.wav").unlink()
     with pytest.raises(DataError, match=r"no recordings in this folder \(found: .*gone\.wav"):
         recognise(tmp_path)
