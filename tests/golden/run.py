@@ -105,10 +105,10 @@ def run_apart(folder: Path, real: Path | None, whole: bool = True) -> Observed:
 
 def observe(real: Path | None, whole: bool = True) -> Observed:
     """Make every data set in the current folder, train and evaluate every detector, try verbs."""
-    _make_hum(Path("source/hum"))
     if whole:
         make_demo(Path("source"), size=DemoSize(12, 12.0, takes=1, fault_s=8.0, sounds=1))
         Path("source/recordings").rename("source/demo")
+    _make_hum(Path("source/hum"))
     if real:
         _copy_motor(real / "motor", Path("source/motor"))
     observed: Observed = {"data": {}, "detectors": {}}
