@@ -33,8 +33,9 @@ def settle_copies(
     """Count recordings of the same sound once.
 
     One file of a sound is used: that with a side, then the one nearest to the top, then that with
-    the shortest path. A copy that is labelled otherwise, is longer or whose side is given stays;
-    without a given side it is tied to the other, so that both stand on one side.
+    the shortest path. A copy that is labelled otherwise or is longer stays, tied to the other, so
+    that both stand on one side, unless their sides are given. One whose side is given is left out
+    only where it is the same bit for bit, on the same side.
 
     Parameters
     ----------
@@ -54,7 +55,10 @@ def settle_copies(
         original, twin = kept.get(first.path), kept.get(copy.path)
         if original is None or twin is None:
             continue
-        if _says_the_same(original, twin) and _as_long(cuts[first.path], cuts[copy.path]):
+        one, other_cut = cuts[first.path], cuts[copy.path]
+        if _says_the_same(original, twin, _digests(one) == _digests(other_cut)) and _as_long(
+            one, other_cut
+        ):
             del kept[copy.path]
             left_out.append(LeftOut(copy.path, "file", "with the same sound as another"))
             same[below(source, first.path)].append(below(source, copy.path))
@@ -71,8 +75,7 @@ def _pairs(
     firsts: dict[tuple[str, ...], int] = {}
     pairs = []
     for i, recording in enumerate(ordered):
-        digests = tuple(piece.sha256 for piece in cuts[recording.path].pieces)
-        first = firsts.setdefault(digests, i)
+        first = firsts.setdefault(_digests(cuts[recording.path]), i)
         if first != i:
             pairs.append((first, i))
     equal = {i for _, i in pairs}
@@ -87,9 +90,13 @@ def _preference(recording: Recording) -> tuple[bool, int, int, str]:
     return recording.split is None, len(path.parts), len(str(path)), str(path)
 
 
-def _says_the_same(a: Recording, b: Recording) -> bool:
+def _digests(cut: Cut) -> tuple[str, ...]:
+    return tuple(piece.sha256 for piece in cut.pieces)
+
+
+def _says_the_same(a: Recording, b: Recording, equal: bool) -> bool:
     facts = [(r.label, r.machine, r.condition, r.domain, r.session) for r in (a, b)]
-    return facts[0] == facts[1] and b.split is None
+    return facts[0] == facts[1] and (b.split is None or (equal and b.split == a.split))
 
 
 def _as_long(a: Cut, b: Cut) -> bool:

@@ -73,7 +73,7 @@ def test_presets_of_the_originals_can_be_compared() -> None:
         ({"models": "knn,knn"}, "models: knn stands twice"),
         ({"models": "absent.yaml"}, "config=absent.yaml: cannot be read"),
         ({"data": "data/absent"}, "data/absent: no data set here"),
-        ({"data": ""}, "data=.*at least 1 item"),
+        ({"data": ""}, "data=.*must hold at least 1"),
     ],
 )
 def test_mistakes_are_found_before_any_work(

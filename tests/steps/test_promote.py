@@ -461,7 +461,7 @@ def test_the_gate_holds_the_interval_that_is_shown_against_the_promise(
     found = evaluation(models, pipeline, [1.0] * 4 + [-1.0] * 16 + [2.0] * 4, 0.05)
     low = found.metrics["false_alarm_rate_low"]
     assert low == pytest.approx(binomial_interval(1, 5)[0])
-    assert f"which means {low:.1%} at least" in gates.false_alarms(found, None).numbers
+    assert f"interval over recordings {low:.1%} to" in gates.false_alarms(found, None).numbers
 
 
 def test_by_default_a_clip_may_take_as_long_as_it_lasts(pipeline: Pipeline) -> None:
