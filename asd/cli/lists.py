@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from asd.errors import AsdError
 from asd.text import count, markdown_table
 
 
@@ -23,9 +24,15 @@ def models() -> None:
 @click.argument("folder", default="data")
 def data(folder: str) -> None:
     """The data sets below a folder, with their clips."""
-    rows = [_row(path.parent) for path in sorted(Path(folder).rglob("manifest.csv"))]
+    rows, unread = [], []
+    for path in sorted(Path(folder).rglob("manifest.csv")):
+        try:
+            rows.append(_row(path.parent))
+        except AsdError as error:  # one that is broken does not hide the others
+            unread.append(f"not read: {error}")
     columns = ["data", "train", "valid", "test", "anomalies", "recordings"]
-    for line in markdown_table(columns, rows) if rows else [f"{folder}: no data set in it"]:
+    lines = markdown_table(columns, rows) if rows else []
+    for line in [*lines, *unread] or [f"{folder}: no data set in it"]:
         click.echo(line)
 
 

@@ -10,6 +10,7 @@ from asd.cli import main as program
 from asd.cli.early import check
 from asd.cli.main import STEPS, app
 from asd.config.steps import ScoreConfig, SweepConfig, TrainConfig
+from asd.data import manifest
 from asd.errors import AsdError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,31 @@ def test_a_dry_run_checks_the_words_and_does_nothing(
 def test_it_lists_what_there_is(tmp_path: Path) -> None:
     assert {"auto", "knn"} <= set(asd("models").output.split())
     assert "no data set" in asd("data", str(tmp_path)).output
+
+
+def test_a_data_set_that_cannot_be_read_does_not_hide_the_others(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fine").mkdir()
+    (tmp_path / "fine" / "a.wav").touch()
+    clip = manifest.Clip(
+        path="a.wav",
+        recording="m0",
+        start_s=0,
+        duration_s=1,
+        split="train",
+        label="normal",
+        sha256="0" * 64,
+    )
+    manifest.save(tmp_path / "fine", [clip])
+    for name, text in (("cp932", "ポンプ".encode("cp932")), ("short", b"recording\nm0\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.csv").write_bytes(text)
+    done = asd("data", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert f"| {tmp_path / 'fine'} " in done.output
+    unread = [line for line in done.output.splitlines() if line.startswith("not read: ")]
+    assert [("cp932" in line, "short" in line) for line in unread] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(
