@@ -160,7 +160,7 @@ def advice(evaluation: Evaluation) -> tuple[str, str]:
             "It ranks well and alarms late: see what another false-alarm rate would find. More "
             "recordings of the machine running well allow a lower threshold for the same promise."
         )
-    return "promote", "Let it compete with the champion."
+    return "promote", "Promote it: it becomes the champion if there is none, or if it beats it."
 
 
 def _promise(evaluation: Evaluation) -> list[str]:
