@@ -1,7 +1,9 @@
 """Fitted branches and their fusion: from features to one score a clip."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -266,7 +268,7 @@ def out_of_fold(
     scores = np.empty((len(recipe.branches), len(clips.clips)))
     known: dict[str, ClipSet] = {}
     total = len(recipe.branches) * n_folds
-    with ProgressBar(total=total, desc="calibration folds", unit="fit") as bar:
+    with _unheard(), ProgressBar(total=total, desc="calibration folds", unit="fit") as bar:
         for row, branch in zip(scores, recipe.branches, strict=True):
             front_end = make_front_end(branch)
             if front_end.key not in known:
@@ -278,6 +280,18 @@ def out_of_fold(
                 )
                 bar.update()
     return OutOfFold(scores, n_folds, time.perf_counter() - started)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What a detector says of itself in each fold is of no use; the served one says it again."""
+    speaker = logging.getLogger("asd.detectors")
+    before = speaker.level
+    speaker.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        speaker.setLevel(before)
 
 
 def _held_out_scores(

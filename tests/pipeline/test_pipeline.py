@@ -346,3 +346,13 @@ def test_a_pipeline_of_a_later_release_is_refused_with_a_remedy(saved: Path) -> 
     rewrite(saved / "pipeline.json", format=99)
     with pytest.raises(DetectorError, match=r"format 99 by a later release.*update the package"):
         Pipeline.load(saved)
+
+
+def test_only_the_served_detector_speaks_of_itself(
+    plant: Plant, store: FeatureStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        Pipeline.fit(recipe(GMM, calibration="cross"), plant(9, 0), plant(3, 100, "valid"), store)
+    said = [record.message for record in caplog.records if "principal components" in record.message]
+    assert len(said) == 2  # before it is known to pay, and on all clips
+    assert len(set(said)) == 2
