@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def false_alarm_table(data_sets: int) -> list[str]:
     """False alarms over random data sets, by length and stated rate."""
     lines = [
+        "`python -m benchmarks.bench_verdict --write`. "
         f"False alarms over {data_sets} simulated data sets of 5 to 200 calibration recordings of "
         "1 to 60 windows, spread of windows within recordings 0.1 to 10 times that between them, "
         f"normal, skewed, lognormal and unequal; {NEW} new normal recordings each. What is "
