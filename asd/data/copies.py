@@ -55,10 +55,9 @@ def settle_copies(
         original, twin = kept.get(first.path), kept.get(copy.path)
         if original is None or twin is None:
             continue
-        one, other_cut = cuts[first.path], cuts[copy.path]
-        if _says_the_same(original, twin, _digests(one) == _digests(other_cut)) and _as_long(
-            one, other_cut
-        ):
+        sounds = cuts[first.path], cuts[copy.path]
+        equal = _digests(sounds[0]) == _digests(sounds[1])
+        if _says_the_same(original, twin, equal) and _as_long(*sounds):
             del kept[copy.path]
             left_out.append(LeftOut(copy.path, "file", "with the same sound as another"))
             same[below(source, first.path)].append(below(source, copy.path))

@@ -161,9 +161,11 @@ class Pipeline(Judge):
             There is no calibration, and the method needs one.
         """
         threshold = ThresholdConfig.parse(fields, "threshold.")
-        decision = Decision.fit(threshold, self.decision.calibration)
+        own = {name: pipeline.with_threshold(**fields) for name, pipeline in self.own.items()}
+        decision = Decision.fit(threshold, self.decision.calibration, apart=tuple(own))
         recipe = self.recipe.model_copy(update={"threshold": threshold})
-        return replace(self, recipe=recipe, decision=decision)
+        moved = replace(self, recipe=recipe, decision=decision)
+        return moved._joined(own)._noted(*_notes(own))
 
     def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
         """The same detectors with a decision for another unit, from some normal clips of it.

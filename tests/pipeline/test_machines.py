@@ -127,3 +127,14 @@ def test_yes_and_no_of_yaml_are_understood() -> None:
     assert TrainConfig.parse({"per_machine": True}).per_machine == "true"
     assert "per_machine" not in recipe("false").flat()
     assert recipe("auto").flat()["per_machine"] == "auto"
+
+
+def test_another_threshold_reaches_the_detectors_of_machines(
+    fitted: Pipeline, plant: Plant, store: FeatureStore
+) -> None:
+    moved = fitted.with_threshold(method="conformal", false_alarm_rate=0.5)
+    for name, pipeline in fitted.own.items():
+        alone = pipeline.with_threshold(method="conformal", false_alarm_rate=0.5)
+        assert moved.decision.rule(name).threshold == alone.threshold
+    test = named(plant(3, 300, "test"), "fan")
+    assert_array_equal(moved.score(test, store), fitted.score(test, store))
