@@ -16,7 +16,7 @@ from asd.audio.noise import Noise, load_noises
 from asd.audio.overlay import within_full_scale
 from asd.audio.pitch import PitchMethod, shift
 from asd.config.steps import AugmentConfig
-from asd.data.made import made_before, mark_of, note_made
+from asd.data.made import AGAIN, made_before, mark_of, note_made
 from asd.data.manifest import Clip, Dataset, save
 from asd.data.mix import Mix, renamed
 from asd.data.output import check_output, whole_folder
@@ -64,7 +64,7 @@ class AugmentReport:
             (self.both, "shifted and with a sound laid over"),
         ]
         listed = ", ".join(f"{number} {what}" for number, what in parts if number)
-        lines = ["made before by the same command; nothing was left to do"] if self.again else []
+        lines = [AGAIN] if self.again else []
         lines.append(f"{count(len(self.dataset.clips), 'clip')}: {listed}")
         if self.lowered:
             lines.append(

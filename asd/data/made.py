@@ -18,6 +18,7 @@ from asd.data.verify import verify
 from asd.files import atomic_path
 
 MADE_NAME = "made.json"
+AGAIN = "made before by the same command; nothing was left to do"
 
 
 def mark_of(config: Config, facts: Iterable[object], files: Iterable[Path]) -> str:

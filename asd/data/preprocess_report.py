@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from asd.data.layouts import Layout
+from asd.data.made import AGAIN
 from asd.data.manifest import Dataset
 from asd.text import count, some
 
@@ -40,7 +41,7 @@ class PreprocessReport:
         """The report as lines for the terminal."""
         short = f"{count(len(self.short), 'recording')}, {some(self.short, _LISTED)}"
         return [
-            *(["made before by the same command; nothing was left to do"] if self.again else []),
+            *([AGAIN] if self.again else []),
             f"layout: {self.layout.note}",
             f"sample rate: {self.sample_rate} Hz",
             *self.table,

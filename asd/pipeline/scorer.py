@@ -129,8 +129,7 @@ class Scorer:
     def score(self, dataset: Dataset, store: FeatureStore) -> Scores:
         """Anomaly score of each clip of a data set, taken whole, ``(n_clips,)``."""
         scores = np.empty(len(dataset.clips))
-        for scorer, places in self._by_machine(dataset):
-            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
+        for scorer, places, part in self._by_machine(dataset):
             scores[places] = scorer.score_features(scorer._features(part, store))
         return scores
 
@@ -181,8 +180,7 @@ class Scorer:
         own mean over the clip and weighed by its say in the score.
         """
         maps: dict[int, Spectrogram] = {}
-        for scorer, places in self._by_machine(dataset):
-            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
+        for scorer, places, part in self._by_machine(dataset):
             maps |= dict(zip(places, scorer._explain(part, store), strict=True))
         return [maps[place] for place in range(len(dataset.clips))]
 
@@ -213,12 +211,13 @@ class Scorer:
         loaded = [detectors.load(folder / str(n)) for n in range(len(recipe.branches))]
         return cls.of(recipe, loaded, fusion)
 
-    def _by_machine(self, dataset: Dataset) -> Iterator[tuple["Scorer", list[int]]]:
-        """Who judges, and the places of the clips that it judges."""
+    def _by_machine(self, dataset: Dataset) -> Iterator[tuple["Scorer", list[int], Dataset]]:
+        """Who judges, the places of the clips that it judges, and these clips."""
         machines = [clip.machine if clip.machine in self.own else None for clip in dataset.clips]
         for machine in sorted(set(machines), key=str):
             places = [place for place, name in enumerate(machines) if name == machine]
-            yield self if machine is None else self.own[machine], places
+            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
+            yield self if machine is None else self.own[machine], places, part
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """The features of each branch; branches with the same front end share them."""
