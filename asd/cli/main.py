@@ -12,7 +12,7 @@ from asd.cli.early import check
 from asd.cli.launch import USER_ERROR, launch
 from asd.config import steps
 from asd.config.base import Config
-from asd.config.cli import fields, load, plain
+from asd.config.cli import PROGRAM, fields, load, plain
 from asd.config.recipes import recipe_names
 from asd.detectors import names
 from asd.errors import AsdError
@@ -52,8 +52,6 @@ def _step(name: str, module: str, config: type[Config]) -> click.Command:
         rest = given.pop("rest")
         dry = given.pop("dry_run")
         words = [word for key, value in given.items() if value for word in _pair(key, value)]
-        # Set for the commands that the step prints.
-        os.environ["ASD_PROGRAM"] = "asd"
         if dry:
             _dry(config, [*words, *rest])
         else:
@@ -130,6 +128,8 @@ for _listing in (lists.models, lists.data, lists.runs, lists.champion):
 
 def main() -> None:
     """Run the command line of this process."""
+    # Set for the commands that the step prints.
+    os.environ[PROGRAM] = "asd"
     try:
         app(args=sys.argv[1:], prog_name="asd")
     except AsdError as error:

@@ -22,6 +22,8 @@ _LARGEST_YAML = 1_000_000
 _DEEPEST_YAML = 20
 
 HELP_WORDS = {"-h", "--help"}
+PROGRAM = "ASD_PROGRAM"
+"""Environment variable that says which program started the step: ``asd``, or not set."""
 
 
 def load(config: type[T], argv: Sequence[str]) -> T:

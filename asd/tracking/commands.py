@@ -8,11 +8,10 @@ from pathlib import Path
 import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_PROJECT_ENV
 
+from asd.config.cli import PROGRAM
 from asd.tracking.registry import address
 from asd.tracking.store import client
 
-PROGRAM = "ASD_PROGRAM"
-"""Environment variable that says which program started the step: ``asd``, or not set."""
 _DEFAULT_MANAGER = "virtualenv"
 
 

@@ -39,7 +39,6 @@ def test_help_names_every_key_with_its_choices(name: str) -> None:
 
 
 def test_it_hands_the_words_to_the_same_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ASD_PROGRAM", raising=False)
     called: list[tuple[str, object, list[str]]] = []
     monkeypatch.setattr(program, "launch", lambda *given: called.append(given))
     done = asd("train", "--model", "knn", "--features.n_mels", "64", "--detector.k", "3")

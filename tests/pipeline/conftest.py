@@ -45,7 +45,7 @@ def make_side(
     for number in range(seed, seed + n_recordings):
         samples = hum(number, n_clips, (0, n_clips) if label == "anomaly" else None)
         for start in range(n_clips):
-            path = root / f"{number}-{start}.wav"
+            path = root / f"{label}-{number}-{start}.wav"
             soundfile.write(path, samples[start * RATE : (start + 1) * RATE], RATE, "FLOAT")
             clips.append(
                 Clip(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asd.cli.main import STEPS
-from asd.config.cli import load
+from asd.config.cli import PROGRAM, load
 from asd.config.steps import MainConfig, PreprocessConfig
 from asd.steps import main, preprocess
 from asd.tracking import commands
@@ -108,6 +108,6 @@ def test_an_environment_that_is_active_is_not_activated_again(
     monkeypatch.setenv("VIRTUAL_ENV", os.devnull)
     if sys.prefix != sys.base_prefix:
         assert commands.ui_command().startswith(". ")
-    monkeypatch.setenv(commands.PROGRAM, "asd")
+    monkeypatch.setenv(PROGRAM, "asd")
     monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     assert commands.step_command("rollback", name="motor") == "asd rollback --name motor"
