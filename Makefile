@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	&& echo $$p && break; done)
 
 .PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
-	test-golden test-faults
+	test-golden test-faults locale
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -54,6 +54,11 @@ lint: setup ## format, lint, types, import layers, docstrings
 	$(BIN)/interrogate --quiet asd entrypoints
 
 check: lint test ## lint and the tests: what CI runs
+
+# Catalogues are read from the .mo files, which are kept beside their sources.
+locale: setup ## compile the Japanese texts of asd/locale
+	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain messages
+	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain report
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .
