@@ -33,6 +33,12 @@ def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
     except AsdError:
         raise
     except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        one_line = " ".join(str(reason).split())[:200]
-        raise AudioError(f"{name}: {what} ({one_line}); {remedy}") from error
+        raise AudioError(f"{name}: {what} ({_reason(error)}); {remedy}") from error
+
+
+def _reason(error: Exception) -> str:
+    # PyAV gives a stream without the attributes of sound where FFmpeg has no decoder for it.
+    if isinstance(error, AttributeError):
+        return "its codec is unknown"
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(reason).split())[:200]
