@@ -208,7 +208,7 @@ def test_a_rate_that_no_recorder_has_is_refused(rate: int) -> None:
 
 
 def test_an_unknown_codec_is_one_line() -> None:
-    with pytest.raises(AudioError, match=r"its sound cannot be decoded \(its codec is unknown\).*usual codec"):
+    with pytest.raises(AudioError, match=r"its codec is unknown\).*usual codec"):
         probe(wav(tag=0xFFFF))
 
 
