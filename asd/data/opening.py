@@ -5,7 +5,6 @@ from pathlib import Path
 
 from asd.config.steps import DEMO_DATA, CutConfig
 from asd.data import manifest
-from asd.data.demo import make_demo
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess
 from asd.data.verify import verify
@@ -39,6 +38,9 @@ def open_dataset(data: str | Dataset) -> Dataset:
 def demo_source() -> Path:
     """The folder of the demo's recordings and sounds, made on first use."""
     if not DEMO_SOURCE.exists():
+        # The libraries that make its sounds take long to load.
+        from asd.data.demo import make_demo
+
         logger.info("making the demo plant in %s (first use)", DEMO_SOURCE)
         make_demo(DEMO_SOURCE)
     return DEMO_SOURCE

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy.signal import get_window
 
 from asd.arrays import Samples
 
@@ -26,8 +25,7 @@ class PowerSpectrum:
 
     def __init__(self, n_fft: int, hop_length: int) -> None:
         self.n_fft, self.hop_length = n_fft, hop_length
-        window = get_window("hann", n_fft, fftbins=True)
-        self._window = torch.from_numpy(np.asarray(window, dtype=np.float64))
+        self._window = torch.hann_window(n_fft, dtype=torch.float64)
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
