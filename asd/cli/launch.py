@@ -8,10 +8,13 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from asd.cli.early import check
+from asd.cluster import connected
 from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
+from asd.config.spread import SpreadConfig
 from asd.errors import AsdError
 from asd.files import is_storage_error, unwritable
 from asd.locks import own_folder
@@ -51,7 +54,8 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         parsed = load(config, arguments)
         check(parsed)
         _own_what_is_begun()
-        importlib.import_module(f"asd.steps.{step}").run(parsed)
+        with _spread(parsed):
+            importlib.import_module(f"asd.steps.{step}").run(parsed)
     except AsdError as error:
         _fail(str(error))
     except OSError as error:
@@ -61,6 +65,13 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, _SignalError) else signal.SIGINT
         _fail(f"interrupted ({signal.Signals(number).name})", SIGNALLED + number)
+
+
+def _spread(config: Config) -> AbstractContextManager[None]:
+    """Within the block the work goes where the user wants it done."""
+    if isinstance(config, SpreadConfig) and config.backend == "dask":
+        return connected(config.scheduler)
+    return nullcontext()
 
 
 class _SignalError(KeyboardInterrupt):
@@ -102,6 +113,8 @@ def _speak_plainly() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # It shows the traceback of each error of a database before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    # Nor does Dask hold back the traceback of a scheduler that is gone.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module="mlflow")
 
