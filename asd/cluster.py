@@ -30,7 +30,6 @@ _LOOK_S = 20
 """How often it is looked whether a worker is left."""
 _PARTS_A_THREAD = 16
 """So many parts are made of the items for each thread of the workers, so that all end together."""
-_LARGEST_PART = 64
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +83,10 @@ def is_connected() -> bool:
     return bool(_clients)
 
 
-def results(function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[int, list[R]]]:
-    """Call a function on each item, on the workers of the cluster.
+def results(
+    function: Callable[[T], R], items: Sequence[T], at_once: int
+) -> Iterator[tuple[int, list[R]]]:
+    """Call a function on each item, on the workers of the cluster; at most so many a task.
 
     Yields
     ------
@@ -102,7 +103,7 @@ def results(function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[in
     from distributed import KilledWorker, as_completed
 
     client = _clients[-1]
-    size = max(1, min(_LARGEST_PART, len(items) // (_PARTS_A_THREAD * max(1, _threads(client)))))
+    size = max(1, min(at_once, len(items) // (_PARTS_A_THREAD * max(1, _threads(client)))))
     starts = range(0, len(items), size)
     parts = [list(items[start : start + size]) for start in starts]
     with warnings.catch_warnings():
@@ -182,13 +183,13 @@ def _itself(function: Callable[[T], R]) -> Callable[[T], R]:
 
 
 def _part(part: list[T], folder: Path, function: Callable[[T], R]) -> list[R]:
-    # A worker is one of as many as there are to be: no processes below it.
+    # A worker is one of as many as there are to be: no process below it.
     with _PRESENT.within(folder), joblib.parallel_config(backend="sequential"):
         return [function(item) for item in part]
 
 
 class _PresentFolder:
-    """The present folder of a worker: one for all its threads, which may work for several folders."""
+    """The present folder of a worker: one for all its threads, whatever folders they work for."""
 
     def __init__(self) -> None:
         self._change = threading.Condition()

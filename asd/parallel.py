@@ -31,7 +31,11 @@ _LOOK_S = 1.0
 
 
 def parallel_map(
-    function: Callable[[T], R], items: Sequence[T], desc: str, jobs: int | None = None
+    function: Callable[[T], R],
+    items: Sequence[T],
+    desc: str,
+    jobs: int | None = None,
+    at_once: int = 64,
 ) -> list[R]:
     """Call a function on each item, on all cores or on a cluster.
 
@@ -46,6 +50,9 @@ def parallel_map(
     jobs : int, optional
         Number of processes; all cores where not given, and a cluster has as many as it has. With
         one job or one item, the work is done in this process.
+    at_once : int
+        The most items that are handed to a worker of a cluster together: one where they are long
+        work, so that little is lost with the worker.
 
     Returns
     -------
@@ -59,7 +66,8 @@ def parallel_map(
     """
     hide = len(items) <= _QUIET_UP_TO
     if cluster.is_connected() and jobs != 1 and len(items) > 1:
-        return _on_cluster(function, items, ProgressBar(total=len(items), desc=desc, disable=hide))
+        bar = ProgressBar(total=len(items), desc=desc, disable=hide)
+        return _on_cluster(function, items, at_once, bar)
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     if n_jobs <= 1:
         return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
@@ -75,10 +83,12 @@ def parallel_map(
         ) from error
 
 
-def _on_cluster(function: Callable[[T], R], items: Sequence[T], bar: ProgressBar) -> list[R]:
+def _on_cluster(
+    function: Callable[[T], R], items: Sequence[T], at_once: int, bar: ProgressBar
+) -> list[R]:
     done: dict[int, list[R]] = {}
     with bar:
-        for start, results in cluster.results(function, items):
+        for start, results in cluster.results(function, items, at_once):
             done[start] = results
             bar.update(len(results))
     return [result for start in sorted(done) for result in done[start]]
@@ -89,7 +99,8 @@ def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
     # Threads are not this process's to end.
     if multiprocessing.current_process().name.startswith("LokyProcess"):
         _end_with(caller)
-    with chdir(folder):
+    # A process is one of as many as there are to be: none below it.
+    with chdir(folder), joblib.parallel_config(backend="sequential"):
         return function(item)
 
 

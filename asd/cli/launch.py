@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from asd.cli.early import check
+from asd.cli.edges import at_hand
 from asd.cluster import connected
 from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
@@ -45,7 +46,7 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if HELP_WORDS & set(arguments):
-        entry = step.partition("_")[0]  # `import` alone is no name that a module can have
+        entry = step.removesuffix("_checkpoint")  # `import` alone is no name of a module
         sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
     _speak_plainly()
@@ -54,8 +55,9 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         parsed = load(config, arguments)
         check(parsed)
         _own_what_is_begun()
-        with _spread(parsed):
-            importlib.import_module(f"asd.steps.{step}").run(parsed)
+        with at_hand(parsed) as local, _spread(parsed):
+            check(local)
+            importlib.import_module(f"asd.steps.{step}").run(local)
     except AsdError as error:
         _fail(str(error))
     except OSError as error:

@@ -87,9 +87,11 @@ def plain(value: Any) -> str:
 
 
 def fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every dotted key of a config with its field: the step's own first, last what is not logged."""
+    """Every dotted key of a config with its field: the step's own first, the unlogged last."""
     own = config.__annotations__
-    ordered = sorted(config.model_fields.items(), key=lambda n: (bool(n[1].exclude), n[0] not in own))
+    ordered = sorted(
+        config.model_fields.items(), key=lambda n: (bool(n[1].exclude), n[0] not in own)
+    )
     for name, field in ordered:
         documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
         kind = documented[0].config if documented else field.annotation

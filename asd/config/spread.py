@@ -22,7 +22,9 @@ class SpreadConfig(Config):
     @model_validator(mode="after")
     def _scheduler_of_dask(self) -> "SpreadConfig":
         if self.backend == "dask" and not self.scheduler:
-            raise ValueError("backend=dask needs the scheduler's address, scheduler=tcp://host:8786")
+            raise ValueError(
+                "backend=dask needs the scheduler's address, scheduler=tcp://host:8786"
+            )
         if self.scheduler and self.backend != "dask":
             raise ValueError(f"scheduler={self.scheduler} is for backend=dask, which is not set")
         return self

@@ -187,6 +187,17 @@ class TrainConfig(FitConfig):
     """How the scores of several branches become one: `mean` or `logmeanexp`."""
 
 
+class TrainMachinesConfig(FitConfig):
+    """Fit a detector for each of many machines, and evaluate it where there are test clips."""
+
+    data: Words = Field(min_length=1)
+    """Data sets, or folders of data sets; one that holds several machines is taken apart."""
+    model: str = "auto"
+    """Which detector, or a YAML file as for `train`; an unknown word lists them."""
+    detector: dict[str, Any] = Field(default_factory=dict)
+    """The detector's own fields, as for `train`."""
+
+
 class ImportConfig(SpreadConfig):
     """Take over a checkpoint of the original CNN or LSTM as a model like any other."""
 

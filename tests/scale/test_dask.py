@@ -18,7 +18,9 @@ import soundfile
 from asd.data import manifest
 from asd.files import file_digest
 
-distributed = pytest.importorskip("distributed", reason="Dask is not installed: asd-platform[scale]")
+distributed = pytest.importorskip(
+    "distributed", reason="Dask is not installed: asd-platform[scale]"
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240.0
