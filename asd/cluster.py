@@ -84,9 +84,20 @@ def is_connected() -> bool:
 
 
 def results(
-    function: Callable[[T], R], items: Sequence[T], at_once: int
+    function: Callable[[T], R], items: Sequence[T], desc: str, at_once: int
 ) -> Iterator[tuple[int, list[R]]]:
-    """Call a function on each item, on the workers of the cluster; at most so many a task.
+    """Call a function on each item, on the workers of the cluster.
+
+    Parameters
+    ----------
+    function : callable
+        Each worker gets it once.
+    items : sequence
+        What to work on.
+    desc : str
+        What the dashboard calls the tasks.
+    at_once : int
+        The most items of a task.
 
     Yields
     ------
@@ -109,9 +120,10 @@ def results(
     with warnings.catch_warnings():
         # A model is larger than Dask likes a graph to be, and sent once.
         warnings.filterwarnings("ignore", "Sending large graph")
-        # Each worker gets the function once; were it a part of every task, so was a model.
+        # Were it a part of every task, so was the model in it.
         shared = client.submit(_itself, function, pure=False)
-        futures = client.map(_part, parts, folder=Path.cwd(), function=shared, pure=False)
+        known = {"folder": Path.cwd(), "function": shared}
+        futures = client.map(_part, parts, key=desc, pure=False, **known)
     begins = dict(zip(futures, starts, strict=True))
     try:
         with _saying_that_none_is_left(client):

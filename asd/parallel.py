@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
 from functools import cache, partial
 from pathlib import Path
@@ -66,8 +66,8 @@ def parallel_map(
     """
     hide = len(items) <= _QUIET_UP_TO
     if cluster.is_connected() and jobs != 1 and len(items) > 1:
-        bar = ProgressBar(total=len(items), desc=desc, disable=hide)
-        return _on_cluster(function, items, at_once, bar)
+        parts = cluster.results(function, items, desc, at_once)
+        return _in_order(parts, ProgressBar(total=len(items), desc=desc, disable=hide))
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     if n_jobs <= 1:
         return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
@@ -83,12 +83,11 @@ def parallel_map(
         ) from error
 
 
-def _on_cluster(
-    function: Callable[[T], R], items: Sequence[T], at_once: int, bar: ProgressBar
-) -> list[R]:
+def _in_order(parts: Iterable[tuple[int, list[R]]], bar: ProgressBar) -> list[R]:
+    """Results that come in parts, each with its place."""
     done: dict[int, list[R]] = {}
     with bar:
-        for start, results in cluster.results(function, items, at_once):
+        for start, results in parts:
             done[start] = results
             bar.update(len(results))
     return [result for start in sorted(done) for result in done[start]]

@@ -102,7 +102,7 @@ def cut_short(remote: RemoteFolder, at: str, monkeypatch: pytest.MonkeyPatch) ->
 
     with monkeypatch.context() as patch:
         patch.setattr(remote._fs, "put_file", put)
-        with pytest.raises(OutputError, match="cannot be written .*the network is gone"):
+        with pytest.raises(OutputError, match=r"cannot be written .*the network is gone"):
             remote.send()
 
 
@@ -169,9 +169,14 @@ def test_a_step_gets_folders_and_its_output_is_sent(there: Path) -> None:
 def test_nothing_is_sent_of_a_step_that_failed(there: Path) -> None:
     write(there / "in", **{"a.wav": "sound"})
     config = PreprocessConfig(source=url_of(there / "in"), output=url_of(there / "out"))
-    with pytest.raises(RuntimeError), at_hand(config) as local:
-        write(Path(local.output), x="1")
-        raise RuntimeError
+
+    def fail() -> None:
+        with at_hand(config) as local:
+            write(Path(local.output), x="1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert not (there / "out").exists()
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240.0
 RATE = 8000
 RECORDINGS = 48
+MACHINES = 3
 TRAIN = ("--model", "knn", "--features.n_fft", "512", "--features.hop_length", "512")
 
 
@@ -37,17 +39,17 @@ class Cluster:
     client: Any
     start_worker: Callable[[], None]
 
-    def kill_one_at_work(self) -> None:
-        """Wait until a worker has something to do, and kill its process."""
+    def kill_one_at(self, work: str) -> None:
+        """Wait until a worker has a task of that name, and kill its process."""
         process = self.client.run(os.getpid)
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             for worker, tasks in self.client.processing().items():
-                if any("part" in str(task) for task in tasks):
+                if any(str(task).startswith(work) for task in tasks):
                     os.kill(process[worker], signal.SIGKILL)
                     return
             time.sleep(0.005)
-        raise AssertionError("no worker has ever had anything to do")
+        raise AssertionError(f"no worker has ever had a task of {work}")
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def recordings(tmp_path: Path) -> Path:
 def step(program: Callable[..., Any], cluster: Cluster) -> Callable[..., str]:
     """Run a step in a folder and give what it says: there, or on the cluster with a death."""
 
-    def run(folder: Path, name: str, *words: str, dask: bool) -> str:
+    def run(folder: Path, name: str, *words: str, dask: bool, at: str = "") -> str:
         command = [sys.executable, "-m", f"entrypoints.{name}", *words]
         if dask:
             cluster.start_worker()
@@ -104,7 +106,7 @@ def step(program: Callable[..., Any], cluster: Cluster) -> Callable[..., str]:
         environment = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
         with program(command, folder, environment) as process:
             if dask:
-                cluster.kill_one_at_work()
+                cluster.kill_one_at(at or name)
             code = process.wait(PATIENCE_S)
         said = (folder / "log").read_text()
         assert code == 0, said
@@ -118,7 +120,7 @@ def step(program: Callable[..., Any], cluster: Cluster) -> Callable[..., str]:
 def test_what_comes_out_is_that_of_one_machine_though_workers_die(
     recordings: Path, step: Callable[..., str], tmp_path: Path
 ) -> None:
-    digests, features, scores = {}, {}, {}
+    digests, features, scores, machines = {}, {}, {}, {}
     for dask in (False, True):
         # The same relative paths in two folders.
         folder = tmp_path / ("dask" if dask else "here")
@@ -126,8 +128,13 @@ def test_what_comes_out_is_that_of_one_machine_though_workers_die(
         clips = ("--clip_seconds", "1", "--sample_rate", str(RATE))
         step(folder, "preprocess", "--source", "audio", "--output", "clips", *clips, dask=dask)
         step(folder, "augment", "--data", "clips", "--output", "more", "--pitch", "2", dask=dask)
-        run_id = step(folder, "train", "--data", "more", *TRAIN, dask=dask).split(", run ")[1][:32]
+        said = step(folder, "train", "--data", "more", *TRAIN, dask=dask, at="features")
+        run_id = said.split(", run ")[1][:32]
         step(folder, "score", "--source", "audio", "--model_uri", run_id, dask=dask)
+        many_machines(folder / "clips", folder / "plant")
+        step(folder, "train_machines", "--data", "plant", *TRAIN, dask=dask, at="machines")
+        [table] = folder.rglob("machines.md")
+        machines[dask] = [row.split("|")[1:-2] for row in table.read_text().splitlines()]
         digests[dask] = [manifest.load(folder / name).digest for name in ("clips", "more")]
         features[dask] = files_below(folder / ".cache" / "features")
         scores[dask] = rows_of(folder / "scores" / "windows.csv")
@@ -135,6 +142,19 @@ def test_what_comes_out_is_that_of_one_machine_though_workers_die(
     assert features[True] == features[False]
     assert scores[True] == scores[False]
     assert len(scores[True]) > RECORDINGS
+    assert machines[True] == machines[False]
+    assert len(machines[True]) == 2 + MACHINES
+
+
+def many_machines(clips: Path, plant: Path) -> None:
+    """Deal the recordings of a data set out to machines."""
+    shutil.copytree(clips, plant)
+    dataset = manifest.load(plant)
+    names = sorted(dataset.recordings())
+    machine = {name: f"m{number % MACHINES}" for number, name in enumerate(names)}
+    manifest.save(
+        plant, [c.model_copy(update={"machine": machine[c.recording]}) for c in dataset.clips]
+    )
 
 
 def files_below(folder: Path) -> dict[str, str]:
