@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 import asd
-from asd.data.manifest import Dataset
+from asd.data.manifest import COLUMNS, Dataset
 from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
 from asd.text import printable
@@ -268,7 +268,7 @@ def data_params(dataset: Dataset) -> dict[str, Any]:
 
 
 def _as_mlflow(dataset: Dataset) -> PandasDataset:
-    frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips])
+    frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips], columns=list(COLUMNS))
     frame = frame.astype({"noise_gain_db": "float64"})
     source = printable(str(dataset.root.resolve()))
     return from_pandas(frame, source=source, name=dataset.name, digest=dataset.digest)

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from asd.cluster import connected
 from asd.data import manifest
+from asd.errors import WorkerError
 from asd.files import file_digest
 
 distributed = pytest.importorskip(
@@ -164,3 +166,9 @@ def files_below(folder: Path) -> dict[str, str]:
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(free_port: Callable[[], int]) -> None:
+    with pytest.raises(WorkerError, match="no Dask scheduler answers there") as caught:
+        connected(f"tcp://127.0.0.1:{free_port()}").__enter__()
+    assert "\n" not in str(caught.value)
