@@ -31,16 +31,12 @@ class Place:
     @classmethod
     def below(cls, tracked: TrackedRun) -> "Place":
         """The place below a run."""
-        shared = {key: os.environ[key] for key in _SHARED if key in os.environ}
-        uris = {
-            "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
-            "MLFLOW_REGISTRY_URI": mlflow.get_registry_uri(),
-        }
-        return cls(tracked.run_id, uris | shared)
+        return cls(tracked.run_id, _addresses())
 
     def enter(self) -> None:
         """Let this process log there from now on."""
-        os.environ.update(self.environment)
+        if _addresses() != self.environment:
+            os.environ.update(self.environment)
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,16 @@ class Trained:
     """Why it has no model."""
     again: bool = False
     """It was done before."""
+
+
+def _addresses() -> dict[str, str]:
+    """What says where this process logs, and where it keeps features."""
+    shared = {key: os.environ[key] for key in _SHARED if key in os.environ}
+    uris = {
+        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        "MLFLOW_REGISTRY_URI": mlflow.get_registry_uri(),
+    }
+    return uris | shared
 
 
 def machine_params(flat: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
