@@ -17,13 +17,14 @@ from typing import Any
 
 from asd.errors import AsdError, ConfigError, DataError, OutputError
 from asd.files import atomic_path
+from asd.locks import PARTIAL
 from asd.progress import ProgressBar
 
 COPIES = Path(".cache/remote")
 MARK = ".asd-uploading"
 LAST = "manifest.csv"
 """Makes a folder a data set: put there after all other files."""
-_INDEX = ".index-"
+_INDEX = ".index"
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "size")
 """What stores say of a file that changes with it."""
 _AT_ONCE = 16
@@ -66,7 +67,7 @@ class RemoteFolder:
         if not parts:
             raise ConfigError(f"{url}: names no folder; write it as {scheme}://bucket/folder")
         self.copy = COPIES.joinpath(scheme, *parts)
-        self._index = self.copy.with_name(f"{_INDEX}{self.copy.name}.json")
+        self._index = COPIES.joinpath(_INDEX, scheme, *parts[:-1], f"{parts[-1]}.json")
         self._fs, self._root = _file_system(self.url)
 
     def fetch(self) -> Path:
@@ -177,8 +178,9 @@ class RemoteFolder:
     def _names(self) -> set[str]:
         """Names of the files of the copy."""
         files = [self.copy] if self.copy.is_file() else self.copy.rglob("*")
-        named = {path.relative_to(self.copy).as_posix() for path in files if path.is_file()}
-        return {"" if name == "." else name for name in named}
+        whole = [path for path in files if path.is_file() and not path.name.startswith(PARTIAL)]
+        names = (path.relative_to(self.copy) for path in whole)
+        return {"" if name == Path() else name.as_posix() for name in names}
 
     def _stamp(self, name: str) -> str:
         """A stamp of a file of the copy that changes with it; empty where it is missing."""

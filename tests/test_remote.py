@@ -199,7 +199,7 @@ def test_an_index_that_cannot_be_read_is_made_again(there: Path) -> None:
     write(there, a="1")
     remote = RemoteFolder(url_of(there))
     remote.fetch()
-    [index] = remote.copy.parent.glob(".index-*")
+    [index] = Path(".cache/remote/.index").rglob("pump.json")
     index.write_text("{")
     assert content(remote.fetch()) == {"a": "1"}
     assert json.loads(index.read_text()).keys() == {"a"}
@@ -221,3 +221,13 @@ def test_the_mark_is_there_before_the_first_file(
     remote.send()
     assert marked == [True]
     assert not (there / MARK).exists()
+
+
+def test_folders_at_urls_may_lie_in_each_other(there: Path) -> None:
+    write(there, a="1", inner__b="2")
+    inner, outer = RemoteFolder(url_of(there / "inner")), RemoteFolder(url_of(there))
+    inner.fetch()
+    assert content(outer.fetch()) == {"a": "1", "inner/b": "2"}
+    inner.send()
+    outer.send()
+    assert content(there) == {"a": "1", "inner/b": "2"}

@@ -32,6 +32,7 @@ from asd.files import atomic_path
 from asd.parallel import parallel_map
 from asd.remote import RemoteFolder, is_url
 
+_DESCRIPTION = "features.json"
 _CHECKSUM_BYTES = 4
 """At the end of a file, behind the array, where NumPy does not look."""
 
@@ -86,7 +87,8 @@ class FeatureStore:
                 outcomes = parallel_map(compute, list(missing.values()), "features")
             problems = [problem for problem in outcomes if problem]
             if self._remote:
-                self._remote.push(self._names(folder, missing))
+                made = {key: clip for key, clip in missing.items() if _file(folder, clip).is_file()}
+                self._remote.push([f"{folder.name}/{_DESCRIPTION}", *self._names(folder, made)])
             if problems:
                 raise AudioError(f"{'; '.join(problems)}; mend these clips or run preprocess again")
         return ClipSet(_Files(dataset, folder, front_end), dataset.clips)
@@ -100,7 +102,7 @@ class FeatureStore:
 
     def _describe(self, folder: Path, front_end: FrontEnd[Any]) -> None:
         try:
-            with atomic_path(folder / "features.json") as partial_path:
+            with atomic_path(folder / _DESCRIPTION) as partial_path:
                 partial_path.write_text(front_end.description, encoding="utf-8")
         except OutputError as error:
             raise _unwritable(error) from error
