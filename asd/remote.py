@@ -60,7 +60,7 @@ class RemoteFolder:
         scheme, _, path = self.url.partition("://")
         if "@" in path.partition("/")[0]:
             raise ConfigError(
-                f"{scheme}://...: the address holds a secret, which would be logged; leave it out "
+                f"{scheme}://...: the address holds a secret, and MLflow logs every -P; change it, "
                 "and set it in the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         parts = [part for part in path.split("/") if part not in ("", ".", "..")]

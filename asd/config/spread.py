@@ -10,7 +10,7 @@ from asd.config.base import Config
 class SpreadConfig(Config):
     """The processes that share the work. What comes out does not depend on them.
 
-    So these fields belong to no run and no model: they are not logged.
+    So these fields belong to no run and no model: steps do not log them.
     """
 
     backend: Literal["loky", "dask"] = Field("loky", exclude=True)
