@@ -63,4 +63,5 @@ def test_a_table_of_recordings_gets_the_scores_of_the_step(
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
-    return pd.read_parquet(folder).to_dict("records")
+    rows: list[dict[str, Any]] = pd.read_parquet(folder).to_dict("records")
+    return rows
