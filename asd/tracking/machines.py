@@ -1,6 +1,7 @@
 """The runs of many machines: below one parent, from any process, found again when they are done."""
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ class Place:
 
     def enter(self) -> None:
         """Let this process log there from now on."""
+        warnings.filterwarnings("ignore", module="mlflow")  # as the launcher does
         if _addresses() != self.environment:
             os.environ.update(self.environment)
 
