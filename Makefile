@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
+.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-scale clean test-scale \
 	test-golden test-faults locale
 
 help: ## this list
@@ -34,12 +34,15 @@ test: setup ## the tests
 test-golden: setup ## the golden record, on the demo and on real recordings too
 	$(IN_VENV) ASD_TEST_GOLDEN=1 pytest tests/golden
 
-# A real PostgreSQL and MLflow server on loopback; not part of `make test`.
-test-scale: setup ## sweeps over PostgreSQL and an MLflow server, on this machine
-	$(BIN)/python -m pip install --quiet --editable '.[dev,scale]'
+# Real servers on loopback: PostgreSQL, MLflow, Dask, moto, Spark; not part of `make test`.
+test-scale: setup ## more than one machine: PostgreSQL, Dask, a bucket and Spark, on this one
+	$(BIN)/python -m pip install --quiet --editable '.[dev,scale,scale-test,spark]'
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq postgresql; } \
 	|| { echo "error: PostgreSQL is not installed; install it, or run make test-scale as root"; exit 2; }
+	@command -v java >/dev/null \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless; } \
+	|| { echo "error: Java is not installed; install it, or run make test-scale as root"; exit 2; }
 	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
 
 # Not part of `make test`; ASD_FAULT_MOMENTS=3 makes it short.
@@ -71,6 +74,9 @@ ui: setup ## compare the runs in a browser, on http://127.0.0.1:5000
 bench: setup ## speed and memory, written to docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.bench_speed
+
+bench-scale: setup ## time and memory a clip at 100, 1,000 and 10,000 clips, written to docs/scale.md
+	$(BIN)/python -m benchmarks.bench_scale
 
 bench-proxy: setup ## what sweeps without labels can tell
 	$(BIN)/python -m benchmarks.bench_proxy

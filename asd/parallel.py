@@ -1,14 +1,14 @@
 """Work on many files at once: the one place from which processes are started.
 
-It goes through joblib, so a cluster can be put under it without touching a step: inside
-``with joblib.parallel_config(backend="dask")`` the same calls run there.
+They are processes of this machine, by joblib; within `asd.cluster.connected` the same calls run on
+the workers of a cluster.
 """
 
 import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TypeVar
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from asd import cluster
 from asd.errors import AsdError, AudioError, DataError, OutputError, WorkerError
 from asd.progress import ProgressBar
 
@@ -30,9 +31,13 @@ _LOOK_S = 1.0
 
 
 def parallel_map(
-    function: Callable[[T], R], items: Sequence[T], desc: str, jobs: int | None = None
+    function: Callable[[T], R],
+    items: Sequence[T],
+    desc: str,
+    jobs: int | None = None,
+    at_once: int = 64,
 ) -> list[R]:
-    """Call a function on each item, on all cores.
+    """Call a function on each item, on all cores or on a cluster.
 
     Parameters
     ----------
@@ -43,8 +48,11 @@ def parallel_map(
     desc : str
         Shown before the progress bar, which goes to a terminal only.
     jobs : int, optional
-        Number of processes; all cores where not given. With one job or one item, the work is
-        done in this process.
+        Number of processes; all cores where not given, and a cluster has as many as it has. With
+        one job or one item, the work is done in this process.
+    at_once : int
+        The most items that are handed to a worker of a cluster together: one where they are long
+        work, so that little is lost with the worker.
 
     Returns
     -------
@@ -56,8 +64,11 @@ def parallel_map(
     WorkerError
         One of the processes was ended from outside.
     """
-    n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     hide = len(items) <= _QUIET_UP_TO
+    if cluster.is_connected() and jobs != 1 and len(items) > 1:
+        parts = cluster.results(function, items, desc, at_once)
+        return _in_order(parts, ProgressBar(total=len(items), desc=desc, disable=hide))
+    n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     if n_jobs <= 1:
         return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
     here, me = Path.cwd(), os.getpid()
@@ -72,12 +83,23 @@ def parallel_map(
         ) from error
 
 
+def _in_order(parts: Iterable[tuple[int, list[R]]], bar: ProgressBar) -> list[R]:
+    """Results that come in parts, each with its place."""
+    done: dict[int, list[R]] = {}
+    with bar:
+        for start, results in parts:
+            done[start] = results
+            bar.update(len(results))
+    return [result for start in sorted(done) for result in done[start]]
+
+
 def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
     """Call in the caller's folder: worker processes outlive a change of it."""
-    # Threads, and processes of another backend, are not this process's to end.
+    # Threads are not this process's to end.
     if multiprocessing.current_process().name.startswith("LokyProcess"):
         _end_with(caller)
-    with chdir(folder):
+    # A process is one of as many as there are to be: none below it.
+    with chdir(folder), joblib.parallel_config(backend="sequential"):
         return function(item)
 
 

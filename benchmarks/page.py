@@ -10,12 +10,12 @@ REAL = Path(os.environ.get("ASD_DATA_DIR", PROJECT.parent / "shared" / "data"))
 """Folder of the real recordings."""
 
 
-def write_section(name: str, title: str, lines: Sequence[str]) -> None:
+def write_section(name: str, title: str, lines: Sequence[str], page: Path = PAGE) -> None:
     """Put `lines` between the markers of a section; the rest of the page stays."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else "# Benchmarks\n"
+    text = page.read_text(encoding="utf-8") if page.is_file() else "# Benchmarks\n"
     if begin not in text:
         text += f"\n## {title}\n\n{begin}\n{end}\n"
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(before + "\n".join([begin, "", *lines, "", end]) + after, encoding="utf-8")
+    page.write_text(before + "\n".join([begin, "", *lines, "", end]) + after, encoding="utf-8")

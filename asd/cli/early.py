@@ -5,9 +5,10 @@ from typing import Any
 
 from asd.config.base import Config
 from asd.config.recipes import recipe_names
-from asd.config.steps import DEMO, DEMO_DATA
+from asd.config.steps import DEMO, DEMO_DATA, TrainMachinesConfig
 from asd.detectors import check_known
 from asd.errors import ConfigError, DataError
+from asd.remote import is_url
 
 MANIFEST_NAME = "manifest.csv"
 _WORDS = {"all", ""}
@@ -27,12 +28,18 @@ def check(config: Config) -> None:
     for key in ("model", "models"):
         for name in _several(values.get(key)):
             _check_model(name)
-    for folder in _several(values.get("data")):
-        _check_dataset(Path(folder))
+    for folder in map(Path, _here(values.get("data"))):
+        if not (isinstance(config, TrainMachinesConfig) and _holds_data_sets(folder)):
+            _check_dataset(folder)
     for key in ("source", "checkpoint"):
-        path = values.get(key)
-        if path and path != DEMO and not Path(path).exists():
-            raise DataError(f"{path}: no such file or folder; check {key}")
+        for path in _here(values.get(key)):
+            if path != DEMO and not Path(path).exists():
+                raise DataError(f"{path}: no such file or folder; check {key}")
+
+
+def _here(value: Any) -> list[str]:
+    """The folders and files that are on this machine: of others, nothing is known at once."""
+    return [word for word in _several(value) if not is_url(word)]
 
 
 def _several(value: Any) -> tuple[str, ...]:
@@ -47,6 +54,10 @@ def _check_model(name: str) -> None:
             raise ConfigError(f"{name}: no such file; give a YAML file with a recipe")
         return
     check_known(name)
+
+
+def _holds_data_sets(folder: Path) -> bool:
+    return any(folder.glob(f"*/{MANIFEST_NAME}"))
 
 
 def _check_dataset(root: Path) -> None:

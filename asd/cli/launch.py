@@ -8,10 +8,14 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from asd.cli.early import check
+from asd.cli.edges import at_hand
+from asd.cluster import connected
 from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
+from asd.config.spread import SpreadConfig
 from asd.errors import AsdError
 from asd.files import is_storage_error, unwritable
 from asd.locks import own_folder
@@ -42,7 +46,7 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if HELP_WORDS & set(arguments):
-        entry = step.partition("_")[0]  # `import` alone is no name that a module can have
+        entry = step.removesuffix("_checkpoint")  # `import` alone is no name of a module
         sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
     _speak_plainly()
@@ -51,7 +55,9 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         parsed = load(config, arguments)
         check(parsed)
         _own_what_is_begun()
-        importlib.import_module(f"asd.steps.{step}").run(parsed)
+        with at_hand(parsed) as local, _spread(parsed):
+            check(local)
+            importlib.import_module(f"asd.steps.{step}").run(local)
     except AsdError as error:
         _fail(str(error))
     except OSError as error:
@@ -61,6 +67,13 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, _SignalError) else signal.SIGINT
         _fail(f"interrupted ({signal.Signals(number).name})", SIGNALLED + number)
+
+
+def _spread(config: Config) -> AbstractContextManager[None]:
+    """Within the block the work goes where the user wants it done."""
+    if isinstance(config, SpreadConfig) and config.backend == "dask":
+        return connected(config.scheduler)
+    return nullcontext()
 
 
 class _SignalError(KeyboardInterrupt):
@@ -102,6 +115,8 @@ def _speak_plainly() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # It shows the traceback of each error of a database before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    # Nor does Dask hold back the traceback of a scheduler that is gone.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module="mlflow")
 

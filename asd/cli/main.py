@@ -23,6 +23,7 @@ STEPS: dict[str, tuple[str, type[Config]]] = {
     "preprocess": ("preprocess", steps.PreprocessConfig),
     "augment": ("augment", steps.AugmentConfig),
     "train": ("train", steps.TrainConfig),
+    "train_machines": ("train_machines", steps.TrainMachinesConfig),
     "import": ("import_checkpoint", steps.ImportConfig),
     "evaluate": ("evaluate", steps.EvaluateConfig),
     "compare": ("compare", steps.CompareConfig),

@@ -50,9 +50,12 @@ class Config(BaseModel):
 
     @classmethod
     def keys(cls, prefix: str = "") -> list[str]:
-        """Every dotted key that the config understands, in order of declaration."""
+        """Every dotted key that the config understands, in order of declaration.
+
+        Those that are not logged come last.
+        """
         keys: list[str] = []
-        for name, field in cls.model_fields.items():
+        for name, field in sorted(cls.model_fields.items(), key=lambda item: bool(item[1].exclude)):
             documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
             kind = documented[0].config if documented else field.annotation
             if isinstance(kind, type) and issubclass(kind, Config):

@@ -87,10 +87,12 @@ def plain(value: Any) -> str:
 
 
 def fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every dotted key of a config with its field, the step's own first."""
-    own_first = sorted(config.model_fields, key=lambda name: name not in config.__annotations__)
-    for name in own_first:
-        field = config.model_fields[name]
+    """Every dotted key of a config with its field: the step's own first, the unlogged last."""
+    own = config.__annotations__
+    ordered = sorted(
+        config.model_fields.items(), key=lambda n: (bool(n[1].exclude), n[0] not in own)
+    )
+    for name, field in ordered:
         documented = [mark for mark in field.metadata if isinstance(mark, Documented)]
         kind = documented[0].config if documented else field.annotation
         if isinstance(kind, type) and issubclass(kind, Config):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from asd.config.base import Config, Documented
 from asd.config.features import LogMelConfig
 from asd.config.recipe import Branch, Fusion, PerMachine
+from asd.config.spread import SpreadConfig
 from asd.config.threshold import ThresholdConfig
 
 
@@ -56,7 +57,7 @@ MachineName = Annotated[str, Field(pattern=r"^[\w.-]*$")]
 """Name of a registered model: letters and digits of any script, ``_``, ``-`` and ``.``."""
 
 
-class ExtractConfig(Config):
+class ExtractConfig(SpreadConfig):
     """Take the sound out of videos and other recordings."""
 
     source: str = Field(min_length=1)
@@ -75,7 +76,7 @@ class ExtractConfig(Config):
     """Go on without recordings that cannot be used, and report them."""
 
 
-class CutConfig(Config):
+class CutConfig(SpreadConfig):
     """How recordings become a data set of clips."""
 
     clip_seconds: float = Field(10.0, gt=0, le=3600)
@@ -125,7 +126,7 @@ class PreprocessConfig(CutConfig):
     """Say what would be taken for what, and write nothing."""
 
 
-class AugmentConfig(Config):
+class AugmentConfig(SpreadConfig):
     """Make copies of clips that are shifted in pitch or overlaid with other sounds."""
 
     data: str = DEMO_DATA
@@ -154,7 +155,7 @@ class AugmentConfig(Config):
     """Replace an existing data set."""
 
 
-class FitConfig(Config):
+class FitConfig(SpreadConfig):
     """What a detector is fitted with, apart from its own fields."""
 
     features: FeatureFields = Field(default_factory=dict)
@@ -186,7 +187,18 @@ class TrainConfig(FitConfig):
     """How the scores of several branches become one: `mean` or `logmeanexp`."""
 
 
-class ImportConfig(Config):
+class TrainMachinesConfig(FitConfig):
+    """Fit a detector for each of many machines, and evaluate it where there are test clips."""
+
+    data: Words = Field(min_length=1)
+    """Data sets, or folders of data sets; one that holds several machines is taken apart."""
+    model: str = "auto"
+    """Which detector, or a YAML file as for `train`; an unknown word lists them."""
+    detector: dict[str, Any] = Field(default_factory=dict)
+    """The detector's own fields, as for `train`."""
+
+
+class ImportConfig(SpreadConfig):
     """Take over a checkpoint of the original CNN or LSTM as a model like any other."""
 
     checkpoint: str = Field(min_length=1)
@@ -246,7 +258,7 @@ class SweepConfig(FitConfig):
         return self
 
 
-class EvaluateConfig(Config):
+class EvaluateConfig(SpreadConfig):
     """Score the test clips of a data set with a trained model."""
 
     model_uri: str = ""
@@ -273,7 +285,7 @@ class EvaluateConfig(Config):
         return self
 
 
-class UseConfig(Config):
+class UseConfig(SpreadConfig):
     """Which model is put to use."""
 
     model_uri: str = ""
@@ -317,7 +329,7 @@ class MoveThresholdConfig(UseConfig):
         return self
 
 
-class PromoteConfig(Config):
+class PromoteConfig(SpreadConfig):
     """Make a model the champion when it beats the present one on the same data."""
 
     model_uri: str = ""
@@ -397,7 +409,7 @@ class MainConfig(CutConfig, FitConfig):
         return self
 
 
-class CompareConfig(Config):
+class CompareConfig(SpreadConfig):
     """Fit many detectors on many data sets, several times each, and set them in one table."""
 
     models: Words = Field(min_length=1)

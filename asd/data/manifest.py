@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -84,11 +84,14 @@ class Dataset:
 
     root: Path
     clips: tuple[Clip, ...]
+    machine: str = ""
+    """The machine of all clips, where they are a part of a data set of several machines."""
 
     @property
     def name(self) -> str:
-        """The folder's own name."""
-        return printable(self.root.resolve().name)
+        """The folder's own name, and the machine's."""
+        name = printable(self.root.resolve().name)
+        return f"{name}-{printable(self.machine)}" if self.machine else name
 
     @cached_property
     def digest(self) -> str:
@@ -102,11 +105,19 @@ class Dataset:
 
     def select(self, keep: Callable[[Clip], bool]) -> "Dataset":
         """The data set of the clips for which `keep` is true; the digest is theirs."""
-        return Dataset(self.root, tuple(clip for clip in self.clips if keep(clip)))
+        return replace(self, clips=tuple(clip for clip in self.clips if keep(clip)))
 
     def split(self, name: Split, label: Label | None = None) -> "Dataset":
         """One side of the split, all labels or one."""
         return self.select(lambda c: c.split == name and (label is None or c.label == label))
+
+    def by_machine(self) -> "list[Dataset]":
+        """The data set of each machine; this one, where there is one machine only."""
+        names = sorted({clip.machine for clip in self.clips})
+        if len(names) == 1:
+            return [self]
+        parts = {name: self.select(lambda c, name=name: c.machine == name) for name in names}  # type: ignore[misc]
+        return [replace(part, machine=name) for name, part in parts.items()]
 
     def recordings(self) -> set[str]:
         """Names of the recordings that the clips are cut from."""

@@ -1,6 +1,8 @@
 """Open the data set that a step works on."""
 
 import logging
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from asd.config.steps import DEMO_DATA, CutConfig
@@ -8,6 +10,7 @@ from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess
 from asd.data.verify import verify
+from asd.errors import DataError
 
 DEMO_SOURCE = Path("data/demo-source")
 
@@ -33,6 +36,33 @@ def open_dataset(data: str | Dataset) -> Dataset:
     dataset = manifest.load(root)
     verify(dataset)
     return dataset
+
+
+def open_machines(folders: Iterable[str]) -> list[Dataset]:
+    """Open data sets, and take them apart by machine.
+
+    Parameters
+    ----------
+    folders : iterable of str
+        Data sets, or folders of data sets.
+
+    Raises
+    ------
+    DataError
+        There is no data set, its audio has changed, or two machines would have the same name.
+    """
+    roots = [root for folder in folders for root in _data_sets(Path(folder))]
+    machines = [machine for root in roots for machine in open_dataset(str(root)).by_machine()]
+    twice = [name for name, n in Counter(one.name for one in machines).items() if n > 1]
+    if twice:
+        raise DataError(f"data: two machines would be called {twice[0]}; rename a folder")
+    return machines
+
+
+def _data_sets(folder: Path) -> list[Path]:
+    """The folder itself, or the data sets in it."""
+    below = sorted(path.parent for path in folder.glob(f"*/{manifest.MANIFEST_NAME}"))
+    return [folder] if (folder / manifest.MANIFEST_NAME).is_file() else below or [folder]
 
 
 def demo_source() -> Path:

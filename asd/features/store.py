@@ -14,7 +14,7 @@ Data sets share files: a clip is known by its content, wherever it lies.
 import io
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.files import atomic_path
 from asd.parallel import parallel_map
+from asd.remote import RemoteFolder, is_url
 
+_DESCRIPTION = "features.json"
 _CHECKSUM_BYTES = 4
 """At the end of a file, behind the array, where NumPy does not look."""
 
@@ -42,12 +44,13 @@ class FeatureStore:
 
     Parameters
     ----------
-    root : Path
-        Folder of all front ends' features; made where it is missing.
+    root : Path or str
+        Folder of all front ends' features, made where it is missing; or its URL.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+    def __init__(self, root: Path | str) -> None:
+        self._remote = RemoteFolder(str(root)) if is_url(root) else None
+        self.root = (self._remote.copy if self._remote else Path(root)).absolute()
 
     def features(self, dataset: Dataset, front_end: FrontEnd[Any]) -> ClipSet:
         """Features of all clips, in the order of the manifest; missing ones are computed first.
@@ -70,7 +73,10 @@ class FeatureStore:
             A file cannot be written, or the front end gives values that are no numbers.
         """
         folder = self.root / front_end.key
-        missing = {c.sha256: c for c in dataset.clips if not _file(folder, c).is_file()}
+        missing = self._missing(dataset, folder)
+        if missing and self._remote:
+            self._remote.pull(self._names(folder, missing))
+            missing = self._missing(dataset, folder)
         if missing:
             self._describe(folder, front_end)
             logger.debug("computing the features of %d clips", len(missing))
@@ -80,13 +86,23 @@ class FeatureStore:
             with joblib.parallel_config(prefer="threads"):
                 outcomes = parallel_map(compute, list(missing.values()), "features")
             problems = [problem for problem in outcomes if problem]
+            if self._remote:
+                made = {key: clip for key, clip in missing.items() if _file(folder, clip).is_file()}
+                self._remote.push([f"{folder.name}/{_DESCRIPTION}", *self._names(folder, made)])
             if problems:
                 raise AudioError(f"{'; '.join(problems)}; mend these clips or run preprocess again")
         return ClipSet(_Files(dataset, folder, front_end), dataset.clips)
 
+    def _missing(self, dataset: Dataset, folder: Path) -> dict[str, Clip]:
+        return {c.sha256: c for c in dataset.clips if not _file(folder, c).is_file()}
+
+    def _names(self, folder: Path, clips: Mapping[str, Clip]) -> list[str]:
+        """Names below the root of those files that are there, or may be at the URL."""
+        return [_file(folder, clip).relative_to(self.root).as_posix() for clip in clips.values()]
+
     def _describe(self, folder: Path, front_end: FrontEnd[Any]) -> None:
         try:
-            with atomic_path(folder / "features.json") as partial_path:
+            with atomic_path(folder / _DESCRIPTION) as partial_path:
                 partial_path.write_text(front_end.description, encoding="utf-8")
         except OutputError as error:
             raise _unwritable(error) from error

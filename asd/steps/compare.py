@@ -17,13 +17,12 @@ from asd.evaluation import plots
 from asd.evaluation.comparison import Comparison, Outcome, check_comparable, megabytes
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.metrics import metric_key
-from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_front_end, resolved
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.commands import step_command
 from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 
 def run(config: CompareConfig) -> Comparison:
@@ -73,7 +72,7 @@ def _fit_and_score(recipe: Recipe, dataset: Dataset, max_fpr: float) -> tuple[Ou
     params = {"model": full.label, **full.flat(), **data_params(dataset)}
     name = f"{full.label} on {dataset.name}, seed {full.seed}"
     with step_run("compare one", params, name) as tracked:
-        store = FeatureStore(cache_root())
+        store = feature_store()
         known = dataset.select(lambda clip: clip.label != "unknown")
         # Features are the same for all; computed here, they are not part of anybody's seconds.
         for branch in full.branches:

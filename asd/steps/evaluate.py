@@ -10,14 +10,13 @@ from asd.data.opening import open_dataset
 from asd.evaluation.answer import advice, answer_of
 from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.report import summary
-from asd.features.store import FeatureStore
 from asd.files import check_writable
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.notes import write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         tracked.rename(f"evaluate {model.name}")
         params = {"model": model.uri, "train_run": model.run_id}
         tracked.log_params(params | evaluation.pipeline.recipe.flat())
-        evaluations.log_details(evaluation, FeatureStore(cache_root()), tracked)
+        evaluations.log_details(evaluation, feature_store(), tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
             logger.info("clips judged anomalous copied to %s", config.anomalies)
@@ -107,7 +106,7 @@ def judge(
     if dataset is None:
         dataset = open_dataset(data or pipeline.trained_on.path)
     tracked.log_params(data_params(dataset))
-    store = FeatureStore(cache_root())
+    store = feature_store()
     evaluation = evaluate(model.name, pipeline, dataset, store, max_fpr, seed)
     evaluations.log_metrics(evaluation, model, tracked)
     return Evaluated(model, evaluation)

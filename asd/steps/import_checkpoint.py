@@ -6,12 +6,11 @@ from asd.config.recipe import Branch, Recipe
 from asd.config.steps import ImportConfig
 from asd.data.opening import open_dataset
 from asd.detectors.nets.legacy import import_checkpoint
-from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
 from asd.steps.train import log_model
 from asd.tracking.models import ModelRef
 from asd.tracking.runs import data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 
 def run(config: ImportConfig) -> ModelRef:
@@ -39,7 +38,7 @@ def run(config: ImportConfig) -> ModelRef:
         tracked.rename(f"import {detector.name} for {dataset.name}")
         tracked.log_params({**recipe.flat(), **data_params(dataset)})
         valid = dataset.split("valid")
-        store = FeatureStore(cache_root())
+        store = feature_store()
         pipeline, report = Pipeline.adopt(recipe, detector, valid, store)
         made = f"imported {detector.name} from {path}, with a threshold for {dataset.root}"
         return log_model(pipeline, report, dataset, tracked, made)

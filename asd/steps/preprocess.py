@@ -34,7 +34,7 @@ def look(source: Path, output: Path, config: CutConfig) -> Dataset:
 
 def cut(source: Path, output: Path, config: CutConfig, overwrite: bool) -> Dataset:
     """Do the step, as a run of its own, with the fields that several entry points share."""
-    options = {name: getattr(config, name) for name in CutConfig.model_fields}
+    options = config.model_dump(include=set(CutConfig.model_fields))
     params = {"source": source, "output": output, "overwrite": overwrite, **options}
     del params["sample_rate"]  # known in the end
     with step_run("preprocess", params, f"preprocess {output.name}") as tracked:

@@ -3,14 +3,13 @@
 from asd.config.steps import RecalibrateConfig
 from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
-from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
 from asd.text import count
 from asd.tracking import registry
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.runs import data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 
 def run(config: RecalibrateConfig) -> ModelRef:
@@ -34,7 +33,7 @@ def run(config: RecalibrateConfig) -> ModelRef:
             )
         tracked.log_input(normal, "calibration")
         tracked.log_params({**pipeline.recipe.flat(), **data_params(dataset), "model": model.uri})
-        moved = pipeline.recalibrated(normal, FeatureStore(cache_root()))
+        moved = pipeline.recalibrated(normal, feature_store())
         logged = log_pipeline(moved, moved.recipe.flat(), made_for=dataset.name)
         threshold = moved.threshold
         tracked.log_metrics({"threshold": threshold.value}, model_id=logged.model_id)

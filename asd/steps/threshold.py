@@ -8,7 +8,6 @@ from asd.config.steps import MoveThresholdConfig
 from asd.data.opening import open_dataset
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.whatif import COLUMNS, markdown, what_if
-from asd.features.store import FeatureStore
 from asd.files import write_csv
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking import registry
@@ -16,7 +15,7 @@ from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.notes import write_answer
 from asd.tracking.runs import data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 
 def run(config: MoveThresholdConfig) -> ModelRef | None:
@@ -37,7 +36,7 @@ def run(config: MoveThresholdConfig) -> ModelRef | None:
         dataset = open_dataset(config.data or pipeline.trained_on.path)
         tracked.log_params({"model": model.uri, **data_params(dataset)})
         tracked.log_input(dataset.split("test"), "testing")
-        table = evaluate(model.name, pipeline, dataset, FeatureStore(cache_root())).table
+        table = evaluate(model.name, pipeline, dataset, feature_store()).table
         calibration = pipeline.decision.calibration
         rate, value = config.false_alarm_rate, config.value
         rows = what_if(calibration, table, pipeline.clip_seconds, rate, value)

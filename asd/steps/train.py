@@ -17,7 +17,6 @@ from asd.data.sound import sound_of
 from asd.detectors.base import FitContext
 from asd.evaluation import plots
 from asd.evaluation.report import threshold_lines
-from asd.features.store import FeatureStore
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline, TrainedOn
@@ -26,7 +25,7 @@ from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
-from asd.tracking.store import cache_root
+from asd.tracking.store import feature_store
 
 CHECKPOINTS = Path(".cache/checkpoints")
 
@@ -96,7 +95,7 @@ def _fit(recipe: Recipe, dataset: Dataset, tracked: TrackedRun) -> tuple[Pipelin
     started = time.perf_counter()
     with _checkpoints(recipe, dataset) as folder:
         context = FitContext(on_epoch, folder)
-        pipeline, report = Pipeline.fit(recipe, train, valid, FeatureStore(cache_root()), context)
+        pipeline, report = Pipeline.fit(recipe, train, valid, feature_store(), context)
     seconds = time.perf_counter() - started - report.calibration_seconds
     tracked.log_metrics({"fit_seconds": seconds})
     if history:

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 import asd
-from asd.data.manifest import Dataset
+from asd.data.manifest import COLUMNS, Dataset
 from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
 from asd.text import printable
@@ -61,7 +61,7 @@ class TrackedRun:
         run that spells a param in two ways.
         """
         known = client().get_run(self.run_id).data.params
-        mlflow.log_params({key: _text(params[key]) for key in params if key not in known})
+        mlflow.log_params({k: v for k, v in as_logged(params).items() if k not in known})
 
     def log_metrics(
         self,
@@ -130,7 +130,9 @@ class TrackedRun:
 
 
 @contextmanager
-def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[TrackedRun]:
+def step_run(
+    step: str, params: Mapping[str, Any], name: str = "", parent: str = ""
+) -> Iterator[TrackedRun]:
     """A run for one step: MLflow's own under ``mlflow run``, nested below an active one.
 
     Parameters
@@ -141,6 +143,8 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
         The flat config.
     name : str
         Name of the run in the UI; the step's where not given.
+    parent : str
+        Id of the run to stand below, which may belong to another process.
 
     Raises
     ------
@@ -152,10 +156,10 @@ def step_run(step: str, params: Mapping[str, Any], name: str = "") -> Iterator[T
     """
     client()
     claim_default()
-    nested = mlflow.active_run() is not None
+    nested = bool(parent) or mlflow.active_run() is not None
     if not nested:
         _end_runs_of_the_dead()
-    run = _start(nested)
+    run = _start(nested, parent)
     note_run(run.info.run_id, mlflow.get_tracking_uri())
     try:
         with _plain_errors():
@@ -225,13 +229,17 @@ def tag_failure(reason: str) -> None:
         logger.debug("run %s: its reason could not be kept (%s)", run_id, error)
 
 
-def _start(nested: bool) -> mlflow.ActiveRun:
+def _start(nested: bool, parent: str) -> mlflow.ActiveRun:
+    wish: dict[str, Any] = {"nested": nested}
+    if parent:
+        experiment = client().get_run(parent).info.experiment_id
+        wish |= {"parent_run_id": parent, "experiment_id": experiment}
     try:
-        return mlflow.start_run(nested=nested)
+        return mlflow.start_run(**wish)
     except MlflowException as error:
         if error.error_code == "RESOURCE_ALREADY_EXISTS":
             # Another process has made the experiment in the same moment: now it is there.
-            return mlflow.start_run(nested=nested)
+            return mlflow.start_run(**wish)
         remedy = (
             "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
             "give an absolute one, as in sqlite:////folder/mlflow.db"
@@ -260,10 +268,15 @@ def data_params(dataset: Dataset) -> dict[str, Any]:
 
 
 def _as_mlflow(dataset: Dataset) -> PandasDataset:
-    frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips])
+    frame = pd.DataFrame([clip.model_dump() for clip in dataset.clips], columns=list(COLUMNS))
     frame = frame.astype({"noise_gain_db": "float64"})
     source = printable(str(dataset.root.resolve()))
     return from_pandas(frame, source=source, name=dataset.name, digest=dataset.digest)
+
+
+def as_logged(params: Mapping[str, Any]) -> dict[str, str]:
+    """Params as a run keeps them."""
+    return {key: _text(value) for key, value in params.items()}
 
 
 def _text(value: Any) -> str:

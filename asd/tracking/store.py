@@ -10,10 +10,12 @@ import mlflow
 from alembic.util import CommandError
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from asd.errors import TrackingError
+from asd.features.store import FeatureStore
 from asd.files import writing
 from asd.tracking.database import database_of, make_whole
 
@@ -53,6 +55,19 @@ def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
             f"MLflow store {uri}: cannot be used ({first_line(error)}); {remedy}"
         ) from error
     return connected
+
+
+def find_runs(experiment: str, wanted: str) -> list[Run]:
+    """All runs of an experiment that fit a filter of MLflow's, the newest first."""
+    store = client()
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = store.search_runs([experiment], wanted, max_results=1000, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 def first_line(error: Exception) -> str:
@@ -111,9 +126,14 @@ def registry_lock() -> Iterator[None]:
         yield
 
 
+def feature_store() -> FeatureStore:
+    """The store of computed features: at ``ASD_CACHE_DIR``, or in ``.cache/features`` here."""
+    return FeatureStore(os.environ.get("ASD_CACHE_DIR", ".cache/features"))
+
+
 def cache_root() -> Path:
-    """Where computed features are kept: ``ASD_CACHE_DIR``, or ``.cache/features`` here."""
-    return Path(os.environ.get("ASD_CACHE_DIR", ".cache/features"))
+    """The folder of that store on this machine; for a URL, that of its copy."""
+    return feature_store().root
 
 
 def _cache_beside(database: Path) -> Path:

@@ -9,7 +9,7 @@ from mlflow.entities import Run, RunStatus
 import asd
 from asd.errors import AsdError
 from asd.tracking.runs import ERROR_TAG, STEP_TAG, TrackedRun
-from asd.tracking.store import client
+from asd.tracking.store import client, find_runs
 
 TRIAL_TAG = "asd.trial"
 STATE_TAG = "asd.state"
@@ -82,7 +82,7 @@ def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> No
         if not dead(run.data.tags.get(WORKER_TAG, "")):
             continue
         below = f"tags.`{_PARENT_TAG}` = '{run.info.run_id}'"
-        steps = [] if TRIAL_TAG in run.data.tags else _search(run.info.experiment_id, below)
+        steps = [] if TRIAL_TAG in run.data.tags else find_runs(run.info.experiment_id, below)
         # Below a dead sweep stand trials, which have workers of their own, and its last steps.
         for left in (run, *(step for step in steps if WORKER_TAG not in step.data.tags)):
             if left.info.status == RunStatus.to_string(RunStatus.RUNNING):
@@ -92,16 +92,4 @@ def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> No
 
 def _runs(study_id: str, parent: str) -> list[Run]:
     experiment = client().get_run(parent).info.experiment_id
-    return _search(experiment, f"tags.`{STUDY_ID_TAG}` = '{study_id}'")
-
-
-def _search(experiment: str, wanted: str) -> list[Run]:
-    store = client()
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = store.search_runs([experiment], wanted, max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+    return find_runs(experiment, f"tags.`{STUDY_ID_TAG}` = '{study_id}'")

@@ -1,6 +1,7 @@
 """The store computes each clip once, for whoever asks, and survives what happens to files."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -272,3 +273,34 @@ def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
         store.features(dataset_at(tmp_path / "data", 2), FRONT_END)
     assert not files(store)
     assert not list(store.root.rglob(".partial*"))
+
+
+def test_a_store_at_a_url_gives_its_features_to_other_machines(
+    tmp_path: Path, dataset_at: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed: asd-platform[scale]")
+    dataset = dataset_at(tmp_path / "data", 3)
+    url = f"file://{tmp_path}/shared"
+    machines = [tmp_path / "one", tmp_path / "other"]
+    found = []
+    for machine in machines:
+        machine.mkdir()
+        monkeypatch.chdir(machine)
+        found.append(list(FeatureStore(url).features(dataset, FRONT_END)))
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)  # nothing can be computed any more
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+    shared = tmp_path / "shared" / FRONT_END.key
+    assert (shared / "features.json").is_file()
+    assert len(list(shared.rglob("*.npy"))) == 3
+
+
+def test_clips_that_cannot_be_read_are_named_and_the_others_sent(
+    tmp_path: Path, dataset_at: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed: asd-platform[scale]")
+    monkeypatch.chdir(tmp_path)
+    dataset = dataset_at(tmp_path / "data", 3)
+    dataset.file(dataset.clips[0]).write_bytes(b"no sound")
+    with pytest.raises(AudioError, match="mend these clips"):
+        FeatureStore(f"file://{tmp_path}/shared").features(dataset, FRONT_END)
+    assert len(list((tmp_path / "shared").rglob("*.npy"))) == 2

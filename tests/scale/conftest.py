@@ -107,6 +107,12 @@ def running(
 
 
 @pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Give the function that finds a port of loopback on which nobody listens."""
+    return _free_port
+
+
+@pytest.fixture(scope="session")
 def program() -> Callable[..., Any]:
     """Give the context manager that runs a program."""
     return running
