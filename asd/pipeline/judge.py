@@ -202,6 +202,32 @@ class Judge:
         scored = list(self.stream(source, meter, machine, truncated, watch))
         return self.verdict(scored, machine, meter.condition())
 
+    def samples(
+        self, source: Path | bytes, start_s: float, end_s: float, watch: Watch | None = None
+    ) -> Samples:
+        """What the detectors hear of a part of a recording, ``(n_samples,)``.
+
+        Parameters
+        ----------
+        source : Path or bytes
+            The file, or its content, as it was judged.
+        start_s, end_s : float
+            The part, in seconds from the start of the recording.
+        watch : callable, optional
+            As of `stream`.
+        """
+        rate, sound = self.scorer.sample_rate, self.sound
+        first, last = round(start_s * rate), round(end_s * rate)
+        position, parts = 0, []
+        for block in stream_blocks(
+            source, rate, sound.channel, sound.stream, truncated="accept", watch=watch
+        ):
+            parts.append(block[max(0, first - position) : max(0, last - position)])
+            position += len(block)
+            if position >= last:
+                break
+        return np.concatenate(parts)
+
     @property
     def reference(self) -> Reference:
         """What the condition of recordings is compared with."""

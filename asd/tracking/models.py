@@ -11,14 +11,13 @@ import mlflow
 from mlflow.entities import LifecycleStage, LoggedModel, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Array, Object, Property
 
 import asd
 from asd.errors import DetectorError, TrackingError
 from asd.pipeline.pipeline import Pipeline
+from asd.tracking.contract import SIGNATURE, example
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
 from asd.tracking.store import client, first_line
 
@@ -30,27 +29,6 @@ _INFERENCE = (
     "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
     "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
-
-_EVENT = ("start_s", "end_s", "peak_s", "peak_score", "p_value", "expected_by_chance")
-_OUTPUTS = Schema(
-    [
-        ColSpec("double", "anomaly_score", required=False),
-        ColSpec("double", "threshold", required=False),
-        ColSpec("boolean", "is_anomaly", required=False),
-        ColSpec("double", "p_value", required=False),
-        ColSpec("double", "duration_s", required=False),
-        ColSpec("long", "n_windows", required=False),
-        ColSpec(Array(Object([Property(name, DataType.double) for name in _EVENT])), "events"),
-        ColSpec(Array(DataType.string), "warnings"),
-        ColSpec("string", "error", required=False),
-    ]
-)
-_INPUTS = Schema(
-    [
-        ColSpec("string", "audio"),
-        ColSpec("string", "machine", required=False),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -90,13 +68,19 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "")
     """
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
-        info = mlflow.pyfunc.log_model(
+        # By `Model.log`, since MLflow would judge the example here otherwise, before the model has
+        # the digest that it checks itself by.
+        info = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
             name=pipeline.name,
+            validate_serving_input=False,
             python_model=str(_SERVED),
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
-            signature=ModelSignature(inputs=_INPUTS, outputs=_OUTPUTS),
+            signature=SIGNATURE,
+            input_example=example(pipeline.scorer.sample_rate),
             params=params,
             tags={MODEL_TAG: pipeline.name, DATA_TAG: made_for or pipeline.trained_on.name},
         )
