@@ -356,7 +356,13 @@ class ScoreConfig(UseConfig):
     machine: str = ""
     """Which machine the recordings are of, for its threshold; that of all where not given."""
     output: str = "scores"
-    """Folder for windows.csv and files.csv."""
+    """Folder for the tables files, windows and events, and for clips and timelines."""
+    format: Literal["csv", "parquet", "both"] = "csv"
+    """Of the tables."""
+    clips: int = Field(100, ge=0)
+    """Most events of which the sound is written, the least likely ones first."""
+    timelines: int = Field(20, ge=0)
+    """Most recordings with an alarm of which the scores are drawn, the most anomalous first."""
     strict: bool = False
     """Refuse recordings that cannot be compared with those of the training."""
     truncated: Truncated = "refuse"

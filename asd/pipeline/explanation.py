@@ -57,8 +57,8 @@ def explain(
     """
     worst = verdict.worst
     end_s = worst.start_s + worst.duration_s
-    samples = judge.samples(source, worst.start_s, end_s, watch)
-    [unusual] = judge.scorer.explain_samples([samples], machine)
+    window = judge.parts(source, [(worst.start_s, end_s)], watch)
+    [unusual] = judge.scorer.explain_samples(window, machine)
     axes = judge.scorer.of_machine(machine).front_ends[0].axes()
     return located(unusual, axes, worst.start_s, end_s)
 

@@ -202,31 +202,36 @@ class Judge:
         scored = list(self.stream(source, meter, machine, truncated, watch))
         return self.verdict(scored, machine, meter.condition())
 
-    def samples(
-        self, source: Path | bytes, start_s: float, end_s: float, watch: Watch | None = None
-    ) -> Samples:
-        """What the detectors hear of a part of a recording, ``(n_samples,)``.
+    def parts(
+        self,
+        source: Path | bytes,
+        spans: Sequence[tuple[float, float]],
+        watch: Watch | None = None,
+    ) -> list[Samples]:
+        """What the detectors hear of parts of a recording, ``(n_samples_i,)`` each.
 
         Parameters
         ----------
         source : Path or bytes
             The file, or its content, as it was judged.
-        start_s, end_s : float
-            The part, in seconds from the start of the recording.
+        spans : sequence of (start_s, end_s)
+            The parts, in seconds from the start of the recording.
         watch : callable, optional
             As of `stream`.
         """
         rate, sound = self.scorer.sample_rate, self.sound
-        first, last = round(start_s * rate), round(end_s * rate)
-        position, parts = 0, []
+        places = [(round(start * rate), round(end * rate)) for start, end in spans]
+        found: list[list[Samples]] = [[] for _ in places]
+        position, last = 0, max(end for _, end in places)
         for block in stream_blocks(
             source, rate, sound.channel, sound.stream, truncated="accept", watch=watch
         ):
-            parts.append(block[max(0, first - position) : max(0, last - position)])
+            for (start, end), pieces in zip(places, found, strict=True):
+                pieces.append(block[max(0, start - position) : max(0, end - position)])
             position += len(block)
             if position >= last:
                 break
-        return np.concatenate(parts)
+        return [np.concatenate(pieces) for pieces in found]
 
     @property
     def reference(self) -> Reference:

@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 
 from asd.errors import TrackingError
-from asd.tracking.models import ModelRef
+from asd.tracking.models import ModelRef, check_files, drop_byte_code
 
 TIMEOUT_S = 900.0
 
@@ -32,8 +32,10 @@ def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
     Raises
     ------
     TrackingError
-        The process fails, takes longer than 15 minutes, or cannot judge one of the recordings.
+        The model's files are not those that were logged, or the process fails, takes longer than
+        15 minutes, or cannot judge one of the recordings.
     """
+    drop_byte_code(check_files(model))
     request = {"model_uri": model.uri, "files": [str(path) for path in files]}
     try:
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """Pipelines as MLflow models: logged without pickle, found by any address, loaded again."""
 
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,8 +27,9 @@ DATA_TAG = "asd.data"
 _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
 _INFERENCE = (
-    "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
-    "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
+    "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "prometheus-client",
+    "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl",
+    "torch", "tqdm",
 )  # fmt: skip
 
 
@@ -51,6 +53,18 @@ class ModelRef:
         return f"models:/{self.model_id}"
 
 
+class _Untried:
+    """MLflow's pyfunc, of which the input example is not judged while the model is logged.
+
+    The model would check itself by its digest, which it has only once all of it is there.
+    """
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, **options: Any) -> None:
+        assert not validate_serving_input
+        mlflow.pyfunc.save_model(**options)
+
+
 def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "") -> ModelRef:
     """Log a pipeline to the active run as a pyfunc model made from code.
 
@@ -68,11 +82,10 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "")
     """
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
-        # By `Model.log`, since MLflow would judge the example here otherwise, before the model has
-        # the digest that it checks itself by.
         info = Model.log(
             artifact_path=None,
-            flavor=mlflow.pyfunc,
+            flavor=_Untried,
+            flavor_name="pyfunc",
             name=pipeline.name,
             validate_serving_input=False,
             python_model=str(_SERVED),
@@ -130,12 +143,48 @@ def load(model: ModelRef) -> Pipeline:
         Its files are gone, are not those that were logged, or are not a pipeline.
     """
     try:
-        folder = _fetch(model.location)
-        if reason := changed(model.uri, folder, model.digest):
-            raise TrackingError(reason)
+        folder = check_files(model)
         return Pipeline.load(folder / "artifacts" / "pipeline")
-    except (MlflowException, OSError, DetectorError) as error:
+    except (OSError, DetectorError) as error:
         raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+
+
+def check_files(model: ModelRef) -> Path:
+    """The folder of a model, whose files are those that were logged.
+
+    Raises
+    ------
+    TrackingError
+        They are not, or are gone.
+    """
+    try:
+        folder = _fetch(model.location)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+    if reason := changed(model.uri, folder, model.digest):
+        raise TrackingError(reason)
+    return folder
+
+
+def drop_byte_code(folder: Path) -> None:
+    """Remove byte code beside the file that MLflow runs first of a model.
+
+    Python takes it for that file's own, whatever it does, and the digest does not cover it.
+
+    Raises
+    ------
+    TrackingError
+        It cannot be removed.
+    """
+    cached = folder / "__pycache__"
+    try:
+        if cached.exists():
+            shutil.rmtree(cached)
+    except OSError as error:
+        raise TrackingError(
+            f"{cached}: byte code beside a model that cannot be removed ({error.strerror}); remove "
+            "it, as it would run unchecked"
+        ) from error
 
 
 def training_params(model: ModelRef) -> dict[str, str]:

@@ -15,6 +15,7 @@ import yaml
 from mlflow.pyfunc.model import PythonModel
 from mlflow.pyfunc.scoring_server import _SERVER_MODEL_PATH
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
+from prometheus_client import CollectorRegistry
 
 from asd.errors import AsdError, AudioError
 from asd.pipeline.explanation import explain
@@ -22,6 +23,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import printable
 from asd.tracking.contract import FIELDS, Wishes
+from asd.tracking.figures import Figures, told_figures
 from asd.tracking.guard import guard_server
 from asd.tracking.request import Limits, Work
 
@@ -51,7 +53,7 @@ class AsdModel(PythonModel):
         self.use(Pipeline.load(folder), _version(folder.parents[1]))
         # Steps that load a model may judge any number of rows for any time.
         if _SERVER_MODEL_PATH in os.environ:
-            self.limits = Limits.of_server()
+            self.limits, self.figures = Limits.of_server(), told_figures()
             guard_server()
 
     def use(self, pipeline: Pipeline, version: str) -> None:
@@ -65,6 +67,7 @@ class AsdModel(PythonModel):
             What it is called in answers.
         """
         self.pipeline, self.version, self.limits = pipeline, version, Limits()
+        self.figures = Figures(CollectorRegistry())
         self._moved = functools.lru_cache(_THRESHOLDS)(
             lambda rate, threshold: Wishes(rate, threshold).moved(pipeline)
         )
@@ -106,7 +109,8 @@ class AsdModel(PythonModel):
         named = "id" in model_input
         answers = []
         for number, cells in enumerate(rows):
-            row = self._judge(work, cells, wishes, (number, len(rows)))
+            with self.figures.row() as row:
+                row |= self._judge(work, cells, wishes, (number, len(rows)))
             answers.append({"id": _id(cells.id), **row} if named else row)
         return answers
 
