@@ -335,6 +335,9 @@ class PromoteConfig(Config):
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
     """Longest processor time to judge a clip, in ms; the clip's own length where not given."""
+    environment: bool = False
+    """Let the candidate also answer in an environment built from its requirements alone, by uv;
+    takes minutes, and a package index."""
     max_fpr: float = Field(0.1, gt=0, le=1)
     """Largest false-positive rate that the partial AUC looks at."""
     seed: int = Field(42, ge=0)
