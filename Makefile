@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy clean test-scale \
+.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-serving clean test-scale \
 	test-golden test-faults locale
 
 help: ## this list
@@ -71,6 +71,9 @@ ui: setup ## compare the runs in a browser, on http://127.0.0.1:5000
 bench: setup ## speed and memory, written to docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks.bench_speed
+
+bench-serving: setup ## a real server beside a bare one, written to docs/benchmarks.md
+	$(BIN)/python -m benchmarks.bench_serving
 
 bench-proxy: setup ## what sweeps without labels can tell
 	$(BIN)/python -m benchmarks.bench_proxy
