@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-scale clean test-scale \
+.PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-scale bench-serving clean test-scale \
 	test-golden test-faults locale
 
 help: ## this list
@@ -77,6 +77,9 @@ bench: setup ## speed and memory, written to docs/benchmarks.md
 
 bench-scale: setup ## time and memory a clip at 100, 1,000 and 10,000 clips, written to docs/scale.md
 	$(BIN)/python -m benchmarks.bench_scale
+
+bench-serving: setup ## a real server beside a bare one, written to docs/benchmarks.md
+	$(BIN)/python -m benchmarks.bench_serving
 
 bench-proxy: setup ## what sweeps without labels can tell
 	$(BIN)/python -m benchmarks.bench_proxy

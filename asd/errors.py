@@ -10,6 +10,7 @@
     ├── FeatureError          a front end, or the store of features, cannot be used
     ├── DetectorError         a detector cannot be fitted, saved or loaded
     ├── TrackingError         the MLflow store, a run or a model cannot be used
+    ├── ServerError           a server of a model cannot be asked, started or followed
     ├── OutputError           a file or folder cannot be written
     └── WorkerError           a process that did part of the work is gone
 
@@ -48,6 +49,10 @@ class DetectorError(AsdError):
 
 class TrackingError(AsdError):
     """The MLflow store, a run or a registered model cannot be used."""
+
+
+class ServerError(AsdError):
+    """A server of a model cannot be asked, started or followed."""
 
 
 class OutputError(AsdError):

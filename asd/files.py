@@ -147,7 +147,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], bom: bool = False
+) -> None:
     """Write a table as CSV in UTF-8, whole or not at all.
 
     Texts are written as `cell` gives them.
@@ -160,8 +162,11 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         The header.
     rows : iterable of sequence
         As many cells a row as there are columns; None becomes an empty cell.
+    bom : bool
+        Begin with the mark by which Excel knows UTF-8; it takes Japanese for other letters without.
     """
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    encoding = "utf-8-sig" if bom else "utf-8"
+    with atomic_path(path) as partial, partial.open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([cell(value) for value in row] for row in rows)

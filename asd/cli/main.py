@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from asd.cli import lists
+from asd.cli.ask import ask
 from asd.cli.early import check
+from asd.cli.follow import follow
 from asd.cli.launch import USER_ERROR, launch
 from asd.config import steps
 from asd.config.base import Config
@@ -123,7 +125,7 @@ def _dry(config: type[Config], words: Sequence[str]) -> None:
 
 for _name, (_module, _config) in STEPS.items():
     app.add_command(_step(_name, _module, _config))
-for _listing in (lists.models, lists.data, lists.runs, lists.champion):
+for _listing in (lists.models, lists.data, lists.runs, lists.champion, ask, follow):
     app.add_command(_listing)
 
 

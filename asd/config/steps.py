@@ -347,6 +347,9 @@ class PromoteConfig(SpreadConfig):
     """By how much the candidate has to be better."""
     max_latency_ms: float | None = Field(None, gt=0)
     """Longest processor time to judge a clip, in ms; the clip's own length where not given."""
+    environment: bool = False
+    """Let the candidate also answer in an environment built from its requirements alone, by uv;
+    takes minutes, and a package index."""
     max_fpr: float = Field(0.1, gt=0, le=1)
     """Largest false-positive rate that the partial AUC looks at."""
     seed: int = Field(42, ge=0)
@@ -368,7 +371,13 @@ class ScoreConfig(UseConfig):
     machine: str = ""
     """Which machine the recordings are of, for its threshold; that of all where not given."""
     output: str = "scores"
-    """Folder for windows.csv and files.csv."""
+    """Folder for the tables files, windows and events, and for clips and timelines."""
+    format: Literal["csv", "parquet", "both"] = "csv"
+    """Of the tables."""
+    clips: int = Field(100, ge=0)
+    """Most events of which the sound is written, the least likely ones first."""
+    timelines: int = Field(20, ge=0)
+    """Most recordings with an alarm of which the scores are drawn, the most anomalous first."""
     strict: bool = False
     """Refuse recordings that cannot be compared with those of the training."""
     truncated: Truncated = "refuse"

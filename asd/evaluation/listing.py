@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
+from asd.files import write_csv
+from asd.parquet import write_parquet
 from asd.pipeline.verdict import Verdict
 from asd.text import count
 
@@ -64,6 +67,26 @@ def note_lines(verdicts: Mapping[Path, Verdict]) -> list[str]:
     return [f"{count(n, 'recording')}: {note}" for note, n in notes.items()]
 
 
+def write_tables(
+    verdicts: Mapping[Path, Verdict], folder: Path, kind: Literal["csv", "parquet", "both"]
+) -> list[Path]:
+    """Write the tables `files`, `windows` and `events`; gives the paths."""
+    tables = {
+        "files": (FILE_COLUMNS, file_rows),
+        "windows": (WINDOW_COLUMNS, window_rows),
+        "events": (EVENT_COLUMNS, event_rows),
+    }
+    written = []
+    for name, (columns, rows) in tables.items():
+        if kind != "parquet":
+            written.append(folder / f"{name}.csv")
+            write_csv(written[-1], columns, rows(verdicts), bom=True)
+        if kind != "csv":
+            written.append(folder / f"{name}.parquet")
+            write_parquet(written[-1], columns, rows(verdicts))
+    return written
+
+
 def _p_text(p_value: float | None) -> str:
     return "" if p_value is None else f" (p-value {p_value:.3g})"
 
@@ -74,8 +97,8 @@ def window_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]
         for window in verdict.windows:
             yield (
                 path,
-                f"{window.start_s:.3f}",
-                f"{window.duration_s:.3f}",
+                round(window.start_s, 3),
+                round(window.duration_s, 3),
                 window.anomaly_score,
                 int(window.is_anomaly),
                 window.p_value,
@@ -88,9 +111,9 @@ def event_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]
         for event in verdict.events:
             yield (
                 path,
-                f"{event.start_s:.3f}",
-                f"{event.end_s:.3f}",
-                f"{event.peak_s:.3f}",
+                round(event.start_s, 3),
+                round(event.end_s, 3),
+                round(event.peak_s, 3),
                 event.peak_score,
                 event.p_value,
                 event.expected_by_chance,
@@ -102,14 +125,14 @@ def file_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]:
     for path, verdict in verdicts.items():
         yield (
             path,
-            f"{verdict.duration_s:.3f}",
+            round(verdict.duration_s, 3),
             len(verdict.windows),
             sum(window.is_anomaly for window in verdict.windows),
             verdict.anomaly_score,
             verdict.threshold,
             int(verdict.is_anomaly),
             verdict.p_value,
-            f"{verdict.worst.start_s:.3f}",
+            round(verdict.worst.start_s, 3),
             len(verdict.events),
             "; ".join(verdict.warnings),
         )

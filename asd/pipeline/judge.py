@@ -202,6 +202,37 @@ class Judge:
         scored = list(self.stream(source, meter, machine, truncated, watch))
         return self.verdict(scored, machine, meter.condition())
 
+    def parts(
+        self,
+        source: Path | bytes,
+        spans: Sequence[tuple[float, float]],
+        watch: Watch | None = None,
+    ) -> list[Samples]:
+        """What the detectors hear of parts of a recording, ``(n_samples_i,)`` each.
+
+        Parameters
+        ----------
+        source : Path or bytes
+            The file, or its content, as it was judged.
+        spans : sequence of (start_s, end_s)
+            The parts, in seconds from the start of the recording.
+        watch : callable, optional
+            As of `stream`.
+        """
+        rate, sound = self.scorer.sample_rate, self.sound
+        places = [(round(start * rate), round(end * rate)) for start, end in spans]
+        found: list[list[Samples]] = [[] for _ in places]
+        position, last = 0, max(end for _, end in places)
+        for block in stream_blocks(
+            source, rate, sound.channel, sound.stream, truncated="accept", watch=watch
+        ):
+            for (start, end), pieces in zip(places, found, strict=True):
+                pieces.append(block[max(0, start - position) : max(0, end - position)])
+            position += len(block)
+            if position >= last:
+                break
+        return [np.concatenate(pieces) for pieces in found]
+
     @property
     def reference(self) -> Reference:
         """What the condition of recordings is compared with."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,15 +163,19 @@ class Scorer:
         machine : str, optional
             Machine that they are of.
         """
-        if machine is not None and machine in self.own:
-            return self.own[machine].score_samples(windows)
-        known: dict[str, ClipSet] = {}
-        sets = []
-        for front_end in self.front_ends:
-            if front_end.key not in known:
-                known[front_end.key] = ClipSet([front_end(samples) for samples in windows])
-            sets.append(known[front_end.key])
-        return self.score_features(sets)
+        scorer = self.of_machine(machine)
+        return scorer.score_features(scorer._heard(windows))
+
+    def of_machine(self, machine: str | None) -> "Scorer":
+        """The scorer that judges what is of a machine; this one where it has none of its own."""
+        return self.own.get(machine or "", self)
+
+    def explain_samples(
+        self, windows: Sequence[Samples], machine: str | None = None
+    ) -> list[Spectrogram]:
+        """As `explain`, of pieces of sound; the parameters are those of `score_samples`."""
+        scorer = self.of_machine(machine)
+        return scorer._explain(scorer._heard(windows))
 
     def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
@@ -181,11 +185,11 @@ class Scorer:
         """
         maps: dict[int, Spectrogram] = {}
         for scorer, places, part in self._by_machine(dataset):
-            maps |= dict(zip(places, scorer._explain(part, store), strict=True))
+            sets = scorer._features(part, store)
+            maps |= dict(zip(places, scorer._explain(sets), strict=True))
         return [maps[place] for place in range(len(dataset.clips))]
 
-    def _explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
-        sets = self._features(dataset, store)
+    def _explain(self, sets: Sequence[ClipSet]) -> list[Spectrogram]:
         weights = self.fusion.weights(self._branch_scores(sets))
         shared = [
             place
@@ -197,7 +201,7 @@ class Scorer:
         maps = [self.detectors[place].explain(sets[place]) for place in shared]
         return [
             _joined(weights[shared, clip], [branch[clip] for branch in maps])
-            for clip in range(len(dataset.clips))
+            for clip in range(len(sets[0]))
         ]
 
     def save(self, folder: Path) -> None:
@@ -221,11 +225,16 @@ class Scorer:
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """The features of each branch; branches with the same front end share them."""
-        known: dict[str, ClipSet] = {}
-        for front_end in self.front_ends:
-            if front_end.key not in known:
-                known[front_end.key] = store.features(dataset, front_end)
-        return [known[front_end.key] for front_end in self.front_ends]
+        return self._shared(lambda front_end: store.features(dataset, front_end))
+
+    def _heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
+        """The same of pieces of sound."""
+        return self._shared(lambda front_end: ClipSet([front_end(piece) for piece in windows]))
+
+    def _shared(self, compute: Callable[[FrontEnd[Any]], ClipSet]) -> list[ClipSet]:
+        known = {front_end.key: front_end for front_end in self.front_ends}
+        sets = {key: compute(front_end) for key, front_end in known.items()}
+        return [sets[front_end.key] for front_end in self.front_ends]
 
     def _branch_scores(self, sets: Sequence[ClipSet]) -> Matrix:
         pairs = zip(self.detectors, sets, strict=True)

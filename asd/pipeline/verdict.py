@@ -1,6 +1,8 @@
 """What a pipeline says of a recording."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from asd.decision.events import Event
 
@@ -52,3 +54,17 @@ class Verdict:
         """Length of the recording in seconds."""
         last = self.windows[-1]
         return last.start_s + last.duration_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Take back what `to_dict` gave."""
+        made = dict(values)
+        made["windows"] = tuple(Window(**window) for window in values["windows"])
+        made["events"] = tuple(Event(**event) for event in values["events"])
+        for key in ("warnings", "not_comparable"):
+            made[key] = tuple(values[key])
+        return cls(**made)

@@ -9,14 +9,14 @@ from asd.errors import TrackingError
 from asd.evaluation import gates
 from asd.evaluation.answer import answer_of
 from asd.evaluation.evaluation import Evaluation
-from asd.evaluation.gates import Gate, Probe
+from asd.evaluation.gates import Gate
 from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
 from asd.tracking import registry
 from asd.tracking.commands import serve_command, step_command
 from asd.tracking.evaluations import evidence
-from asd.tracking.fresh import fresh_scores
-from asd.tracking.models import ModelRef, resolve
+from asd.tracking.fresh import environment_gate, reload_gate
+from asd.tracking.models import resolve
 from asd.tracking.notes import describe_version
 from asd.tracking.runs import TrackedRun, step_run
 
@@ -69,18 +69,13 @@ def _pass_gates(
             gates.latency(probe, evaluation.pipeline, config.max_latency_ms),
         ]
         if not any(gate.refuses for gate in outcome):
-            outcome.append(_reload(candidate.model, probe))
+            outcome.append(reload_gate(candidate.model, probe))
+            if config.environment:
+                outcome.append(environment_gate(candidate.model))
     for gate in outcome:
         tracked.log_metrics(gate.figures)
         tracked.set_tags({f"asd.gate.{gate.name}": str(gate)})
     return outcome
-
-
-def _reload(model: ModelRef, probe: Probe) -> Gate:
-    try:
-        return gates.reload(probe, fresh_scores(model, probe.files))
-    except TrackingError as error:
-        return Gate("reload", False, str(error))
 
 
 def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:

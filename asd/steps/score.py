@@ -1,14 +1,18 @@
 """Score recordings of any length, window by window."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
+from asd.data.recordings import unique_names
 from asd.errors import AudioError
 from asd.evaluation import listing
-from asd.files import check_writable, write_csv
+from asd.evaluation.extracts import LONGEST_S, write_clips, write_timelines
+from asd.files import check_writable
 from asd.parallel import map_recordings
+from asd.pipeline.judged import Judged
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import count
@@ -16,9 +20,13 @@ from asd.tracking import registry
 from asd.tracking.models import load, resolve
 from asd.tracking.runs import step_run
 
+_JUDGED = ".judged"
+
 
 def run(config: ScoreConfig) -> dict[Path, Verdict]:
-    """Judge each recording of `source` and write ``files.csv``, ``windows.csv`` and ``events.csv``.
+    """Judge each recording of `source`, and write tables, clips of events and timelines.
+
+    What was judged is kept in the folder `output`: the same command goes on where it was ended.
 
     Raises
     ------
@@ -33,17 +41,16 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         model = resolve(address)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})
-        judge = functools.partial(_judge, pipeline, config)
-        results, skipped = map_recordings(judge, find_audio(source), "score", config.skip_bad)
-        verdicts = dict(results)
-        tables = {
-            "files": (listing.FILE_COLUMNS, listing.file_rows(verdicts)),
-            "windows": (listing.WINDOW_COLUMNS, listing.window_rows(verdicts)),
-            "events": (listing.EVENT_COLUMNS, listing.event_rows(verdicts)),
-        }
-        for name, (columns, rows) in tables.items():
-            write_csv(output / f"{name}.csv", columns, rows)
-            tracked.log_files(output / f"{name}.csv")
+        paths = find_audio(source)
+        told = (model.uri, model.digest, config.machine, config.truncated)
+        judged = Judged.below(output / _JUDGED, *told)
+        judge = functools.partial(_judge, pipeline, config, judged)
+        results, skipped = map_recordings(judge, paths, "score", config.skip_bad)
+        verdicts = {path: verdict for path, verdict, _ in results}
+        before = sum(known for _, _, known in results)
+        for path in listing.write_tables(verdicts, output, config.format):
+            tracked.log_files(path)
+        extracts = _extracts(pipeline, verdicts, unique_names(source, paths), config)
         alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
         events = sum(len(verdict.events) for verdict in verdicts.values())
         tracked.log_metrics(
@@ -59,18 +66,49 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         tracked.report(
             f"scored {count(len(verdicts), 'recording')} with {model.name} ({address}): {alarms} "
             f"with an alarm, {count(events, 'event')}",
+            *([f"judged before: {before}, taken from {output}/{_JUDGED}"] if before else []),
             *listing.alarm_lines(verdicts),
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),
             *(f"skipped: {message}" for message in skipped),
-            f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
+            f"written: {output}: tables of files (a row a file), windows (a window) and events",
+            *extracts,
         )
     return verdicts
 
 
-def _judge(pipeline: Pipeline, config: ScoreConfig, path: Path) -> tuple[Path, Verdict]:
-    verdict = pipeline.judge(path, config.machine or None, config.truncated)
+def _judge(
+    pipeline: Pipeline, config: ScoreConfig, judged: Judged, path: Path
+) -> tuple[Path, Verdict, bool]:
+    verdict, known = judged.verdict(
+        path, lambda path: pipeline.judge(path, config.machine or None, config.truncated)
+    )
     if config.strict and verdict.not_comparable:
         reasons = "; ".join(verdict.not_comparable)
         raise AudioError(f"{path}: {reasons} (refused, as strict=true)")
-    return path, verdict
+    return path, verdict, known
+
+
+def _extracts(
+    pipeline: Pipeline,
+    verdicts: Mapping[Path, Verdict],
+    names: Mapping[Path, str],
+    config: ScoreConfig,
+) -> list[str]:
+    """Write clips and timelines; says how many there are, and what was left out."""
+    output = Path(config.output)
+    events = write_clips(pipeline, verdicts, names, output / "events", config.clips)
+    alarms = write_timelines(verdicts, names, output / "timelines", config.timelines)
+    clips, pictures = min(events, config.clips), min(alarms, config.timelines)
+    lines = []
+    if events:
+        lines.append(
+            f"sound of {clips} of {count(events, 'event')}, at most {LONGEST_S:g} s each: "
+            f"{output}/events (more with clips=)"
+        )
+    if alarms:
+        lines.append(
+            f"scores over time of {pictures} of {count(alarms, 'recording')} with an alarm: "
+            f"{output}/timelines (more with timelines=)"
+        )
+    return lines

@@ -2,19 +2,52 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.models.utils import load_serving_example
+from mlflow.utils.process import ShellCommandException
 
 from asd.errors import TrackingError
-from asd.tracking.models import ModelRef
+from asd.evaluation import gates
+from asd.evaluation.gates import Gate, Probe
+from asd.tracking.models import ModelRef, check_files, drop_byte_code
+from asd.tracking.store import first_line
 
 TIMEOUT_S = 900.0
 
 _PROGRAM = Path(__file__).with_name("_fresh_process.py")
+
+
+def reload_gate(model: ModelRef, probe: Probe) -> Gate:
+    """Whether a new process gives the scores of this one.
+
+    Parameters
+    ----------
+    model : ModelRef
+        The candidate.
+    probe : Probe
+        Files, and what this process made of them.
+    """
+    try:
+        return gates.reload(probe, fresh_scores(model, probe.files))
+    except TrackingError as error:
+        return Gate("reload", False, str(error))
+
+
+def environment_gate(model: ModelRef) -> Gate:
+    """Whether a model answers in an environment built from its requirements alone."""
+    try:
+        check_environment(model)
+    except TrackingError as error:
+        return Gate("environment", False, str(error))
+    return Gate("environment", True, "answers in an environment of its own")
 
 
 def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
@@ -32,8 +65,10 @@ def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
     Raises
     ------
     TrackingError
-        The process fails, takes longer than 15 minutes, or cannot judge one of the recordings.
+        The model's files are not those that were logged, or the process fails, takes longer than
+        15 minutes, or cannot judge one of the recordings.
     """
+    drop_byte_code(check_files(model))
     request = {"model_uri": model.uri, "files": [str(path) for path in files]}
     try:
         done = subprocess.run(
@@ -58,3 +93,31 @@ def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
     if reasons:
         raise TrackingError(f"{model.uri}: cannot judge a recording ({reasons[0]})")
     return [float(row["anomaly_score"]) for row in rows]
+
+
+def check_environment(model: ModelRef) -> None:
+    """Let MLflow judge the example of a model in an environment built from its requirements.
+
+    Raises
+    ------
+    TrackingError
+        There is no ``uv`` to build it with, no example, or the model does not answer in it.
+    """
+    if shutil.which("uv") is None:
+        raise TrackingError("uv is not installed, which builds the environment; pip install uv")
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "answer.json"
+        try:
+            mlflow.models.predict(  # type: ignore[no-untyped-call]
+                model.uri,
+                input_data=load_serving_example(model.uri),
+                output_path=str(output),
+                env_manager="uv",
+            )
+            [row] = json.loads(output.read_text(encoding="utf-8"))["predictions"]
+        except (MlflowException, ShellCommandException, OSError, ValueError) as error:
+            raise TrackingError(
+                f"{model.uri}: does not answer in an environment of its own ({first_line(error)})"
+            ) from error
+    if row["error"]:
+        raise TrackingError(f"{model.uri}: cannot judge its example ({row['error']})")

@@ -1,6 +1,7 @@
 """Pipelines as MLflow models: logged without pickle, found by any address, loaded again."""
 
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,14 +12,13 @@ import mlflow
 from mlflow.entities import LifecycleStage, LoggedModel, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Array, Object, Property
 
 import asd
 from asd.errors import DetectorError, TrackingError
 from asd.pipeline.pipeline import Pipeline
+from asd.tracking.contract import SIGNATURE, example
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
 from asd.tracking.store import client, first_line
 
@@ -27,30 +27,10 @@ DATA_TAG = "asd.data"
 _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
 _INFERENCE = (
-    "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
-    "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl", "torch", "tqdm",
+    "av", "filelock", "joblib", "librosa", "mlflow", "numpy", "pandas", "prometheus-client",
+    "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl",
+    "torch", "tqdm",
 )  # fmt: skip
-
-_EVENT = ("start_s", "end_s", "peak_s", "peak_score", "p_value", "expected_by_chance")
-_OUTPUTS = Schema(
-    [
-        ColSpec("double", "anomaly_score", required=False),
-        ColSpec("double", "threshold", required=False),
-        ColSpec("boolean", "is_anomaly", required=False),
-        ColSpec("double", "p_value", required=False),
-        ColSpec("double", "duration_s", required=False),
-        ColSpec("long", "n_windows", required=False),
-        ColSpec(Array(Object([Property(name, DataType.double) for name in _EVENT])), "events"),
-        ColSpec(Array(DataType.string), "warnings"),
-        ColSpec("string", "error", required=False),
-    ]
-)
-_INPUTS = Schema(
-    [
-        ColSpec("string", "audio"),
-        ColSpec("string", "machine", required=False),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -73,6 +53,18 @@ class ModelRef:
         return f"models:/{self.model_id}"
 
 
+class _Untried:
+    """MLflow's pyfunc, of which the input example is not judged while the model is logged.
+
+    The model would check itself by its digest, which it has only once all of it is there.
+    """
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, **options: Any) -> None:
+        assert not validate_serving_input
+        mlflow.pyfunc.save_model(**options)
+
+
 def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "") -> ModelRef:
     """Log a pipeline to the active run as a pyfunc model made from code.
 
@@ -90,13 +82,18 @@ def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "")
     """
     with tempfile.TemporaryDirectory() as folder:
         pipeline.save(Path(folder) / "pipeline")
-        info = mlflow.pyfunc.log_model(
+        info = Model.log(
+            artifact_path=None,
+            flavor=_Untried,
+            flavor_name="pyfunc",
             name=pipeline.name,
+            validate_serving_input=False,
             python_model=str(_SERVED),
             artifacts={"pipeline": str(Path(folder) / "pipeline")},
             code_paths=[str(Path(asd.__file__).parent)],
             pip_requirements=[f"{name}=={_release(name)}" for name in _INFERENCE],
-            signature=ModelSignature(inputs=_INPUTS, outputs=_OUTPUTS),
+            signature=SIGNATURE,
+            input_example=example(pipeline.scorer.sample_rate),
             params=params,
             tags={MODEL_TAG: pipeline.name, DATA_TAG: made_for or pipeline.trained_on.name},
         )
@@ -146,12 +143,48 @@ def load(model: ModelRef) -> Pipeline:
         Its files are gone, are not those that were logged, or are not a pipeline.
     """
     try:
-        folder = _fetch(model.location)
-        if reason := changed(model.uri, folder, model.digest):
-            raise TrackingError(reason)
+        folder = check_files(model)
         return Pipeline.load(folder / "artifacts" / "pipeline")
-    except (MlflowException, OSError, DetectorError) as error:
+    except (OSError, DetectorError) as error:
         raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+
+
+def check_files(model: ModelRef) -> Path:
+    """The folder of a model, whose files are those that were logged.
+
+    Raises
+    ------
+    TrackingError
+        They are not, or are gone.
+    """
+    try:
+        folder = _fetch(model.location)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+    if reason := changed(model.uri, folder, model.digest):
+        raise TrackingError(reason)
+    return folder
+
+
+def drop_byte_code(folder: Path) -> None:
+    """Remove byte code beside the file that MLflow runs first of a model.
+
+    Python takes it for that file's own, whatever it does, and the digest does not cover it.
+
+    Raises
+    ------
+    TrackingError
+        It cannot be removed.
+    """
+    cached = folder / "__pycache__"
+    try:
+        if cached.exists():
+            shutil.rmtree(cached)
+    except OSError as error:
+        raise TrackingError(
+            f"{cached}: byte code beside a model that cannot be removed ({error.strerror}); remove "
+            "it, as it would run unchecked"
+        ) from error
 
 
 def training_params(model: ModelRef) -> dict[str, str]:

@@ -19,11 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asd.audio.encode import transcode
 from asd.data.demo.media import write_m4a, write_mp4
+from tests.e2e import hostile
+from tests.media import write_media
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project, Ran
@@ -32,7 +37,7 @@ pytestmark = pytest.mark.e2e
 
 FIELDS = {
     "anomaly_score", "threshold", "is_anomaly", "p_value", "duration_s", "n_windows", "events",
-    "warnings", "error",
+    "windows", "warnings", "explanation", "model_version", "error",
 }  # fmt: skip
 LISTS = {"events", "warnings"}
 
@@ -166,9 +171,101 @@ def test_all_json_forms_are_understood(server: str, knock: Path) -> None:
     assert len(answers[0]) == 1
     assert answers == [answers[0]] * 6
     assert ask(server, {"inputs": {"audio": [audio, audio]}}) == answers[0] * 2
+    frame = pd.DataFrame({"audio": [audio]})
+    for body, kind in (
+        (frame.to_csv(index=False).encode(), "text/csv"),
+        (frame.to_parquet(index=False), "application/vnd.apache.parquet"),
+        (json.dumps(forms[0]).encode(), "application/json; charset=utf-8"),
+    ):
+        status, answer = hostile.Connection(server).post(body, kind)
+        assert (status, json.loads(answer)["predictions"]) == (200, answers[0])
 
 
-@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".m4a", ".mp4"])
+def test_params_say_what_is_told_and_by_which_threshold(
+    server: str, evaluated: dict[Path, float], knock: Path
+) -> None:
+    calm = min(evaluated, key=lambda path: evaluated[path])
+    cells = [text(calm.read_bytes()), text(knock.read_bytes())]
+    connection = hostile.Connection(server)
+
+    def told(**params: object) -> Rows:
+        return connection.rows(*cells, params=params)
+
+    plain = told()
+    assert all(row["model_version"] == "models:/hum/1" for row in plain)
+    assert all(row["windows"] is row["explanation"] is None for row in plain)
+    for row in told(windows=True, explain=True):
+        [window] = row["windows"]
+        assert window["anomaly_score"] == row["anomaly_score"]
+        assert (window["start_s"], window["duration_s"]) == (0.0, 1.0)
+        assert all(0 <= low < high <= 4000 for low, high in row["explanation"]["bands_hz"])
+        assert all(0 <= start < end <= 1 for start, end in row["explanation"]["times_s"])
+    [_, found] = told(explain=True)
+    assert any(low < 1500 < high for low, high in found["explanation"]["bands_hz"])
+    assert [row["is_anomaly"] for row in told(threshold=0.0)] == [True, True]
+    assert [row["is_anomaly"] for row in told(threshold=1e9)] == [False, False]
+    assert [row["p_value"] for row in told(false_alarm_rate=0.5)] == [r["p_value"] for r in plain]
+    assert told(false_alarm_rate=0.5)[0]["threshold"] < plain[0]["threshold"]
+    assert told() == plain
+
+
+def test_rows_are_called_in_the_answer_as_they_were_in_the_request(
+    server: str, knock: Path
+) -> None:
+    audio = text(knock.read_bytes())
+    rows = [{"audio": audio, "id": "朝"}, {"audio": "%%%", "id": "夜", "machine": "pump"}]
+    status, answer = hostile.Connection(server).post(json.dumps({"dataframe_records": rows}))
+    first, second = json.loads(answer)["predictions"]
+    assert (status, first["id"], second["id"]) == (200, "朝", "夜")
+    assert first["error"] is None
+    assert second["error"].startswith("audio: not base64")
+
+
+def test_hostile_bodies_are_answered_by_a_line_of_json(server: str, knock: Path) -> None:
+    connection = hostile.Connection(server)
+    for body, kind in hostile.bodies(text(knock.read_bytes())):
+        hostile.check(*connection.post(body, kind))
+
+
+def test_good_rows_beside_hostile_ones_get_their_scores(
+    server: str, evaluated: dict[Path, float], knock: Path
+) -> None:
+    connection, good = hostile.Connection(server), text(knock.read_bytes())
+    sounds = list(hostile.cells())
+    rows = connection.rows(good, *(cell for bad in sounds for cell in (bad, good)))
+    assert [row["anomaly_score"] for row in rows[::2]] == pytest.approx(
+        [evaluated[knock]] * (len(sounds) + 1), abs=1e-4
+    )
+    assert all(row["error"] and row["anomaly_score"] is None for row in rows[1::2])
+    for bad in sounds:
+        hostile.check(*connection.post(json.dumps({"dataframe_records": [{"audio": bad}]})))
+
+
+def test_whatever_is_sent_is_answered_by_json_and_good_rows_are_judged(
+    server: str, evaluated: dict[Path, float], knock: Path
+) -> None:
+    connection, content = hostile.Connection(server), knock.read_bytes()
+
+    @settings(max_examples=100)
+    @given(hostile.structures())
+    def shapes(body: object) -> None:
+        hostile.check(*connection.post(json.dumps(body)))
+
+    @settings(max_examples=100)
+    @given(st.lists(hostile.broken(content), min_size=1, max_size=3))
+    def recordings(bad: list[str]) -> None:
+        first, *others, last = connection.rows(text(content), *bad, text(content))
+        assert first == last
+        assert first["anomaly_score"] == pytest.approx(evaluated[knock], abs=1e-4)
+        assert all((row["error"] is None) == (row["anomaly_score"] is not None) for row in others)
+
+    shapes()
+    recordings()
+
+
+@pytest.mark.parametrize(
+    "suffix", [".mp3", ".flac", ".m4a", ".mp4", ".aiff", ".mkv", ".mov", ".avi", ".ogg", ".webm"]
+)
 def test_other_containers_are_judged_as_the_wav_is(
     server: str, knock: Path, tmp_path: Path, suffix: str
 ) -> None:
@@ -179,7 +276,11 @@ def test_other_containers_are_judged_as_the_wav_is(
         transcode(knock, path, "flac")
     else:
         samples, rate = soundfile.read(knock, dtype="float32")
-        (write_m4a if suffix == ".m4a" else write_mp4)(path, samples, rate)
+        write = {".m4a": write_m4a, ".mp4": write_mp4}.get(suffix)
+        if write:
+            write(path, samples, rate)
+        else:
+            write_media(path, [samples], rate)
     [wav, other] = judge(server, knock.read_bytes(), path.read_bytes())
     assert other["error"] is None
     assert other["is_anomaly"] is wav["is_anomaly"] is True
@@ -214,7 +315,7 @@ def test_rows_that_cannot_be_judged_say_why_and_spare_the_others(
     for reason, row in zip(bad, refused, strict=True):
         assert reason in row["error"]
         assert "\n" not in row["error"]
-        assert {row[field] for field in FIELDS - LISTS - {"error"}} == {None}
+        assert {row[field] for field in FIELDS - LISTS - {"error", "model_version"}} == {None}
         assert [row[field] for field in LISTS] == [[], []]
 
 

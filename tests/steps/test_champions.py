@@ -31,7 +31,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def here(model: ModelRef, files: list[Path]) -> list[float]:
         return [load(model).judge(path).anomaly_score for path in files]
 
-    monkeypatch.setattr(promote, "fresh_scores", here)
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", here)
 
 
 @pytest.fixture

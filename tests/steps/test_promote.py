@@ -76,7 +76,7 @@ def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Traine
     """The models with an empty registry; fewer draws, and no new process for every promotion."""
     monkeypatch.setattr(evaluations, "auc_interval", functools.partial(auc_interval, n=50))
     monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
-    monkeypatch.setattr(promote, "fresh_scores", scores_here)
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
     yield models
     if registry.holders(NAME) != Holders(None, None, None):
         mlflow.MlflowClient().delete_registered_model(NAME)
@@ -262,7 +262,7 @@ def test_the_quickest_of_several_passes_counts(
 def test_a_model_that_scores_otherwise_after_loading_is_refused(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promote, "fresh_scores", lambda _, files: [0.0] * len(files))
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", lambda _, files: [0.0] * len(files))
     assert not give(trained.good)
     assert registry.holders(NAME) == Holders(None, None, "1")
     assert "refused by reload" in report(newest("promote"))
@@ -285,7 +285,7 @@ def test_a_model_that_cannot_be_loaded_anew_is_refused(
     def broken(model: ModelRef, files: list[Path]) -> list[float]:
         raise TrackingError("it cannot be loaded in a new process")
 
-    monkeypatch.setattr(promote, "fresh_scores", broken)
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", broken)
     assert not give(trained.good)
     assert "reload: refused, it cannot be loaded" in report(newest("promote"))
 
@@ -349,11 +349,11 @@ def test_of_two_promotions_at_once_the_later_is_told(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(model: ModelRef, files: list[Path]) -> list[float]:
-        monkeypatch.setattr(promote, "fresh_scores", scores_here)
+        monkeypatch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
         assert give(trained.worse)
         return scores_here(model, files)
 
-    monkeypatch.setattr(promote, "fresh_scores", overtaken)
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", overtaken)
     assert not give(trained.good)
     assert registry.holders(NAME) == Holders("1", None, "2")
     tags = mlflow.MlflowClient().get_model_version(NAME, "2").tags

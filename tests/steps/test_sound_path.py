@@ -159,7 +159,7 @@ def test_a_lower_rate_is_told_and_hides_no_alarm(
         assert bool(verdict.not_comparable) == (kind != "at16k")
         assert (sentence in verdict.warnings) == (kind == "at8k")
         assert verdict.is_anomaly or kind == "at16k", "the alarm stands"
-    with Path("scores/files.csv").open(encoding="utf-8") as file:
+    with Path("scores/files.csv").open(encoding="utf-8-sig") as file:
         rows = {Path(row["file"]).name: row["warnings"] for row in csv.DictReader(file)}
     assert rows["at8k_0.wav"] == sentence
     assert rows["at16k_0.wav"] == ""

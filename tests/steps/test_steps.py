@@ -125,10 +125,10 @@ def test_score_covers_a_recording_of_any_length(data: str, workspace: Path) -> N
     [verdict] = verdicts.values()
     assert [round(window.start_s, 3) for window in verdict.windows] == [0.0, 1.0, 2.0, 2.4]
     assert verdict.duration_s == pytest.approx(3.4)
-    with Path("out/files.csv").open(encoding="utf-8") as file:
+    with Path("out/files.csv").open(encoding="utf-8-sig") as file:
         [row] = csv.DictReader(file)
     assert (row["file"], row["windows"], row["is_anomaly"]) == ("異常 音.wav", "4", "1")
-    with Path("out/windows.csv").open(encoding="utf-8") as file:
+    with Path("out/windows.csv").open(encoding="utf-8-sig") as file:
         assert len(list(csv.DictReader(file))) == 4
 
 

@@ -52,7 +52,7 @@ def test_the_detectors_stay_and_the_threshold_moves(
         evaluate.run(EvaluateConfig(model_uri=uri)).evaluation for uri in (trained.uri, moved.uri)
     )
     assert np.array_equal(one.table.scores, other.table.scores)
-    monkeypatch.setattr(promote, "fresh_scores", lambda *_: [])
+    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", lambda *_: [])
     monkeypatch.setattr(gates, "reload", lambda *_: gates.Gate("reload", True, ""))
     assert promote.run(PromoteConfig(model_uri=trained.uri))
     promote.run(PromoteConfig(model_uri=moved.uri))

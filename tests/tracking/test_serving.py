@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import signal
 import struct
 from typing import Any, cast
@@ -11,13 +12,17 @@ import pandas as pd
 import pytest
 import soundfile
 import uvicorn
+from mlflow.exceptions import MlflowException
 from mlflow.models.utils import _enforce_schema
+from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from asd.audio.decode import stream_blocks
 from asd.errors import ConfigError
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict, Window
-from asd.tracking import models, serving
+from asd.tracking import serving
+from asd.tracking.contract import SIGNATURE, Wishes
+from asd.tracking.guard import guarded
 from asd.tracking.request import Limits, Work
 from asd.tracking.serving import AsdModel
 
@@ -50,7 +55,7 @@ class Ears:
 def model() -> AsdModel:
     """A model without limits, as steps load it."""
     made = AsdModel()
-    made.pipeline, made.limits = cast(Pipeline, Ears()), Limits()
+    made.use(cast(Pipeline, Ears()), "models:/pump/3")
     return made
 
 
@@ -121,6 +126,80 @@ def test_whatever_is_wrong_with_a_row_the_others_are_judged(
     assert rows[1]["events"] == rows[1]["warnings"] == []
     [row] = ask(model, GOOD, machine=["loud"])
     assert "no finite number" in row["error"]
+
+
+def test_rows_carry_the_id_that_they_were_sent_with(model: AsdModel) -> None:
+    rows = ask(model, GOOD, "%%%", GOOD, id=["left", "b\x1b[31m", None])
+    assert [row["id"] for row in rows] == ["left", "b\\x1b[31m", None]
+    assert [row["error"] is None for row in rows] == [True, False, True]
+    assert {row["model_version"] for row in rows} == {"models:/pump/3"}
+    assert "id" not in ask(model, GOOD)[0]
+    [first, second] = model.predict(None, pd.DataFrame([{"audio": [GOOD] * 2, "id": ["a", "b"]}]))
+    assert (first["id"], second["id"]) == ("a", "b")
+
+
+def test_a_name_that_is_none_is_refused_and_not_repeated(model: AsdModel) -> None:
+    rows = ask(model, GOOD, GOOD, machine=["x" * 5000, "p\n1"])
+    assert rows[0]["error"] == "machine: 5000 characters long, a name has 200 at most"
+    assert rows[1]["warnings"] == ["p\\n1"]
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"false_alarm_rate": 0.1, "threshold": 3.0}, "cannot both be kept"),
+        ({"false_alarm_rate": 0.0}, "must lie between 0 and 1"),
+        ({"false_alarm_rate": float("nan")}, "must lie between 0 and 1"),
+        ({"threshold": float("inf")}, "must be a finite number"),
+    ],
+)
+def test_params_that_cannot_be_kept_are_an_error_of_each_row(
+    model: AsdModel, params: dict[str, Any], reason: str
+) -> None:
+    rows = model.predict(None, pd.DataFrame({"audio": [GOOD, GOOD]}), params)
+    assert all(reason in row["error"] for row in rows)
+
+
+def test_the_schema_of_the_answers_holds_all_that_is_answered(model: AsdModel) -> None:
+    [row] = ask(model, GOOD, id=["a"])
+    assert list(row) == SIGNATURE.outputs.input_names()
+    assert {param.name for param in SIGNATURE.params.params} == set(Wishes.__dataclass_fields__)
+
+
+def refused(data: object, content_type: str | None, outcome: object) -> tuple[int, dict[str, Any]]:
+    def invocations(*given: object) -> InvocationsResponse:
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert isinstance(outcome, InvocationsResponse)
+        return outcome
+
+    answer = guarded(invocations)(data, content_type, None, None)
+    return answer.status, json.loads(answer.response)
+
+
+def test_what_mlflow_refuses_is_told_without_the_request_and_without_a_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    secret = "c2VjcmV0"
+    for error in (
+        MlflowException(f"Invalid input. Input: {secret}", stack_trace="Traceback: secret.py"),
+        MlflowException(f"Failed to predict data '{secret}'. \nError: Failed to enforce schema"),
+        RecursionError(secret),
+        AttributeError(f"'NoneType' {secret}"),
+    ):
+        status, body = refused(secret, "application/json", error)
+        assert status == 400
+        assert secret not in str(body)
+        assert "secret.py" not in str(body)
+        assert '{"dataframe_records": [{"audio"' in body["message"]
+    params = f"Failed to predict data '{secret}'. \nError: Invalid parameters found: {secret}"
+    _, body = refused(secret, "application/json", MlflowException(params))
+    assert body["message"].startswith("params: must be an object")
+    assert all(len(record.getMessage()) < 600 for record in caplog.records)
+    status, body = refused("", None, InvocationsResponse("Got 'x/y'", 415, "text/plain"))
+    assert (status, body["message"].split(":")[0]) == (415, "Content-Type")
+    good = InvocationsResponse('{"predictions": []}', 200, "application/json")
+    assert refused("", "application/json", good) == (200, {"predictions": []})
 
 
 def test_more_than_a_request_may_hold_is_refused_row_by_row(model: AsdModel) -> None:
@@ -212,4 +291,4 @@ def test_limits_are_the_servers_and_come_from_its_environment(
 
 def test_bytes_pass_the_signature_of_a_model() -> None:
     given = pd.DataFrame({"audio": [wav(), GOOD]})
-    assert list(_enforce_schema(given, models._INPUTS)["audio"]) == [wav(), GOOD]
+    assert list(_enforce_schema(given, SIGNATURE.inputs)["audio"]) == [wav(), GOOD]

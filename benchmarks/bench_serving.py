@@ -1,0 +1,204 @@
+"""A real ``mlflow models serve`` beside the same pipeline in process and a bare FastAPI app.
+
+``python -m benchmarks.bench_serving`` writes docs/benchmarks.md; ``--requests 20 --batch_s 60`` for
+a quick look, which is printed only.
+"""
+
+import argparse
+import base64
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import requests
+import soundfile
+
+from asd.audio.decode import stream_blocks
+from asd.audio.encode import write_wav
+from asd.config.steps import ScoreConfig, TrainConfig
+from asd.pipeline.pipeline import Pipeline
+from asd.steps import score, train
+from asd.tracking.models import load, resolve
+from benchmarks.page import write_section
+
+RATE = 16000
+SECONDS = 10
+CLIENTS = (1, 8, 16)
+REQUESTS = 400
+BATCH_S = 4 * 3600
+
+BARE = """\
+import base64, io, sys
+
+import soundfile, uvicorn
+from fastapi import FastAPI, Request
+
+app = FastAPI()
+
+@app.get("/ping")
+async def ping():
+    return {}
+
+@app.post("/invocations")
+async def decode(request: Request):
+    body = await request.json()
+    content = base64.b64decode(body["dataframe_records"][0]["audio"])
+    samples, _ = soundfile.read(io.BytesIO(content), dtype="float32")
+    return {"predictions": [{"duration_s": len(samples)}]}
+
+uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
+"""
+
+
+def main() -> None:
+    """Measure, print, and write the section where the counts are the full ones."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--batch_s", type=float, default=BATCH_S)
+    told = parser.parse_args()
+    lines = [
+        f"`python -m benchmarks.bench_serving`, {os.cpu_count()} cores, one worker, the default "
+        f"recipe on the demo, WAV of {SECONDS} s and {RATE // 1000} kHz, {told.requests} requests;",
+        f"load of the machine when it began: {os.getloadavg()[0]:.1f}.",
+        "",
+        "| clients | p50 | to the pipeline in process | to a bare FastAPI app | requests a second "
+        "| to the bare app |",
+        "|---|---|---|---|---|---|",
+    ]
+    model = resolve(train.run(TrainConfig()).uri)
+    lines += _serving(model.uri, load(model), told.requests)
+    lines += ["", *_batch(model.uri, told.batch_s)]
+    print("\n".join(lines))
+    if (told.requests, told.batch_s) == (REQUESTS, BATCH_S):
+        write_section("serving", "Serving", lines)
+
+
+def _serving(uri: str, pipeline: Pipeline, count: int) -> Iterator[str]:
+    content = _wav()
+    pipeline.judge(content)
+    alone = median(_seconds(lambda: pipeline.judge(content)) for _ in range(max(5, count // 10)))
+    mlflow = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", uri]
+    ours_words = [*mlflow, "--env-manager", "local", "-p"]
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "bare.py"
+        program.write_text(BARE, encoding="utf-8")
+        with (
+            _server(ours_words) as (ours, process),
+            _server([sys.executable, str(program)]) as (bare, _),
+        ):
+            for url in (ours, bare):
+                _asked(url, content, 1, 5)
+            before = _megabytes(process)
+            for clients in CLIENTS:
+                p50, speed = _asked(ours, content, clients, count)
+                bare_p50, bare_speed = _asked(bare, content, clients, count)
+                yield (
+                    f"| {clients} | {1000 * p50:.1f} ms | {p50 / alone:.2f} | "
+                    f"{p50 / bare_p50:.2f} | {speed:.1f} | {speed / bare_speed:.2f} |"
+                )
+            yield ""
+            yield (
+                f"Memory of the server: {before:.0f} MB before, {_megabytes(process):.0f} MB after "
+                f"{count * len(CLIENTS)} requests."
+            )
+
+
+def _asked(url: str, content: bytes, clients: int, count: int) -> tuple[float, float]:
+    """Median seconds of a request, and requests a second."""
+    body = json.dumps({"dataframe_records": [{"audio": base64.b64encode(content).decode()}]})
+    session = requests.Session()
+
+    def one(_: int) -> float:
+        headers = {"Content-Type": "application/json"}
+        return _seconds(lambda: session.post(f"{url}/invocations", body, headers=headers))
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        times = list(pool.map(one, range(count)))
+    return median(times), count / (time.perf_counter() - started)
+
+
+def _batch(uri: str, seconds: float) -> Iterator[str]:
+    """Hours of sound a minute, of `score` and of decoding alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "night"
+        rng = np.random.default_rng(0)
+        for number in range(4):
+            noise = 0.1 * rng.standard_normal(round(RATE * seconds / 4))
+            write_wav(folder / f"{number}.wav", noise, RATE)
+        told = {"source": str(folder), "model_uri": uri, "output": f"{name}/out"}
+        taken = _seconds(lambda: score.run(ScoreConfig.parse(told)))
+        files = sorted(folder.iterdir())
+        decoding = _seconds(lambda: [sum(map(len, stream_blocks(path, RATE))) for path in files])
+    hours = seconds / 3600
+    yield (
+        f"`score`: {60 * hours / taken:.2f} hours of sound a minute, {taken / decoding:.1f} times "
+        "as long as decoding alone in one process."
+    )
+
+
+def _wav() -> bytes:
+    file = io.BytesIO()
+    time_s = np.arange(SECONDS * RATE) / RATE
+    noise = np.random.default_rng(0).standard_normal(len(time_s))
+    soundfile.write(file, 0.2 * np.sin(600 * time_s) + 0.02 * noise, RATE, format="WAV")
+    return file.getvalue()
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _server(words: list[str]) -> Iterator[tuple[str, int]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([*words, str(port)], start_new_session=True)
+    try:
+        while not _answers(url):
+            if process.poll() is not None:
+                raise RuntimeError(f"{words[0]} has ended")
+            time.sleep(0.2)
+        yield url, process.pid
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/ping", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _megabytes(group: int) -> float:
+    """Memory in use by the processes of a group, of Linux; 0 elsewhere."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            if os.getpgid(int(status.parent.name)) == group:
+                lines = status.read_text().splitlines()
+                total += sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+        except (OSError, ProcessLookupError):
+            continue
+    return total / 1000
+
+
+if __name__ == "__main__":
+    main()
