@@ -165,13 +165,14 @@ class Scorer:
         """
         if machine is not None and machine in self.own:
             return self.own[machine].score_samples(windows)
-        known: dict[str, ClipSet] = {}
-        sets = []
-        for front_end in self.front_ends:
-            if front_end.key not in known:
-                known[front_end.key] = ClipSet([front_end(samples) for samples in windows])
-            sets.append(known[front_end.key])
-        return self.score_features(sets)
+        return self.score_features(self._heard(windows))
+
+    def explain_samples(self, samples: Samples, machine: str | None = None) -> Spectrogram:
+        """As `explain`, of one piece of sound: the parameters are those of `score_samples`."""
+        if machine is not None and machine in self.own:
+            return self.own[machine].explain_samples(samples)
+        [unusual] = self._explain(self._heard([samples]))
+        return unusual
 
     def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
@@ -181,11 +182,11 @@ class Scorer:
         """
         maps: dict[int, Spectrogram] = {}
         for scorer, places, part in self._by_machine(dataset):
-            maps |= dict(zip(places, scorer._explain(part, store), strict=True))
+            own = scorer._explain(scorer._features(part, store))
+            maps |= dict(zip(places, own, strict=True))
         return [maps[place] for place in range(len(dataset.clips))]
 
-    def _explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
-        sets = self._features(dataset, store)
+    def _explain(self, sets: Sequence[ClipSet]) -> list[Spectrogram]:
         weights = self.fusion.weights(self._branch_scores(sets))
         shared = [
             place
@@ -197,7 +198,7 @@ class Scorer:
         maps = [self.detectors[place].explain(sets[place]) for place in shared]
         return [
             _joined(weights[shared, clip], [branch[clip] for branch in maps])
-            for clip in range(len(dataset.clips))
+            for clip in range(len(maps[0]))
         ]
 
     def save(self, folder: Path) -> None:
@@ -218,6 +219,14 @@ class Scorer:
             places = [place for place, name in enumerate(machines) if name == machine]
             part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
             yield self if machine is None else self.own[machine], places, part
+
+    def _heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
+        """The features of each branch, from samples; those of the same front end are shared."""
+        known: dict[str, ClipSet] = {}
+        for front_end in self.front_ends:
+            if front_end.key not in known:
+                known[front_end.key] = ClipSet([front_end(samples) for samples in windows])
+        return [known[front_end.key] for front_end in self.front_ends]
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """The features of each branch; branches with the same front end share them."""
