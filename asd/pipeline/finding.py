@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 
 from asd.arrays import Spectrogram, Vector
 from asd.features.base import Axes
-from asd.pipeline.usual import POWER, Expected, profile
+from asd.pipeline.usual import LOW, POWER, Expected, profile
 
 Rhythm = Literal["steady", "repeating", "once", "several"]
 Span = tuple[float, float]
@@ -98,6 +98,8 @@ def find(
 def _evidence(sound: Spectrogram, expected: Expected) -> Vector:
     """How many times the usual scatter each band is away, with the sign of the change."""
     away = (profile(sound) - expected.profile) / expected.scatter
+    # Codecs leave holes in quiet moments: what is then lower than usual is no less of a sound.
+    away[LOW] = np.maximum(away[LOW], 0)
     strongest = np.abs(away).argmax(axis=0)
     return np.asarray(away[strongest, np.arange(away.shape[1])], np.float64)
 

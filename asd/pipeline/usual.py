@@ -19,8 +19,8 @@ MOST_CLIPS = 400
 NEAREST = 5
 """Normal clips whose mean is what was to be expected."""
 _QUANTILES = (0.1, 0.5, 0.95)
-MEDIAN, POWER = 1, 3
-"""Places of two of the statistics of a band: its median over time, and its mean power in dB."""
+LOW, MEDIAN, POWER = 0, 1, 3
+"""Places of statistics of a band: a low quantile over time, the median, and the mean power."""
 _LEAST_SCATTER_DB = 1.0
 """Bands that hardly vary among few clips are not trusted to vary so little."""
 
