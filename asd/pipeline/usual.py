@@ -19,8 +19,8 @@ MOST_CLIPS = 400
 NEAREST = 5
 """Normal clips whose mean is what was to be expected."""
 _QUANTILES = (0.1, 0.5, 0.95)
-LOW, MEDIAN, POWER = 0, 1, 3
-"""Places of statistics of a band: a low quantile over time, the median, and the mean power."""
+LOW, MEDIAN, HIGH, POWER = range(4)
+"""Places of the statistics of a band: quantiles over time, and the mean power."""
 _LEAST_SCATTER_DB = 1.0
 """Bands that hardly vary among few clips are not trusted to vary so little."""
 
@@ -31,6 +31,8 @@ class NormalClip(NamedTuple):
     path: str
     """As in the manifest of the data set trained on."""
     sha256: str
+    root: str
+    """Folder of that data set."""
 
 
 class Expected(NamedTuple):
@@ -55,8 +57,6 @@ class Usual:
     scatter: Matrix
     """``(n_statistics, n_bands)``, in dB."""
     clips: tuple[NormalClip, ...]
-    root: str
-    """Folder of the data set that the clips are of."""
 
     @classmethod
     def fit(cls, normal: Dataset, sample_rate: int, store: FeatureStore) -> Self:
@@ -77,10 +77,10 @@ class Usual:
         profiles = store.features(kept, front_end).table(_flat_profile)
         shaped = profiles.astype(np.float32).reshape(len(profiles), len(_QUANTILES) + 1, -1)
         names = np.unique([clip.recording for clip in kept.clips], return_inverse=True)[1]
-        clips = tuple(NormalClip(clip.path, clip.sha256) for clip in kept.clips)
+        root = str(normal.root.absolute())
+        clips = tuple(NormalClip(clip.path, clip.sha256, root) for clip in kept.clips)
         wide = np.asarray(shaped, np.float64)
-        scatter = _scatter(wide, names.astype(np.intp))
-        return cls(sample_rate, wide, scatter, clips, str(normal.root))
+        return cls(sample_rate, wide, _scatter(wide, names.astype(np.intp)), clips)
 
     @cached_property
     def front_end(self) -> LogMel:
@@ -109,16 +109,16 @@ class Usual:
             "scatter": self.scatter,
             "paths": np.array([clip.path for clip in self.clips]),
             "sha256": np.array([clip.sha256 for clip in self.clips]),
-            "root": np.array(self.root),
+            "roots": np.array([clip.root for clip in self.clips]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Take back what `to_arrays` gave."""
-        clips = map(NormalClip, arrays["paths"].tolist(), arrays["sha256"].tolist())
+        columns = (arrays[key].tolist() for key in ("paths", "sha256", "roots"))
+        clips = tuple(map(NormalClip, *columns))
         profiles = arrays["profiles"].astype(np.float64)
-        rate, root = int(arrays["sample_rate"]), str(arrays["root"])
-        return cls(rate, profiles, arrays["scatter"], tuple(clips), root)
+        return cls(int(arrays["sample_rate"]), profiles, arrays["scatter"], clips)
 
 
 def describing(sample_rate: int) -> LogMel:
