@@ -1,4 +1,4 @@
-"""Do sentences name the right frequencies and times? The demo's faults, of which the truth is known.
+"""Do sentences name the right frequencies and times? The demo's faults tell.
 
 ``python -m benchmarks.bench_explain [models]``, written to docs/benchmarks.md. The truth is what
 the fault alone changes: the same recording is synthesised with it and without.

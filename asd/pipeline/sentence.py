@@ -1,19 +1,16 @@
 """What is unusual in a sound, as a technician would say it, in English or Japanese."""
 
-from collections.abc import Callable
-
-from asd.language import Language, translations
+from asd.language import Language, Say, translations
 from asd.pipeline.finding import Finding, Span
 
 _DOMAIN = "report"
 _SHORT_S = 0.35
 """A sound shorter than this is a knock: an event of a frame or two lasts a little longer here."""
 _LOW_HZ, _HISS_HZ, _RUMBLE_HZ = 300.0, 1500.0, 500.0
+_HISS_WIDTH_HZ = 500.0
 _MOST_NAMED = 2
 _MOST_COUNTED = 6
 _EDGE = 1.02
-
-Say = Callable[[str], str]
 
 
 def sentence(finding: Finding | None, language: Language) -> str:
@@ -56,7 +53,7 @@ def _what(finding: Finding, say: Say) -> str:
         return say("A hum") if high <= _LOW_HZ else say("A tone")
     if finding.rhythm == "repeating" or (finding.rhythm != "steady" and longest <= _SHORT_S):
         return say("A knock")
-    if low >= _HISS_HZ:
+    if low >= _HISS_HZ and high - low >= _HISS_WIDTH_HZ:
         return say("A hiss")
     return say("A rumble") if high <= _RUMBLE_HZ else say("A noise")
 

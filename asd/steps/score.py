@@ -7,7 +7,9 @@ from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
 from asd.errors import AudioError
 from asd.evaluation import listing
-from asd.files import check_writable, write_csv
+from asd.evaluation.page import recordings_page
+from asd.files import atomic_path, check_writable, write_csv
+from asd.language import chosen
 from asd.parallel import map_recordings
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
@@ -44,6 +46,12 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         for name, (columns, rows) in tables.items():
             write_csv(output / f"{name}.csv", columns, rows)
             tracked.log_files(output / f"{name}.csv")
+        lineage = tracked.lineage() | {"Model": model.uri}
+        language = config.language or chosen()
+        page = recordings_page(pipeline, verdicts, config.machine, language, lineage)
+        with atomic_path(output / "report.html") as partial:
+            partial.write_text(page, encoding="utf-8")
+        tracked.log_files(output / "report.html")
         alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
         events = sum(len(verdict.events) for verdict in verdicts.values())
         tracked.log_metrics(
@@ -63,7 +71,8 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),
             *(f"skipped: {message}" for message in skipped),
-            f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
+            f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv, "
+            "report.html",
         )
     return verdicts
 
