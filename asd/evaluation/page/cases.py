@@ -22,6 +22,7 @@ from asd.pipeline.pipeline import Pipeline
 
 MOST = 10
 """Clips of a kind that are shown."""
+_TRUTH = {"normal": "normal", "anomaly": "anomalous", "unknown": "not labelled"}
 _FOR_SCALE = 20
 """Further clips from all over the test side that say how colours are dealt."""
 
@@ -193,9 +194,7 @@ def _case(shelf: Shelf, evaluation: Evaluation, row: int, unusual: Spectrogram) 
     facts = {
         say("Score"): f"{table.scores[row]:.4g}",
         say("p-value"): "" if table.p_values is None else f"{table.p_values[row]:.3g}",
-        say("Truth"): say(
-            {"anomaly": "anomalous", "unknown": "not labelled"}.get(clip.label, "normal")
-        ),
+        say("Truth"): say(_TRUTH[clip.label]),
         say("Condition"): clip.condition,
         say("Machine"): clip.machine,
         say("Recording"): f"{clip.recording}, {clip.start_s:.1f} s",

@@ -10,10 +10,15 @@ from asd.evaluation.page.media import MOST_SOUND_S, Room, picture
 from asd.evaluation.page.render import DOMAIN, render
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.recordings import PREFIX
+from asd.evaluation.table import GroupBy
 from asd.features.store import FeatureStore
 from asd.language import Language, Say, translations
 
-_GROUPS = {"condition": "By condition", "machine": "By machine", "pitch": "By pitch"}
+_GROUPS: dict[GroupBy, str] = {
+    "condition": "By condition",
+    "machine": "By machine",
+    "pitch": "By pitch",
+}
 _ABSENT = "–"
 
 Row = tuple[str, ...]
@@ -115,18 +120,21 @@ def _rates(figures: Mapping[str, float]) -> list[Row]:
     return rows
 
 
-def _group(evaluation: Evaluation, by: str) -> list[Row]:
+def _group(evaluation: Evaluation, by: GroupBy) -> list[Row]:
     """Group, clips of either class, AUC, found, false alarms; none where there is one group."""
     groups = evaluation.groups[by]
     if len(groups) < 2:
         return []
-    columns = (
-        ("n_normal", ".0f"), ("n_anomaly", ".0f"), ("auc", ".3f"), ("recall", ".1%"),
-        ("false_alarm_rate", ".1%"),
-    )  # fmt: skip
+    table = evaluation.table
+    columns = (("auc", ".3f"), ("recall", ".1%"), ("false_alarm_rate", ".1%"))
     return [
-        (name, *(_text(figures, key, form) for key, form in columns))
-        for name, figures in groups.items()
+        (
+            name,
+            str(int((members & table.normal).sum())),
+            str(int((members & table.anomalous).sum())),
+            *(_text(groups[name], key, form) for key, form in columns),
+        )
+        for name, members in table.groups(by).items()
     ]
 
 

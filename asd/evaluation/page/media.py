@@ -15,6 +15,7 @@ PAGE_BYTES = 13_000_000
 """Room for sounds and pictures on a page; what does not fit is left out, and said so."""
 _PEAK = 0.9
 _QUALITY = 60
+_INCHES = 6.0
 
 
 class Room:
@@ -38,8 +39,10 @@ class Room:
 
 
 def picture(figure: Figure) -> str:
-    """A figure as a data URI, a WebP image."""
+    """A figure as a data URI, a WebP image of a size whose letters can be read on a phone."""
     content = io.BytesIO()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(_INCHES, _INCHES * height / width)
     figure.savefig(content, format="webp", pil_kwargs={"quality": _QUALITY})
     return _uri("image/webp", content.getvalue())
 

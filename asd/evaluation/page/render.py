@@ -1,12 +1,18 @@
 """Templates to pages."""
 
+import base64
+import io
 from importlib import resources
 
+from fontTools.subset import Options, Subsetter, load_font, save_font
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from asd.evaluation.style import japanese_font
 from asd.language import Language, translations
 
 DOMAIN = "report"
+_FONT_MARK = "/* embedded font */"
+_FIRST_JAPANESE = "\u2e80"
 
 
 def render(template: str, language: Language, **values: object) -> str:
@@ -31,7 +37,26 @@ def render(template: str, language: Language, **values: object) -> str:
     )
     texts = translations(language, DOMAIN)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-    return environment.get_template(template).render(language=language, **values)
+    page = environment.get_template(template).render(language=language, **values)
+    return page.replace(_FONT_MARK, _font(page))
+
+
+def _font(page: str) -> str:
+    """A font of the Japanese characters of a page, for computers that have none; else nothing."""
+    characters = "".join(sorted({c for c in page if c >= _FIRST_JAPANESE}))
+    if not characters:
+        return ""
+    options = Options()
+    options.flavor = "woff"
+    font = load_font(str(japanese_font()), options)
+    subsetter = Subsetter(options)
+    subsetter.populate(text=characters)
+    subsetter.subset(font)
+    content = io.BytesIO()
+    save_font(font, content, options)
+    uri = f"data:font/woff;base64,{base64.b64encode(content.getvalue()).decode()}"
+    source = f"src: url({uri}) format('woff'); unicode-range: U+2E80-10FFFF; font-display: block"
+    return f"@font-face {{ font-family: Embedded; {source}; }}"
 
 
 def _source(name: str) -> str:

@@ -28,9 +28,9 @@ class Scale:
     def of(cls, sounds: Sequence[ArrayLike], maps: Sequence[ArrayLike]) -> Self:
         """One scale for several sounds, ``(n_rows, n_frames_i)`` each, and their maps."""
         levels = np.concatenate([np.ravel(sound) for sound in sounds])
-        # A single glaring cell must not leave all others dark.
-        cells = np.concatenate([np.ravel(part) for part in maps])
-        unusual = float(np.quantile(cells, 0.999)) or 1.0
+        # A single glaring cell, or a single glaring sound, must not leave all others dark.
+        brightest = [float(np.quantile(part, 0.999)) for part in maps]
+        unusual = float(np.quantile(brightest, 0.75)) or 1.0
         return cls(float(np.quantile(levels, 0.02)), float(levels.max()), unusual)
 
 
@@ -80,7 +80,8 @@ def explanation(
             vmax=limits[1],
             extent=(0.0, seconds, -0.5, len(centres) - 0.5),
         )
-        figure.colorbar(image, ax=axes, label=label, pad=0.01)
+        extend = "max" if values.max() > limits[1] else "neither"
+        figure.colorbar(image, ax=axes, label=label, pad=0.01, extend=extend)
         axes.set_ylabel(say("Frequency (Hz)") if in_hertz else meaning.row_unit.capitalize())
     if in_hertz:
         _frequency_ticks(lower, centres)

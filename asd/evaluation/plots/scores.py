@@ -75,7 +75,7 @@ def score_histogram(table: ScoreTable, say: Say = english) -> Figure:
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.set(xlabel=say(SCORE_LABEL), ylabel=say("Share of the clips of a class"))
     axes.set_title(say("Scores of the test clips"))
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
