@@ -85,12 +85,12 @@ def test_a_window_of_a_recording(fitted: Pipeline, tmp_path: Path) -> None:
 def test_sentences_agree_with_the_truth_of_the_demo(tmp_path: Path, store: FeatureStore) -> None:
     room, seconds = Room.draw(np.random.default_rng(0)), 10.0
     clips = []
-    for number in range(14):
+    for number in range(24):
         rng = np.random.default_rng([7, number])
         path = tmp_path / f"{number}.wav"
         sound = 0.5 * record(start(seconds, rng), room, rng)
         soundfile.write(path, sound, SAMPLE_RATE, "FLOAT")
-        side = "train" if number < 10 else "valid"
+        side = "train" if number < 18 else "valid"
         clip = Clip(
             path=path.name, recording=path.stem, start_s=0, duration_s=seconds, split=side,
             label="normal", sha256=file_digest(path),
@@ -100,14 +100,14 @@ def test_sentences_agree_with_the_truth_of_the_demo(tmp_path: Path, store: Featu
     recipe = recipe_of(TrainConfig(model="knn"))
     pipeline, _ = Pipeline.fit(recipe, data.split("train"), data.split("valid"), store)
 
-    def share_of(severity: str) -> float:
+    def share_of(severity: str, takes: int) -> float:
         right = []
-        for number, fault in enumerate(FAULTS):
+        for number, fault in enumerate([*FAULTS] * takes):
             rng = np.random.default_rng([8, number])
             faulty, healthy = with_and_without(fault, severity, seconds, room, rng)
             told = explain(pipeline, faulty, language="en")
             right.append(agrees(told, truth(faulty, healthy, SAMPLE_RATE)))
         return float(np.mean(right))
 
-    assert share_of("strong") >= 0.9
-    assert share_of("medium") >= 0.7
+    assert share_of("strong", 1) >= 0.9
+    assert share_of("medium", 2) >= 0.7

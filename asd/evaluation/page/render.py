@@ -48,12 +48,11 @@ def _font(page: str) -> str:
         return ""
     options = Options()
     options.flavor = "woff"
-    font = load_font(str(japanese_font()), options)
-    subsetter = Subsetter(options)
+    subsetter, content = Subsetter(options), io.BytesIO()
     subsetter.populate(text=characters)
-    subsetter.subset(font)
-    content = io.BytesIO()
-    save_font(font, content, options)
+    with load_font(str(japanese_font()), options) as font:
+        subsetter.subset(font)
+        save_font(font, content, options)
     uri = f"data:font/woff;base64,{base64.b64encode(content.getvalue()).decode()}"
     source = f"src: url({uri}) format('woff'); unicode-range: U+2E80-10FFFF; font-display: block"
     return f"@font-face {{ font-family: Embedded; {source}; }}"
