@@ -2,6 +2,7 @@
 
 import gettext
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,8 @@ Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 VARIABLE = "ASD_LANG"
 """Environment variable that chooses the language."""
+Say = Callable[[str], str]
+"""From an English text to that of a language."""
 _CATALOGUES = Path(__file__).with_name("locale")
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -46,3 +49,8 @@ def translations(language: Language, domain: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     return gettext.translation(domain, _CATALOGUES, [language])
+
+
+def english(text: str) -> str:
+    """The text as it is: the `Say` of English."""
+    return text

@@ -1,5 +1,6 @@
 """Write audio files, whole or not at all."""
 
+import io
 import logging
 import wave
 from pathlib import Path
@@ -22,6 +23,7 @@ AudioFormat = Literal["mp3", "wav", "flac"]
 
 _CODECS = {"mp3": "libmp3lame", "wav": "pcm_s16le", "flac": "flac"}
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_MP3_BIT_RATE = 48_000
 
 
 def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) -> None:
@@ -88,6 +90,34 @@ def write_track(
             output.mux(track.encode(None))
 
 
+def mp3_bytes(samples: NDArray[np.floating[Any]], sample_rate: int) -> bytes:
+    """A mono signal as MP3 of 48 kbit/s, which every browser plays.
+
+    Parameters
+    ----------
+    samples : ndarray
+        ``(n_samples,)``, full scale ±1; what is beyond is cut off.
+    sample_rate : int
+        In Hz; other rates than those of MP3 go to the next higher it knows, at most 48 kHz.
+    """
+    rate, content = _mp3_rate(sample_rate), io.BytesIO()
+    with av.open(content, "w", format="mp3") as output:
+        encoder = cast(av.AudioStream, output.add_stream("libmp3lame", rate=rate, layout="mono"))
+        encoder.bit_rate = _MP3_BIT_RATE
+        resampler = av.AudioResampler("fltp", "mono", rate)
+        packed = np.clip(samples, -1, 1).astype(np.float32)[None]
+        frame = av.AudioFrame.from_ndarray(packed, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = sample_rate, 0
+        for part in (*resampler.resample(frame), *resampler.resample(None)):
+            output.mux(encoder.encode(part))
+        output.mux(encoder.encode(None))
+    return content.getvalue()
+
+
+def _mp3_rate(sample_rate: int) -> int:
+    return min((known for known in _MP3_RATES if known >= sample_rate), default=_MP3_RATES[-1])
+
+
 def transcode(
     source: Path,
     target: Path,
@@ -146,7 +176,7 @@ def transcode(
 def _copy(track: Track, output: av.container.OutputContainer, fmt: AudioFormat) -> float:
     rate, layout = track.sample_rate, track.layout
     if fmt == "mp3":
-        rate = min((known for known in _MP3_RATES if known >= rate), default=_MP3_RATES[-1])
+        rate = _mp3_rate(rate)
         layout = "mono" if track.channels == 1 else "stereo"
     encoder = cast(av.AudioStream, output.add_stream(_CODECS[fmt], rate=rate, layout=layout))
     if fmt == "mp3":

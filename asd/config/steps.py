@@ -275,6 +275,8 @@ class EvaluateConfig(SpreadConfig):
     """Folder of background sounds for `robustness`; pink noise where not given."""
     official: Literal["", "dcase2020", "dcase2023"] = ""
     """Log the official scores of a DCASE Task 2, and write the files of a submission."""
+    language: Literal["", "en", "ja"] = ""
+    """Language of report.html: English or Japanese; that of ASD_LANG or the locale otherwise."""
     seed: int = Field(42, ge=0)
     """Seed of the bootstrap intervals, and of the changes for `robustness`."""
 
@@ -384,6 +386,8 @@ class ScoreConfig(UseConfig):
     """What becomes of recordings that have lost their end: `refuse`, or `accept` what is there."""
     skip_bad: bool = False
     """Go on without recordings that cannot be used, and report them."""
+    language: Literal["", "en", "ja"] = ""
+    """Language of report.html: English or Japanese; that of ASD_LANG or the locale otherwise."""
 
 
 class MainConfig(CutConfig, FitConfig):

@@ -118,10 +118,15 @@ def shorten(name: str, length: int = 24) -> str:
     return f"{name[: length - tail - 1]}…{name[-tail:]}"
 
 
-@functools.cache
-def _register_font() -> None:
+def japanese_font() -> Path:
+    """The file of a font with Japanese characters, IPAexGothic."""
     # Importing matplotlib_fontja would change the font of the whole process; its file will do.
     spec = find_spec("matplotlib_fontja")
     assert spec is not None
     assert spec.origin is not None
-    font_manager.fontManager.addfont(Path(spec.origin).parent / "fonts" / "ipaexg.ttf")
+    return Path(spec.origin).parent / "fonts" / "ipaexg.ttf"
+
+
+@functools.cache
+def _register_font() -> None:
+    font_manager.fontManager.addfont(japanese_font())

@@ -35,11 +35,13 @@ from asd.pipeline.judge import Judge
 from asd.pipeline.machines import with_own_detector
 from asd.pipeline.notes import odd_recording_note
 from asd.pipeline.scorer import Scorer
+from asd.pipeline.usual import Usual
 
 FORMAT = 2
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
+_USUAL = "usual.npz"
 _MACHINES = "machines"
 
 C = TypeVar("C", bound=Config)
@@ -68,6 +70,8 @@ class Pipeline(Judge):
     trained_on: TrainedOn
     own: Mapping[str, "Pipeline"] = field(default_factory=dict)
     """Pipelines of machines that have one of their own (`Recipe.per_machine`)."""
+    usual: Usual | None = None
+    """What the normal clips sound like; None in models of earlier releases."""
 
     @classmethod
     def fit(
@@ -199,7 +203,8 @@ class Pipeline(Judge):
             mine = normal.select(lambda clip, name=name: clip.machine == name)  # type: ignore[misc]
             if mine.clips:
                 own[name] = pipeline.recalibrated(mine, store)
-        moved = replace(self, scorer=scorer, decision=decision)
+        usual = Usual.fit(normal, scorer.sample_rate, store)
+        moved = replace(self, scorer=scorer, decision=decision, usual=usual)
         return moved._joined(own)._noted(*_notes(own))
 
     def _noted(self, *notes: str) -> "Pipeline":
@@ -230,13 +235,14 @@ class Pipeline(Judge):
         rated = calibrated.report
         odd = odd_recording_note(rated.clips, rated.scores, decision.threshold.value)
         notes = "; ".join(note for note in (decision.note, calibrated.note, odd) if note)
-        trained_on = TrainedOn.of(data)
+        normal = data.select(lambda clip: clip.label == "normal")
         return cls(
             scorer=calibrated.scorer,
             decision=replace(decision, note=notes),
             sound=sound_of(data),
             recipe=recipe,
-            trained_on=trained_on,
+            trained_on=TrainedOn.of(data),
+            usual=Usual.fit(normal, calibrated.scorer.sample_rate, store),
         )
 
     @property
@@ -276,6 +282,8 @@ class Pipeline(Judge):
             pipeline.save(folder / _MACHINES / str(number))
         arrays = self.decision.calibration.to_arrays()
         np.savez(folder / _CALIBRATION, allow_pickle=False, **arrays)
+        if self.usual is not None:
+            np.savez(folder / _USUAL, allow_pickle=False, **self.usual.to_arrays())
         header = {
             "format": FORMAT,
             "recipe": self.recipe.model_dump(mode="json"),
@@ -314,6 +322,7 @@ class Pipeline(Judge):
                 decision=Decision.from_dict(header["decision"], calibration),
                 sound=_parsed(Sound, header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
+                usual=_usual(folder / _USUAL),
             )
             names = enumerate(header.get("own", ()))
             own = {name: cls.load(folder / _MACHINES / str(number)) for number, name in names}
@@ -344,6 +353,13 @@ def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
 
 def _notes(own: Mapping[str, Pipeline]) -> list[str]:
     return [f"{name}: {p.decision.note}" for name, p in own.items() if p.decision.note]
+
+
+def _usual(path: Path) -> Usual | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file, np.load(file) as arrays:
+        return Usual.from_arrays(dict(arrays))
 
 
 def _check_format(folder: Path, number: Any) -> None:

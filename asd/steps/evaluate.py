@@ -9,8 +9,11 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.evaluation.answer import advice, answer_of
 from asd.evaluation.evaluation import Evaluation, evaluate
+from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import summary
+from asd.evaluation.robustness import markdown
 from asd.files import check_writable
+from asd.language import chosen
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
@@ -53,15 +56,20 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         tracked.rename(f"evaluate {model.name}")
         params = {"model": model.uri, "train_run": model.run_id}
         tracked.log_params(params | evaluation.pipeline.recipe.flat())
-        evaluations.log_details(evaluation, feature_store(), tracked)
+        store = feature_store()
+        evaluations.log_details(evaluation, store, tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
             logger.info("clips judged anomalous copied to %s", config.anomalies)
         lines = summary(evaluation)
         if config.official:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)
+        changes: list[RobustnessRow] = []
         if config.robustness:
-            lines += evaluations.log_robustness(evaluation, config.noise, tracked)
+            changes = evaluations.log_robustness(evaluation, config.noise, tracked)
+            lines += markdown(changes)
+        language = config.language or chosen()
+        evaluations.log_report(evaluation, store, model, language, changes, tracked)
         step, _ = advice(evaluation)
         answer = answer_of(evaluation)
         write_answer(tracked, answer, model)

@@ -10,7 +10,9 @@ from asd.data.recordings import unique_names
 from asd.errors import AudioError
 from asd.evaluation import listing
 from asd.evaluation.extracts import LONGEST_S, write_clips, write_timelines
-from asd.files import check_writable
+from asd.evaluation.page import recordings_page
+from asd.files import atomic_path, check_writable
+from asd.language import chosen
 from asd.parallel import map_recordings
 from asd.pipeline.judged import Judged
 from asd.pipeline.pipeline import Pipeline
@@ -51,6 +53,12 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         for path in listing.write_tables(verdicts, output, config.format):
             tracked.log_files(path)
         extracts = _extracts(pipeline, verdicts, unique_names(source, paths), config)
+        lineage = tracked.lineage() | {"Model": model.uri}
+        language = config.language or chosen()
+        page = recordings_page(pipeline, verdicts, config.machine, language, lineage)
+        with atomic_path(output / "report.html") as partial:
+            partial.write_text(page, encoding="utf-8")
+        tracked.log_files(output / "report.html")
         alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
         events = sum(len(verdict.events) for verdict in verdicts.values())
         tracked.log_metrics(
@@ -71,7 +79,8 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),
             *(f"skipped: {message}" for message in skipped),
-            f"written: {output}: tables of files (a row a file), windows (a window) and events",
+            f"written: {output}: tables of files (a row a file), windows (a window) and events; "
+            "report.html",
             *extracts,
         )
     return verdicts

@@ -30,7 +30,15 @@ _WINDOWS = _objects(
     Property("is_anomaly", DataType.boolean),
 )
 _SPANS = Array(Array(DataType.double))
-_EXPLANATION = Object([Property("bands_hz", _SPANS), Property("times_s", _SPANS)])
+_EXPLANATION = Object(
+    [
+        Property("bands_hz", _SPANS),
+        Property("times_s", _SPANS),
+        Property("sentence", DataType.string),
+    ]
+)
+EXPLANATION = tuple(part.name for part in _EXPLANATION.properties)
+"""Of each explanation."""
 
 SIGNATURE = ModelSignature(
     inputs=Schema(

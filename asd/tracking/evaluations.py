@@ -14,7 +14,8 @@ from asd.evaluation import official, plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.explanation import explanations
 from asd.evaluation.metrics import metric_key
-from asd.evaluation.mistakes import MOST, Shown, caption, mistakes, page, totals
+from asd.evaluation.page import evaluation_page
+from asd.evaluation.page.cases import MOST
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
@@ -22,6 +23,7 @@ from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
+from asd.language import Language
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
@@ -69,7 +71,6 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
     highest = np.argsort(-table.scores, kind="stable")[:MOST].tolist()
     for name, figure in explanations(pipeline, dataset, table, store, highest):
         tracked.log_figures({name: figure}, "explanations")
-    log_mistakes(evaluation, store, tracked)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")
@@ -79,28 +80,18 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
             tracked.log_files(folder / "anomalies", "anomalies")
 
 
-def log_mistakes(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
-    """Log the worst mistakes, each with sound and explanation, and ``mistakes.html``, a page."""
-    table, dataset, pipeline = evaluation.table, evaluation.dataset, evaluation.pipeline
-    if not (table.normal.any() or table.anomalous.any()):
-        return
-    shown: dict[str, list[Shown]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        for kind, rows in mistakes(table).items():
-            folder = Path(name) / kind
-            folder.mkdir()
-            shown[kind] = []
-            drawn = explanations(pipeline, dataset, table, store, rows)
-            for row, (stem, figure) in zip(rows, drawn, strict=True):
-                picture, source = folder / f"{stem}.png", dataset.file(table.clips[row])
-                figure.savefig(picture)
-                sound = folder / f"{stem}{source.suffix}"
-                shutil.copyfile(source, sound)
-                shown[kind].append(Shown(caption(table, row, dataset), picture, sound))
-            if rows:
-                tracked.log_files(folder, kind)
-        title = f"What {pipeline.recipe.label} gets wrong on {dataset.name}"
-        tracked.log_text(page(title, totals(table), shown), "mistakes.html")
+def log_report(
+    evaluation: Evaluation,
+    store: FeatureStore,
+    model: ModelRef,
+    language: Language,
+    changes: Sequence[RobustnessRow],
+    tracked: TrackedRun,
+) -> None:
+    """Log ``report.html``, the page that people read; the parameters are those of its making."""
+    lineage = tracked.lineage() | {"Model": model.uri, "Trained in run": model.run_id}
+    page = evaluation_page(evaluation, store, language, lineage, changes)
+    tracked.log_text(page, "report.html")
 
 
 def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:
@@ -128,7 +119,7 @@ def log_official(
     return [*lines, ", ".join(f"{key} {value:.4f}" for key, value in overall.items())]
 
 
-def log_robustness(evaluation: Evaluation, noise: str, tracked: TrackedRun) -> list[str]:
+def log_robustness(evaluation: Evaluation, noise: str, tracked: TrackedRun) -> list[RobustnessRow]:
     """Log what changes of the recording do to the model: metrics, tables and a plot."""
     pipeline, seed = evaluation.pipeline, evaluation.seed
     dataset, table, max_fpr = evaluation.dataset, evaluation.table, evaluation.max_fpr
@@ -138,11 +129,10 @@ def log_robustness(evaluation: Evaluation, noise: str, tracked: TrackedRun) -> l
         cells = ([row.name, *(getattr(row, column) for column in COLUMNS)] for row in rows)
         write_csv(Path(name) / "robustness.csv", ["change", *COLUMNS], cells)
         tracked.log_files(Path(name) / "robustness.csv")
-    lines = markdown(rows)
-    tracked.log_text("\n".join(lines) + "\n", "robustness.md")
+    tracked.log_text("\n".join(markdown(rows)) + "\n", "robustness.md")
     promised = pipeline.threshold.promised_rate
     tracked.log_figures({"robustness": plots.robustness(rows, promised)})
-    return lines
+    return rows
 
 
 def _robustness_metrics(rows: Sequence[RobustnessRow]) -> dict[str, float]:

@@ -101,6 +101,13 @@ class TrackedRun:
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"{folder}/{name}.png")
 
+    def lineage(self) -> dict[str, str]:
+        """Which run it is and what code it runs, by name."""
+        tags = client().get_run(self.run_id).data.tags
+        commit = tags.get("mlflow.source.git.commit", "")
+        code = f"asd {asd.__version__}" + (f", {commit[:12]}" if commit else "")
+        return {"Run": self.run_id, "Code": code}
+
     def log_json(self, values: Mapping[str, Any], path: str) -> None:
         """Log values as a JSON file."""
         mlflow.log_dict(dict(values), path)

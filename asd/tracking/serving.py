@@ -18,11 +18,11 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 from prometheus_client import CollectorRegistry
 
 from asd.errors import AsdError, AudioError
-from asd.pipeline.explanation import explain
+from asd.pipeline.explain import explain_recording
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import printable
-from asd.tracking.contract import FIELDS, Wishes
+from asd.tracking.contract import EXPLANATION, FIELDS, Wishes
 from asd.tracking.figures import Figures, told_figures
 from asd.tracking.guard import guard_server
 from asd.tracking.request import Limits, Work
@@ -129,8 +129,8 @@ class AsdModel(PythonModel):
             if wishes.windows:
                 row["windows"] = [asdict(window) for window in verdict.windows]
             if wishes.explain:
-                found = explain(pipeline, sound, verdict, machine, work.watch)
-                row["explanation"] = asdict(found)
+                told = explain_recording(pipeline, sound, verdict, machine, watch=work.watch)
+                row["explanation"] = {key: getattr(told, key) for key in EXPLANATION}
             return row
         except AsdError as error:
             return self._refusal(str(error))

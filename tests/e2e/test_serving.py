@@ -201,6 +201,7 @@ def test_params_say_what_is_told_and_by_which_threshold(
         assert all(0 <= low < high <= 4000 for low, high in row["explanation"]["bands_hz"])
         assert all(0 <= start < end <= 1 for start, end in row["explanation"]["times_s"])
     [_, found] = told(explain=True)
+    assert "Hz" in found["explanation"]["sentence"]
     assert any(low < 1500 < high for low, high in found["explanation"]["bands_hz"])
     assert [row["is_anomaly"] for row in told(threshold=0.0)] == [True, True]
     assert [row["is_anomaly"] for row in told(threshold=1e9)] == [False, False]

@@ -14,7 +14,7 @@ from asd.evaluation import plots
 from asd.evaluation.answer import advice, answer_of, breaks_its_promise, details, lead, ranked
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import metrics
-from asd.evaluation.mistakes import mistakes, page, totals
+from asd.evaluation.page.cases import chosen_rows, totals
 from asd.evaluation.table import ScoreTable
 
 MakeTable = Callable[..., ScoreTable]
@@ -88,16 +88,14 @@ def test_nobody_is_told_to_promote_what_always_alarms(table: ScoreTable) -> None
     assert advice(evaluated(unlabelled))[0] == "augment"
 
 
-def test_mistakes_are_the_worst_first_and_at_most_so_many(table: ScoreTable) -> None:
-    worst = mistakes(table)
+def test_the_worst_are_shown_first_and_at_most_so_many(table: ScoreTable) -> None:
+    worst = chosen_rows(table)
     assert [table.scores[i] for i in worst["misses"]] == [0.45, 0.48]
     assert [table.scores[i] for i in worst["false_alarms"]] == [0.6]
+    assert len(worst["alarms"]) == 6
     always = replace(table, threshold=-1.0)
-    assert len(mistakes(always)["false_alarms"]) == 10
-    assert totals(always) == {"misses": 0, "false_alarms": 20}
-    text = page("<knn>", totals(always), {"misses": [], "false_alarms": []})
-    assert "&lt;knn&gt;" in text
-    assert "and 20 more in scores.csv" in text
+    assert len(chosen_rows(always)["false_alarms"]) == 10
+    assert totals(always) == {"misses": 0, "false_alarms": 20, "alarms": totals(always)["alarms"]}
 
 
 def test_each_clip_has_an_outcome(table: ScoreTable, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Figures, each a `matplotlib.figure.Figure` of its own that nobody has to close."""
 
-from asd.evaluation.plots.curves import loss_curve, roc_curve, validation_scores
-from asd.evaluation.plots.explanation import explanation
+from asd.evaluation.plots.curves import loss_curve, precision_recall, roc_curve, validation_scores
+from asd.evaluation.plots.explanation import Scale, explanation
 from asd.evaluation.plots.heatmap import heatmap
 from asd.evaluation.plots.leaderboard import leaderboard
 from asd.evaluation.plots.rates import confusion_matrix, false_alarm_by_condition, promise
@@ -18,6 +18,7 @@ from asd.evaluation.plots.sweep import (
 
 __all__ = [
     "RobustnessRow",
+    "Scale",
     "Tried",
     "confusion_matrix",
     "explanation",
@@ -25,6 +26,7 @@ __all__ = [
     "heatmap",
     "leaderboard",
     "loss_curve",
+    "precision_recall",
     "promise",
     "robustness",
     "roc_curve",

@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
+from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.metrics import roc_curve as roc_points
 
+from asd.arrays import Scores
 from asd.decision.thresholds import Threshold
 from asd.errors import DataError
 from asd.evaluation.metrics import MAX_FPR, auc
@@ -25,10 +27,11 @@ from asd.evaluation.style import (
     tidy,
 )
 from asd.evaluation.table import ScoreTable
+from asd.language import Say, english
 
 
 @styled
-def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
+def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR, say: Say = english) -> Figure:
     """Anomalies found against false alarms, over all thresholds.
 
     Parameters
@@ -37,15 +40,15 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
         The scored clips.
     max_fpr : float
         The region of the partial AUC, which is shaded.
+    say : callable
+        Translates.
 
     Raises
     ------
     DataError
         There are no normal or no anomalous clips.
     """
-    normal, anomalous = table.scores[table.normal], table.scores[table.anomalous]
-    if not (len(normal) and len(anomalous)):
-        raise DataError("a ROC curve needs normal and anomalous clips in the test set")
+    normal, anomalous = _classes(table)
     truth = np.repeat([0, 1], [len(normal), len(anomalous)])
     fpr, tpr, _ = roc_points(truth, np.concatenate([normal, anomalous]), drop_intermediate=False)
     figure = new_figure(6.4, 6.0)
@@ -56,22 +59,84 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     axes.fill_between(inside, under, color=SKY, alpha=0.45, linewidth=0)
     axes.axvline(max_fpr, color=SKY, linewidth=1)
     axes.plot(fpr, tpr, color=BLUE, linewidth=2.2, label=f"AUC {whole:.3f}")
-    axes.fill_between(
-        [], [], color=SKY, alpha=0.45, label=f"pAUC {part:.3f} (up to {100 * max_fpr:g}%)"
-    )
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="chance")
+    label = say("pAUC %(part).3f (up to %(most)g%%)") % {"part": part, "most": 100 * max_fpr}
+    axes.fill_between([], [], color=SKY, alpha=0.45, label=label)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label=say("chance"))
     x, y = float((normal > table.threshold).mean()), float((anomalous > table.threshold).mean())
-    label = f"at the threshold: {y:.0%} found, {x:.1%} false alarms"
+    label = say("at the threshold: %(found).0f%% found, %(alarms).1f%% false alarms")
+    label %= {"found": 100 * y, "alarms": 100 * x}
     axes.plot(
         [x], [y], "o", color=ANOMALY, markeredgecolor="white", markersize=11, label=label, zorder=5
     )
     axes.set(xlim=(-0.015, 1.0), ylim=(0, 1.015), aspect="equal")
-    axes.set(xlabel="False-alarm rate (normal clips)", ylabel="Detection rate (anomalous clips)")
+    axes.set(xlabel=say("False-alarm rate (normal clips)"))
+    axes.set(ylabel=say("Detection rate (anomalous clips)"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_title(f"ROC: {len(anomalous)} anomalous against {len(normal)} normal clips")
+    counts = {"anomalous": len(anomalous), "normal": len(normal)}
+    axes.set_title(say("ROC: %(anomalous)d anomalous against %(normal)d normal clips") % counts)
     axes.legend(loc="lower right")
     return figure
+
+
+@styled
+def precision_recall(table: ScoreTable, say: Say = english) -> Figure:
+    """How many alarms are right against how many anomalies are found, over all thresholds.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    say : callable
+        Translates.
+
+    Raises
+    ------
+    DataError
+        There are no normal or no anomalous clips.
+    """
+    normal, anomalous = _classes(table)
+    truth = np.repeat([0, 1], [len(normal), len(anomalous)])
+    scores = np.concatenate([normal, anomalous])
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    whole, share = float(average_precision_score(truth, scores)), len(anomalous) / len(truth)
+    figure = new_figure(6.4, 6.0)
+    axes = tidy(figure.subplots(), "both")
+    label = say("average precision %(value).3f") % {"value": whole}
+    axes.step(recall, precision, where="post", color=BLUE, linewidth=2.2, label=label)
+    axes.axhline(share, color=GREY, linewidth=1, linestyle="--", label=say("chance"))
+    alarms = int((scores > table.threshold).sum())
+    if alarms:
+        found = int((anomalous > table.threshold).sum())
+        label = say("at the threshold: %(right)d of %(alarms)d alarms are right")
+        label %= {"right": found, "alarms": alarms}
+        place = ([found / len(anomalous)], [found / alarms])
+        axes.plot(
+            *place,
+            "o",
+            color=ANOMALY,
+            markeredgecolor="white",
+            markersize=11,
+            label=label,
+            zorder=5,
+        )
+    axes.set(xlim=(0, 1.015), ylim=(0, 1.015), aspect="equal")
+    axes.set(
+        xlabel=say("Detection rate (anomalous clips)"), ylabel=say("Share of alarms that are right")
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_title(say("Precision and recall"))
+    axes.legend(loc="lower left")
+    return figure
+
+
+def _classes(table: ScoreTable) -> tuple[Scores, Scores]:
+    """Scores of the normal and of the anomalous clips, both needed for a curve."""
+    normal, anomalous = table.scores[table.normal], table.scores[table.anomalous]
+    if not (len(normal) and len(anomalous)):
+        raise DataError("a ROC curve needs normal and anomalous clips in the test set")
+    return normal, anomalous
 
 
 @styled

@@ -1,5 +1,9 @@
 """What in a sound is unusual, beside the sound itself."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,13 +11,37 @@ from numpy.typing import ArrayLike, NDArray
 
 from asd.evaluation.style import new_figure, styled, tidy
 from asd.features.base import Axes as FrontEndAxes
+from asd.language import Say, english
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """Ends of the colour bars of sounds and of what is unusual in them."""
+
+    quietest: float
+    loudest: float
+    unusual: float
+
+    @classmethod
+    def of(cls, sounds: Sequence[ArrayLike], maps: Sequence[ArrayLike]) -> Self:
+        """One scale for several sounds, ``(n_rows, n_frames_i)`` each, and their maps."""
+        levels = np.concatenate([np.ravel(sound) for sound in sounds])
+        # A single glaring cell, or a single glaring sound, must not leave all others dark.
+        brightest = [float(np.quantile(part, 0.999)) for part in maps]
+        unusual = float(np.quantile(brightest, 0.75)) or 1.0
+        return cls(float(np.quantile(levels, 0.02)), float(levels.max()), unusual)
+
+
 @styled
 def explanation(
-    sound_map: ArrayLike, error_map: ArrayLike, title: str, meaning: FrontEndAxes
+    sound_map: ArrayLike,
+    error_map: ArrayLike,
+    title: str,
+    meaning: FrontEndAxes,
+    scale: Scale | None = None,
+    say: Say = english,
 ) -> Figure:
     """Spectrogram above, and below it how unusual each part of it is.
 
@@ -27,18 +55,20 @@ def explanation(
         The clip's name and score.
     meaning : asd.features.base.Axes
         What rows, columns and values of `sound_map` are.
+    scale : Scale, optional
+        Ends of the colour bars, where several sounds share them; this sound's where not given.
+    say : callable
+        Translates.
     """
     sound, error = np.asarray(sound_map, dtype=float), np.asarray(error_map, dtype=float)
     centres, in_hertz = meaning.rows, meaning.row_unit == "Hz"
     seconds = sound.shape[1] * meaning.seconds_per_frame
-    quietest = float(np.quantile(sound, 0.02))
+    scale = scale or Scale.of([sound], [error])
     figure = new_figure(9.0, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
-    # A single glaring cell must not leave all others dark.
-    brightest = float(np.quantile(error, 0.999)) or 1.0
     for axes, values, colours, limits, label in (
-        (upper, sound, "magma", (quietest, float(sound.max())), meaning.value),
-        (lower, error, "cividis", (0.0, brightest), "Unusualness"),
+        (upper, sound, "magma", (scale.quietest, scale.loudest), say(meaning.value)),
+        (lower, error, "cividis", (0.0, scale.unusual), say("Unusualness")),
     ):
         image = tidy(axes, grid=None).imshow(
             values,
@@ -50,11 +80,12 @@ def explanation(
             vmax=limits[1],
             extent=(0.0, seconds, -0.5, len(centres) - 0.5),
         )
-        figure.colorbar(image, ax=axes, label=label, pad=0.01)
-        axes.set_ylabel("Frequency (Hz)" if in_hertz else meaning.row_unit.capitalize())
+        extend = "max" if values.max() > limits[1] else "neither"
+        figure.colorbar(image, ax=axes, label=label, pad=0.01, extend=extend)
+        axes.set_ylabel(say("Frequency (Hz)") if in_hertz else meaning.row_unit.capitalize())
     if in_hertz:
         _frequency_ticks(lower, centres)
-    lower.set_xlabel("Time (s)")
+    lower.set_xlabel(say("Time (s)"))
     upper.set_title(title)
     return figure
 

@@ -28,6 +28,7 @@ from asd.evaluation.style import (
     tidy,
 )
 from asd.evaluation.table import GroupBy, ScoreTable
+from asd.language import Say, english
 
 Values = NDArray[np.float64]
 
@@ -40,33 +41,41 @@ LINE_INCHES = 0.17
 
 
 @styled
-def score_histogram(table: ScoreTable) -> Figure:
-    """How the scores of normal and anomalous clips are spread, and where the threshold cuts."""
+def score_histogram(table: ScoreTable, say: Say = english) -> Figure:
+    """How the scores of normal and anomalous clips are spread, and where the threshold cuts.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        The scored clips.
+    say : callable
+        Translates.
+    """
     figure = new_figure()
     axes = tidy(figure.subplots())
     axes.set_xscale(**score_scale([*table.scores, table.threshold]))
     bins = _bins(axes, table.scores)
     classes = (
-        ("normal", table.normal, NORMAL),
-        ("anomalous", table.anomalous, ANOMALY),
-        ("not labelled", ~(table.normal | table.anomalous), GREY),
+        (say("normal"), table.normal, NORMAL),
+        (say("anomalous"), table.anomalous, ANOMALY),
+        (say("not labelled"), ~(table.normal | table.anomalous), GREY),
     )
     for name, members, colour in classes:
         scores = table.scores[members]
         if len(scores) == 0:
             continue
         above = float((scores > table.threshold).mean())
-        label = f"{name}: {len(scores)} clips, {above:.1%} above"
+        label = say("%(name)s: %(n)d clips, %(above).1f%% above")
+        label %= {"name": name, "n": len(scores), "above": 100 * above}
         style: dict[str, Any] = {"bins": bins, "weights": np.full(len(scores), 1 / len(scores))}
         axes.hist(scores, **style, color=colour, alpha=0.45, label=label)
         axes.hist(scores, **style, color=colour, histtype="step", linewidth=1.6)
-    label = f"threshold {table.threshold:.4g}"
+    label = say("threshold %(value).4g") % {"value": table.threshold}
     axes.axvline(table.threshold, color=BLACK, linewidth=1.6, linestyle="--", label=label)
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    axes.set(
-        xlabel=SCORE_LABEL, ylabel="Share of the clips of a class", title="Scores of the test clips"
-    )
-    figure.legend(loc="outside lower center", ncols=4)
+    axes.set(xlabel=say(SCORE_LABEL), ylabel=say("Share of the clips of a class"))
+    axes.set_title(say("Scores of the test clips"))
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

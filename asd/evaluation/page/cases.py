@@ -1,0 +1,204 @@
+"""Sounds on a page, each with players, picture and sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asd.arrays import Samples, Spectrogram
+from asd.audio.decode import read_clip
+from asd.data.manifest import Dataset
+from asd.evaluation import plots
+from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.hear import nearest_file, unusual_part
+from asd.evaluation.page.media import Room, audio, picture
+from asd.evaluation.plots import Scale
+from asd.evaluation.table import ScoreTable
+from asd.features.store import FeatureStore
+from asd.language import Language, translations
+from asd.pipeline.explain import Explanation, explained
+from asd.pipeline.pipeline import Pipeline
+
+MOST = 10
+"""Clips of a kind that are shown."""
+_TRUTH = {"normal": "normal", "anomaly": "anomalous", "unknown": "not labelled"}
+_FOR_SCALE = 20
+"""Further clips from all over the test side that say how colours are dealt."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """A sound that can be played."""
+
+    title: str
+    source: str
+    """A data URI; empty where there is nothing to play."""
+    note: str = ""
+    """Whose sound it is, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sound on the page."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    """What is known of it, by name."""
+    sentence: str
+    picture: str
+    """A data URI; empty where there was no room."""
+    players: tuple[Player, ...]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What cases of a page share."""
+
+    pipeline: Pipeline
+    dataset: Dataset
+    """Where the nearest normal clip is looked for."""
+    scale: Scale
+    language: Language
+    room: Room
+
+    def case(
+        self,
+        name: str,
+        facts: tuple[tuple[str, str], ...],
+        samples: Samples,
+        unusual: Spectrogram,
+        machine: str,
+    ) -> Case:
+        """Show a sound.
+
+        Parameters
+        ----------
+        name : str
+            Of its file.
+        facts : tuple of (str, str)
+            What is known of it.
+        samples : ndarray of shape (n_samples,)
+            At the rate of the front ends.
+        unusual : ndarray of shape (n_rows, n_frames)
+            The detector's map of it.
+        machine : str
+            Machine that it is of.
+        """
+        told = explained(self.pipeline, samples, unusual, machine, self.language)
+        say = translations(self.language, "report").gettext
+        scorer = self.pipeline.scorer.own.get(machine, self.pipeline.scorer)
+        front_end = scorer.front_ends[0]
+        figure = plots.explanation(
+            front_end(samples), unusual, "", front_end.axes(), self.scale, say
+        )
+        players = self._players(samples, told, machine)
+        return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
+
+    def _players(self, samples: Samples, told: Explanation, machine: str) -> tuple[Player, ...]:
+        say = translations(self.language, "report").gettext
+        return (
+            self._player(say("This sound"), samples, ""),
+            self._nearest(told),
+            self._player(
+                say("The unusual part alone"),
+                unusual_part(self.pipeline, samples, told, machine),
+                say("nothing was added to the usual sound, so there is nothing to hear"),
+            ),
+        )
+
+    def _nearest(self, told: Explanation) -> Player:
+        say = translations(self.language, "report").gettext
+        title, path = say("The nearest normal sound"), nearest_file(told, self.dataset)
+        if path is None:
+            return Player(title, "", say("its file is no longer where the model was trained"))
+        sound = read_clip(path, self.pipeline.scorer.sample_rate)
+        player = self._player(title, sound, "")
+        return Player(title, player.source, player.note or path.name)
+
+    def _player(self, title: str, samples: Samples | None, otherwise: str) -> Player:
+        if samples is None:
+            return Player(title, "", otherwise)
+        source = self.room.take(audio(samples, self.pipeline.scorer.sample_rate))
+        say = translations(self.language, "report").gettext
+        full = "" if source else say("left out: the page would become too large")
+        return Player(title, source, full)
+
+
+def chosen_rows(table: ScoreTable, most: int = MOST) -> dict[str, list[int]]:
+    """Rows that are shown, at most `most` of each kind.
+
+    Returns
+    -------
+    dict
+        ``false_alarms``, the highest scores first; ``misses``, the lowest first; ``alarms``, all
+        other alarms, the highest first.
+    """
+    order = np.argsort(table.scores, kind="stable")
+    rows = {kind: order[members[order]] for kind, members in _kinds(table).items()}
+    for kind in ("false_alarms", "alarms"):
+        rows[kind] = rows[kind][::-1]
+    return {kind: places[:most].tolist() for kind, places in rows.items()}
+
+
+def totals(table: ScoreTable) -> dict[str, int]:
+    """How many clips there are of each kind of `chosen_rows`."""
+    return {kind: int(members.sum()) for kind, members in _kinds(table).items()}
+
+
+def _kinds(table: ScoreTable) -> Mapping[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    alarms = table.is_anomaly
+    return {
+        "false_alarms": table.normal & alarms,
+        "misses": table.anomalous & ~alarms,
+        "alarms": ~table.normal & alarms,
+    }
+
+
+def cases(
+    evaluation: Evaluation, store: FeatureStore, language: Language, room: Room
+) -> dict[str, list[Case]]:
+    """The clips of an evaluation that are shown, by kind.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What is shown.
+    store : FeatureStore
+        Gives the features.
+    language : {'en', 'ja'}
+        Of the sentences.
+    room : Room
+        What fits on the page.
+    """
+    pipeline, table = evaluation.pipeline, evaluation.table
+    by_kind = chosen_rows(table)
+    shown = [row for rows in by_kind.values() for row in rows]
+    further = np.linspace(0, len(table) - 1, min(_FOR_SCALE, len(table))).astype(int).tolist()
+    rows = list(dict.fromkeys([*shown, *further]))
+    part = Dataset(evaluation.dataset.root, tuple(table.clips[row] for row in rows))
+    maps = dict(zip(rows, pipeline.scorer.explain(part, store), strict=True))
+    sounds = list(store.features(part, pipeline.scorer.front_ends[0]))
+    scale = Scale.of(sounds, list(maps.values()))
+    shelf = Shelf(pipeline, evaluation.dataset, scale, language, room)
+    return {
+        kind: [_case(shelf, evaluation, row, maps[row]) for row in places]
+        for kind, places in by_kind.items()
+    }
+
+
+def _case(shelf: Shelf, evaluation: Evaluation, row: int, unusual: Spectrogram) -> Case:
+    table, say = evaluation.table, translations(shelf.language, "report").gettext
+    clip = table.clips[row]
+    path: Path = evaluation.dataset.file(clip)
+    facts = {
+        say("Score"): f"{table.scores[row]:.4g}",
+        say("p-value"): "" if table.p_values is None else f"{table.p_values[row]:.3g}",
+        say("Truth"): say(_TRUTH[clip.label]),
+        say("Condition"): clip.condition,
+        say("Machine"): clip.machine,
+        say("Recording"): f"{clip.recording}, {clip.start_s:.1f} s",
+    }
+    known = tuple((name, text) for name, text in facts.items() if text)
+    samples = read_clip(path, shelf.pipeline.scorer.sample_rate)
+    return shelf.case(path.name, known, samples, unusual, clip.machine)
