@@ -122,6 +122,6 @@ def shorten(name: str, length: int = 24) -> str:
 def _register_font() -> None:
     # Importing matplotlib_fontja would change the font of the whole process; its file will do.
     spec = find_spec("matplotlib_fontja")
-    assert spec is not None
-    assert spec.origin is not None
+    assert spec is not None  # nosec B101 # a dependency, so it is installed
+    assert spec.origin is not None  # nosec B101 # and it has a file
     font_manager.fontManager.addfont(Path(spec.origin).parent / "fonts" / "ipaexg.ttf")
