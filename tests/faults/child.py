@@ -48,8 +48,8 @@ def run(command: Command) -> None:
     target = os.open(command.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     for standard in (1, 2):
         os.dup2(target, standard)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: PTH123, SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = list(command.words)
     counter = _Counter(command.at, command.signal)
     sys.addaudithook(counter.audit)

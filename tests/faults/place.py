@@ -27,7 +27,7 @@ _OF_RUNS = ("made.json", "MLmodel", "registered_model_meta")
 
 
 def fork_server() -> Any:
-    """A server that has imported all that steps need, and forks: a step costs little over itself."""
+    """A server that has imported what steps need, and forks: each costs little over itself."""
     os.environ["PYTHONPATH"] = str(PROJECT)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -59,7 +59,8 @@ class Place:
     def end(self, process: ForkServerProcess) -> int:
         """Wait for a step and for what it has started; its exit code, or minus the signal."""
         process.join()
-        assert process.pid is not None and process.exitcode is not None
+        assert process.pid is not None
+        assert process.exitcode is not None
         until = time.monotonic() + _ENDING_S
         while members := session(process.pid):
             assert time.monotonic() < until, f"its processes go on: {members}"
@@ -104,7 +105,7 @@ class Place:
             f"'asd.step' and t.value = '{step}' where r.status = 'FINISHED' "
             "order by r.end_time desc limit 1"
         )
-        found = files_below(self.root / output) if output else {}
+        found: dict[str, Any] = files_below(self.root / output) if output else {}
         rows = self.query(f"select key, value from latest_metrics where run_uuid in ({last})")
         if not output:  # a data set that is there already is reported without figures
             found |= {k: round(v, 9) for k, v in rows if not any(t in k for t in _TIMED)}
@@ -112,7 +113,7 @@ class Place:
         for (address,) in self.query(f"{models} in ({last})"):
             found |= files_below(Path(address.removeprefix("file://")) / "artifacts")
         found |= dict(self.query("select alias, version from registered_model_aliases"))
-        [found["versions"]] = self.query("select count(*) from model_versions")
+        found["versions"] = self.query("select count(*) from model_versions")[0][0]
         return found
 
     def running(self) -> list[tuple[Any, ...]]:
@@ -139,10 +140,10 @@ class Place:
 
 def files_below(folder: Path) -> dict[str, bytes]:
     """All files below a folder, but for those that no two runs make alike."""
-    found: Iterable[Path] = sorted(file for file in folder.rglob("*") if file.is_file())
+    files: Iterable[Path] = sorted(file for file in folder.rglob("*") if file.is_file())
     return {
         f"{folder.name}/{file.relative_to(folder)}": file.read_bytes()
-        for file in found
+        for file in files
         if not any(name in file.name for name in _OF_RUNS)
     }
 
