@@ -1,6 +1,7 @@
 """A fork server for all, folders in which commands have been run, and the table at the end."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from tests.faults.place import Place, fork_server
 
 RATE = 8000
 Commands = tuple[tuple[str, ...], ...]
-ROWS: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, server: Any) -> Callable[[Co
         place = folder / str(len(made)) / "p"
         made[commands] = place
         if commands:
-            shutil.copytree(make(commands[:-1]), place)
-            Place(place, server).do(*commands[-1])
+            Place(place, server).copy_of(make(commands[:-1])).do(*commands[-1])
         else:
             recordings(place / "source")
             torch.save(ConvAutoencoder(4).state_dict(), place / "original.pth")
@@ -59,25 +58,20 @@ def place_of(
 
     def fresh(commands: Commands) -> Place:
         shutil.rmtree(tmp_path / "at", ignore_errors=True)
-        shutil.copytree(begun(commands), tmp_path / "at" / "p")
-        return Place(tmp_path / "at" / "p", server)
+        return Place(tmp_path / "at" / "p", server).copy_of(begun(commands))
 
     return fresh
 
 
 @pytest.fixture
-def row() -> Callable[..., None]:
-    """Give what adds a row to the table that is shown at the end."""
+def row(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Give what shows a row of the table in docs/reliability.md."""
 
-    def add(*cells: object) -> None:
-        ROWS.append(f"| {' | '.join(map(str, cells))} |")
+    def show(*cells: object) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
 
-    return add
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for line in ROWS:
-        terminalreporter.write_line(line)
+    return show
 
 
 def recordings(folder: Path) -> None:

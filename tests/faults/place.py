@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pkgutil
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ _ENDING_S = 30.0
 """Within this time, what a killed process has started is to end."""
 _TIMED = ("seconds", "latency", "_ms", "per_s")
 """Metrics that differ from run to run."""
-_OF_RUNS = ("made.json", "MLmodel", "registered_model_meta")
+_OF_RUNS = ("made.json", "MLmodel", "registered_model_meta", ".journal")
 """Files that say when, and by which run, they were made."""
 
 
@@ -38,6 +39,15 @@ def fork_server() -> Any:
     return context
 
 
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+"""Where a store keeps the whole paths of artifacts."""
+
+
 class Place:
     """A folder with an MLflow store of its own."""
 
@@ -46,6 +56,18 @@ class Place:
         self.jobs = 1
         self._server = server
         (root / "tmp").mkdir(parents=True, exist_ok=True)
+
+    def copy_of(self, other: Path) -> "Place":
+        """Make this a copy of another place; its store finds its artifacts here."""
+        shutil.copytree(other, self.root, dirs_exist_ok=True)
+        with closing(sqlite3.connect(self.root / "mlflow.db")) as connection:
+            for table, column in _ADDRESSES:
+                connection.execute(
+                    f"update {table} set {column} = replace({column}, ?, ?)",
+                    (str(other), str(self.root)),
+                )
+            connection.commit()
+        return self
 
     def begin(self, *words: str, **ending: Any) -> ForkServerProcess:
         """Start a step, and do not wait for it."""

@@ -84,5 +84,5 @@ def test_checkpoints_that_cannot_be_written_are_a_warning(
     place = place_of(before)
     with disk(place.root / ".cache" / "checkpoints", size):
         place.do(*words)
-        assert "cannot be written" in place.said(words)
+        assert "the checkpoint is not kept" in place.said(words)
     row("checkpoints", f"disk of {size}", "a warning; the training goes on")

@@ -4,7 +4,6 @@ A data set, an MLflow store with a champion and its evaluation, and a study, in 
 store is kept as SQL, in which `ROOT` stands for the folder it was made in.
 """
 
-import lzma
 import os
 import sqlite3
 import tarfile
@@ -35,7 +34,7 @@ def main() -> None:
         _use()
         Path(STORE).write_text("\n".join(_dump(Path(name).resolve())), encoding="utf-8")
         target = KEPT / f"{asd.__version__}.tar.xz"
-        with tarfile.open(target, "w:xz", preset=9 | lzma.PRESET_EXTREME) as archive:
+        with tarfile.open(target, "w:xz", preset=9) as archive:
             for path in (STORE, "mlruns", DATA, ".cache/studies"):
                 archive.add(path, filter=_anonymous)
 
