@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	&& echo $$p && break; done)
 
 .PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-scale bench-serving clean test-scale \
-	test-golden test-faults locale
+	test-golden test-faults fuzz sbom locale
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -46,15 +46,27 @@ test-scale: setup ## more than one machine: PostgreSQL, Dask, a bucket and Spark
 	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
 
 # Not part of `make test`; ASD_FAULT_MOMENTS=3 makes it short.
-test-faults: setup ## each step killed at 25 moments and given again, about two hours
+test-faults: setup ## each step ended at 25 moments and given again, some hours
 	$(IN_VENV) ASD_TEST_FAULTS=1 pytest tests/faults
 
-lint: setup ## format, lint, types, import layers, docstrings
+# Not part of `make test`; ASD_FUZZ_SECONDS is processor time. What it finds is kept as a test.
+fuzz: setup ## changed recordings of every container into the decoder, for an hour; Linux
+	$(BIN)/python -m pip install --quiet --editable '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz .cache/fuzz
+
+# Both read what is installed, and ask nobody.
+sbom: setup ## refuse packages under other licences than those allowed, and write sbom.json
+	$(BIN)/python -m pip install --quiet --editable '.[dev,sbom]'
+	$(BIN)/pip-licenses --summary
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file sbom.json
+
+lint: setup ## format, lint, types, import layers, docstrings, dangerous calls
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/interrogate --quiet asd entrypoints
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml asd entrypoints
 
 check: lint test ## lint and the tests: what CI runs
 

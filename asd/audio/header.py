@@ -108,7 +108,7 @@ def _sizes(file: BinaryIO, head: bytes, end: int, header: Header) -> Sizes | Non
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _wav_sizes(file, header)
     if head[:16] == _W64:
-        return _w64_sizes(file)
+        return _w64_sizes(file, end)
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return _aiff_sizes(file, end, header)
     if head[:4] == b"caff":
@@ -228,7 +228,7 @@ def _upper_bits_only(file: BinaryIO, container: int, valid: int) -> bool:
     return bool(sound) and not any(any(sound[low::size]) for low in range(empty))
 
 
-def _w64_sizes(file: BinaryIO) -> Sizes | None:
+def _w64_sizes(file: BinaryIO, end: int) -> Sizes | None:
     # Sony Wave64: names are GUIDs of 16 bytes, sizes have 8 and count their own 24 bytes in.
     file.seek(40)
     while len(head := file.read(24)) == 24:
@@ -236,8 +236,8 @@ def _w64_sizes(file: BinaryIO) -> Sizes | None:
         here = file.tell()
         if head[:4] == b"data":
             return Sizes(here, size - _W64_HEAD, here - 8, 8, "little", _W64_HEAD, chunks=8)
-        # A size beyond any file would not even fit into a number of the system.
-        file.seek(min(1 << 62, here + max(0, size - _W64_HEAD + -size % 8)))
+        # Systems refuse to go to a place that lies beyond what any file can hold.
+        file.seek(min(end, here + max(0, size - _W64_HEAD + -size % 8)))
     return None
 
 

@@ -131,7 +131,7 @@ def fit_calibrated(
     """
     scores = calibration.scores
     if config.method == "fixed":
-        assert config.value is not None  # the config has checked it
+        assert config.value is not None  # nosec B101 # the config has checked it
         return Threshold(float(config.value), "fixed", None, None, len(scores))
     if len(scores) == 0:
         raise NotEnoughClipsError(

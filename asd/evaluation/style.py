@@ -122,8 +122,8 @@ def japanese_font() -> Path:
     """The file of a font with Japanese characters, IPAexGothic."""
     # Importing matplotlib_fontja would change the font of the whole process; its file will do.
     spec = find_spec("matplotlib_fontja")
-    assert spec is not None
-    assert spec.origin is not None
+    assert spec is not None  # nosec B101 # a dependency, so it is installed
+    assert spec.origin is not None  # nosec B101 # and it has a file
     return Path(spec.origin).parent / "fonts" / "ipaexg.ttf"
 
 

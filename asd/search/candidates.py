@@ -145,7 +145,7 @@ class Candidates:
         """
         if axis.key not in (*_IN_SAMPLES, *_IN_HERTZ):
             return axis
-        assert isinstance(axis.dimension, Choices)
+        assert isinstance(axis.dimension, Choices)  # nosec B101 # so are all of these keys
         values = axis.dimension.values
         if axis.key in _IN_SAMPLES:
             rate = {"sample_rate": self._features["sample_rate"]}

@@ -70,7 +70,7 @@ def _work(config: SweepConfig, root: Path, seconds: float) -> None:
     _report_to_stdout()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parent = multiprocessing.parent_process()
-    assert parent is not None
+    assert parent is not None  # nosec B101 # this runs in a process started below
     sweep = Sweep(config, manifest.load(Path(config.data)), root)
     study = Study(sweep.plan, None)
 

@@ -5,13 +5,16 @@ from asd.errors import TrackingError
 from asd.tracking import registry
 from asd.tracking.commands import serve_command
 from asd.tracking.models import load
+from asd.tracking.registry import Holders
+from asd.tracking.rollbacks import Rollback, cut_short
 from asd.tracking.runs import step_run
 
 
 def run(config: RollbackConfig) -> str:
     """Let champion and previous champion change places; gives the new champion's version.
 
-    A server that runs goes on with the model that it loaded when it started.
+    One that was cut short is finished. A server that runs goes on with the model that it loaded
+    when it started.
 
     Raises
     ------
@@ -22,25 +25,30 @@ def run(config: RollbackConfig) -> str:
     with step_run("rollback", config.flat()) as tracked:
         name = config.name or registry.only_champion()
         seen = registry.holders(name)
-        back, away = seen.previous, seen.champion
-        if back is None or away is None or back == away:
-            raise TrackingError(
-                f"name={name}: no previous champion to go back to; there is one "
-                "from the second promotion on"
-            )
-        model = registry.model_of(name, back)
+        wish = cut_short(name, seen, tracked.run_id) or _wish(name, seen)
+        model = registry.model_of(name, wish.back)
         load(model)  # nothing that cannot be loaded is put into service
         tracked.log_params({"model": model.uri})
-        tracked.set_tags({"asd.champion": back, "asd.previous": away})
-        if not registry.swap(name, away, back):
+        tracked.set_tags(wish.tags(name))
+        if not registry.swap(name, seen, wish.back, wish.away):
             raise TrackingError(
                 f"name={name}: the champion was moved by someone else meanwhile; "
                 "look at its versions and give rollback again if it is still wanted"
             )
         tracked.report(
-            f"rolled back: {model.name}, version {back} of {name}, is champion again; version "
-            f"{away} is previous",
+            f"rolled back: {model.name}, version {wish.back} of {name}, is champion again; "
+            f"version {wish.away} is previous",
             "a server that runs goes on with the model it has loaded; start it anew",
             after=serve_command(name),
         )
-    return back
+    return wish.back
+
+
+def _wish(name: str, seen: Holders) -> Rollback:
+    back, away = seen.previous, seen.champion
+    if back is None or away is None or back == away:
+        raise TrackingError(
+            f"name={name}: no previous champion to go back to; there is one "
+            "from the second promotion on"
+        )
+    return Rollback(back, away)

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404 # this very Python with a program of this package
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
     drop_byte_code(check_files(model))
     request = {"model_uri": model.uri, "files": [str(path) for path in files]}
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603 # no shell; what is asked for goes to its input
             # -P: neither the program's folder nor the present one hides the model's own code.
             [sys.executable, "-P", str(_PROGRAM)],
             input=json.dumps(request),

@@ -287,13 +287,22 @@ def challenge(name: str, version: str) -> None:
         _point(name, CHALLENGER, version)
 
 
-def swap(name: str, champion_seen: str, previous_seen: str) -> bool:
-    """Let champion and previous of a machine change places.
+def swap(name: str, seen: Holders, champion: str, previous: str) -> bool:
+    """Make a version champion and another one previous.
+
+    Parameters
+    ----------
+    name : str
+        The machine.
+    seen : Holders
+        Who held the aliases when that was decided.
+    champion, previous : str
+        The versions.
 
     Returns
     -------
     bool
-        False, and nothing is moved, where they are no longer the versions that were seen.
+        False, and nothing is moved, where others hold champion or previous by now.
 
     Raises
     ------
@@ -302,11 +311,11 @@ def swap(name: str, champion_seen: str, previous_seen: str) -> bool:
     """
     with registry_lock():
         now = holders(name)
-        if (now.champion, now.previous) != (champion_seen, previous_seen):
+        if (now.champion, now.previous) != (seen.champion, seen.previous):
             return False
         # In this order, a halt in between leaves in service what was asked for.
-        _point(name, CHAMPION, previous_seen)
-        _point(name, PREVIOUS, champion_seen)
+        _point(name, CHAMPION, champion)
+        _point(name, PREVIOUS, previous)
     return True
 
 

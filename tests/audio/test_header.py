@@ -150,6 +150,15 @@ def test_the_size_of_other_containers_is_weighed_in_the_same_way(container: str)
     assert length(data[: len(data) // 2], "accept") == pytest.approx(N / 2, abs=2000)
 
 
+def test_a_wave64_chunk_beyond_what_any_disk_holds_is_one_line(tmp_path: Path) -> None:
+    guid = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+    path = tmp_path / "endless.w64"
+    path.write_bytes(guid + bytes(8) + guid + guid + b"\xff" * 8 + bytes(99))
+    with pytest.raises(AudioError) as error:
+        probe(path)
+    assert "\n" not in str(error.value)
+
+
 def test_an_aiff_whose_recorder_never_came_back_is_read_whole() -> None:
     data = sndfile("AIFF")
     data = put(data, data.index(b"COMM") + 10, 0, 4, "big")

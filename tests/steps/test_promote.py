@@ -39,6 +39,7 @@ from asd.tracking import registry
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
+from asd.tracking.runs import TrackedRun
 
 RATE = 8000
 DATA = "data/hum"
@@ -343,6 +344,33 @@ def test_rollback_there_and_back(trained: Trained) -> None:
     assert champion.model_id == trained.worse.model_id
     assert rollback.run(RollbackConfig()) == "2"
     assert registry.holders(NAME) == Holders("2", "1", None)
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_a_rollback_that_was_cut_short_is_finished_and_not_undone(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    give(trained.worse)
+    give(trained.good)
+    point = registry._point
+    left = iter(range(moves))
+
+    def until_killed(*alias: str) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        point(*alias)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "_point", until_killed)
+        patch.setattr(TrackedRun, "report", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rollback.run(RollbackConfig())
+    assert rollback.run(RollbackConfig()) == "1"
+    assert registry.holders(NAME) == Holders("1", "2", None)
+    assert rollback.run(RollbackConfig()) == "2", "a rollback that was finished is over"
 
 
 def test_of_two_promotions_at_once_the_later_is_told(

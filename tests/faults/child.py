@@ -1,0 +1,90 @@
+"""A step in a process of its own, as its program would run it, ended at a counted change.
+
+What is on the disk changes only where a file or folder is made, renamed or removed, or a database
+is told something. These changes are counted; to be killed just before each of them covers every
+state that a kill can leave, whatever the speed of the machine.
+"""
+
+import atexit
+import os
+import runpy
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+_READS = ("SELECT", "PRAGMA")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A step, where it runs, and at which change it is to be ended by which signal."""
+
+    root: Path
+    words: tuple[str, ...]
+    log: Path
+    jobs: int = 1
+    """How many processes may share the work."""
+    changes: Path | None = None
+    """Where to note how many changes there were."""
+    at: int = 0
+    signal: int = 0
+
+
+def run(command: Command) -> None:
+    """Run a step; its exit code is that of the process."""
+    os.setsid()
+    os.chdir(command.root)
+    os.environ["TMPDIR"] = str(command.root / "tmp")
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{command.root}/mlflow.db"
+    os.environ["LOKY_MAX_CPU_COUNT"] = str(command.jobs)
+    tempfile.tempdir = None
+    target = os.open(command.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    for standard in (1, 2):
+        os.dup2(target, standard)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    sys.argv = list(command.words)
+    counter = _Counter(command.at, command.signal)
+    sys.addaudithook(counter.audit)
+    event.listen(Engine, "before_cursor_execute", counter.statement)
+    event.listen(Engine, "commit", counter.commit)
+    try:
+        runpy.run_module(f"entrypoints.{command.words[0]}", run_name="__main__")
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # a program's own order
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        counter.off = True
+        if command.changes:
+            command.changes.write_text(str(counter.count))
+
+
+class _Counter:
+    def __init__(self, at: int, number: int) -> None:
+        self.count = 0
+        self.off = False
+        self._at, self._signal = at, number
+
+    def audit(self, name: str, args: tuple[Any, ...]) -> None:
+        writes = name == "open" and isinstance(args[2], int) and args[2] & _WRITES
+        if writes or name in _CHANGES:
+            self._change()
+
+    def statement(self, _: object, __: object, text: str, *___: object) -> None:
+        if not text.lstrip().upper().startswith(_READS):
+            self._change()
+
+    def commit(self, _: object) -> None:
+        self._change()
+
+    def _change(self) -> None:
+        self.count += not self.off
+        if self.count == self._at and not self.off:
+            os.kill(os.getpid(), self._signal)
