@@ -56,8 +56,8 @@ lint: setup ## format, lint, types, import layers, docstrings
 check: lint test ## lint and the tests: what CI runs
 
 # Catalogues are read from the .mo files, which are kept beside their sources.
-locale: setup ## compile the Japanese texts of asd/locale
-	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain messages
+locale: setup ## take up new texts, and compile the Japanese ones of asd/locale
+	$(BIN)/python -m tests.texts
 	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain report
 
 format: setup ## put the code into shape

@@ -9,6 +9,8 @@ from asd.errors import ConfigError
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
+MESSAGES = "messages"
+"""The catalogue of what steps say, write and draw."""
 VARIABLE = "ASD_LANG"
 """Environment variable that chooses the language."""
 _CATALOGUES = Path(__file__).with_name("locale")
@@ -46,3 +48,35 @@ def translations(language: Language, domain: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     return gettext.translation(domain, _CATALOGUES, [language])
+
+
+def tr(text: str, /, **values: object) -> str:
+    """A text in the language of this process, with its placeholders filled.
+
+    Each text is written once, in English, and looked up in the catalogue ``messages``; a test says
+    which of them lack a translation. The language is that of the moment of the call.
+
+    Parameters
+    ----------
+    text : str
+        English, with placeholders of `str.format`, as in ``"{rate:.1%} promised"``.
+    **values
+        What takes the place of the placeholders.
+
+    Examples
+    --------
+    >>> tr("{number} more in {file}", number=3, file="files.csv")
+    '3 more in files.csv'
+    """
+    return translations(chosen(), MESSAGES).gettext(text).format(**values)
+
+
+def trn(one: str, many: str, n: int, /, **values: object) -> str:
+    """`tr` of one text or the other, as a number wants it; ``{n}`` is the number.
+
+    Examples
+    --------
+    >>> trn("{n} event", "{n} events", 2)
+    '2 events'
+    """
+    return translations(chosen(), MESSAGES).ngettext(one, many, n).format(n=n, **values)

@@ -14,6 +14,7 @@ from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
 from asd.errors import AsdError
 from asd.files import is_storage_error, unwritable
+from asd.language import tr
 from asd.locks import own_folder
 from asd.text import printable
 
@@ -60,14 +61,14 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         _fail(str(unwritable(str(error.filename or "the disk"), error)))
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, _SignalError) else signal.SIGINT
-        _fail(f"interrupted ({signal.Signals(number).name})", SIGNALLED + number)
+        _fail(tr("interrupted ({signal})", signal=signal.Signals(number).name), SIGNALLED + number)
 
 
 class _SignalError(KeyboardInterrupt):
     """The process was told to end."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"interrupted ({signal.Signals(number).name})")
+        super().__init__(tr("interrupted ({signal})", signal=signal.Signals(number).name))
         self.number = number
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asd.errors import AsdError
+from asd.language import tr
 from asd.text import count, markdown_table
 
 
@@ -29,10 +30,10 @@ def data(folder: str) -> None:
         try:
             rows.append(_row(path.parent))
         except AsdError as error:  # one that is broken does not hide the others
-            unread.append(f"not read: {error}")
+            unread.append(tr("not read: {error}", error=error))
     columns = ["data", "train", "valid", "test", "anomalies", "recordings"]
     lines = markdown_table(columns, rows) if rows else []
-    for line in [*lines, *unread] or [f"{folder}: no data set in it"]:
+    for line in [*lines, *unread] or [tr("{folder}: no data set in it", folder=folder)]:
         click.echo(line)
 
 
@@ -66,7 +67,14 @@ def extent(config: Any) -> list[str]:
         if (Path(folder) / manifest.MANIFEST_NAME).is_file():
             dataset = manifest.load(Path(folder))
             clips = count(len(dataset.clips), "clip")
-            lines.append(f"{folder}: {clips}, {dataset.seconds() / 60:.1f} minutes of sound")
+            lines.append(
+                tr(
+                    "{folder}: {clips}, {minutes:.1f} minutes of sound",
+                    folder=folder,
+                    clips=clips,
+                    minutes=dataset.seconds() / 60,
+                )
+            )
     return lines
 
 

@@ -10,6 +10,7 @@ from asd.data.manifest import Label, Split
 from asd.data.recordings import Layout, Recording, below, unique_names, unused
 from asd.data.words import label_of, split_of
 from asd.errors import DataError
+from asd.language import tr
 from asd.text import count, some
 
 _LABEL_NAMES: dict[Label, str] = {"normal": "normal", "anomaly": "anomalies", "unknown": "unknown"}
@@ -45,15 +46,22 @@ class Folders:
         if len(set(labels.values())) > 1:
             words = " and ".join(repr(folders[i]) for i in labels)
             raise DataError(
-                f"{path}: its folders {words} contradict each other; rename one, or say what holds "
-                "in labels.csv"
+                tr(
+                    "{path}: its folders {words} contradict each other; rename one, or say "
+                    "what holds in labels.csv",
+                    path=path,
+                    words=words,
+                )
             )
         label = next(iter(labels.values()), None)
         split = sides[max(sides)] if sides else None
         if split == "train" and label not in ("normal", None):
             raise DataError(
-                f"{path}: an anomaly below train/; training takes normal recordings only, move it "
-                "to test/"
+                tr(
+                    "{path}: an anomaly below train/; training takes normal recordings only, "
+                    "move it to test/",
+                    path=path,
+                )
             )
         doubt = "/".join(folders[i] for i in sides) if len(set(sides.values())) > 1 else ""
         mark = max(labels or sides, default=-1)
@@ -73,7 +81,11 @@ def doubt_warning(folders: Iterable[Folders]) -> tuple[str, ...]:
     doubts = list(dict.fromkeys(found.doubt for found in folders if found.doubt))
     if not doubts:
         return ()
-    return (f"folders name two sides, of which the inner one is taken: {some(doubts)}",)
+    return (
+        tr(
+            "folders name two sides, of which the inner one is taken: {doubts}", doubts=some(doubts)
+        ),
+    )
 
 
 def read_folders(source: Path, paths: list[Path]) -> Layout | None:
@@ -129,7 +141,13 @@ def _found(recordings: tuple[Recording, ...], folders: dict[Path, Folders]) -> s
     machines = {recording.machine for recording in recordings}
     of = f" of {count(len(machines), 'machine')}" if machines != {""} else ""
     obeyed = sides_said(recordings)
-    return f"folders with {count(len(recordings), 'recording')}{of}, {taken}{obeyed}"
+    return tr(
+        "folders with {recordings}{of}, {taken}{obeyed}",
+        recordings=count(len(recordings), "recording"),
+        of=of,
+        taken=taken,
+        obeyed=obeyed,
+    )
 
 
 def sides_said(recordings: Iterable[Recording]) -> str:
@@ -146,8 +164,12 @@ def _outside_warning(source: Path, outside: list[Path]) -> tuple[str, ...]:
         return ()
     listed = [f"{'the top' if name == '.' else name + '/'} ({n})" for name, n in places.items()]
     return (
-        f"{count(len(outside), 'recording')} not used, for no folder says whether they are normal: "
-        f"{some(listed)}; put them below normal/ or anomaly/, or list them in labels.csv",
+        tr(
+            "{recordings} not used, for no folder says whether they are normal: "
+            "{listed}; put them below normal/ or anomaly/, or list them in labels.csv",
+            recordings=count(len(outside), "recording"),
+            listed=some(listed),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from asd.data.demo import make_demo
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess
 from asd.data.verify import verify
+from asd.language import tr
 
 DEMO_SOURCE = Path("data/demo-source")
 
@@ -39,7 +40,7 @@ def open_dataset(data: str | Dataset) -> Dataset:
 def demo_source() -> Path:
     """The folder of the demo's recordings and sounds, made on first use."""
     if not DEMO_SOURCE.exists():
-        logger.info("making the demo plant in %s (first use)", DEMO_SOURCE)
+        logger.info(tr("making the demo plant in {folder} (first use)", folder=DEMO_SOURCE))
         make_demo(DEMO_SOURCE)
     return DEMO_SOURCE
 
@@ -51,11 +52,11 @@ def foreign_sounds(dataset: Dataset) -> str:
     """
     if dataset.split("test", "anomaly").clips or not dataset.split("test", "normal").clips:
         return ""
-    logger.info("no labelled anomalies: foreign sounds laid over test clips take their place")
+    logger.info(tr("no labelled anomalies: foreign sounds laid over test clips take their place"))
     return str(demo_source() / "noise")
 
 
 def _demo_dataset(root: Path) -> Dataset:
     recordings = demo_source() / "recordings"
-    logger.info("cutting the demo's recordings into %s (first use)", root)
+    logger.info(tr("cutting the demo's recordings into {folder} (first use)", folder=root))
     return preprocess(recordings, root, CutConfig()).dataset

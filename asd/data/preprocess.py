@@ -26,6 +26,7 @@ from asd.data.sessions import session_warning
 from asd.data.sound import Sound, save_sound
 from asd.data.split import SIDES, Assignment, assign
 from asd.errors import ConfigError, DataError
+from asd.language import tr
 from asd.parallel import map_recordings
 
 # Bytes of a file name that come from the recording's name; file systems allow 255 in all.
@@ -126,7 +127,13 @@ def preview(source: Path, output: Path, config: CutConfig) -> PreprocessReport:
 
 def _recognise(source: Path, config: CutConfig) -> Layout:
     if config.clip_seconds < MIN_S:
-        raise ConfigError(f"clip_seconds={config.clip_seconds:g}: must be at least {MIN_S:g}")
+        raise ConfigError(
+            tr(
+                "clip_seconds={seconds:g}: must be at least {least:g}",
+                seconds=config.clip_seconds,
+                least=MIN_S,
+            )
+        )
     layout = recognise(source, flat=config.layout == "flat")
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
         raise _nothing_to_train_on(layout)
@@ -198,8 +205,12 @@ def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
 
 def _nothing_to_train_on(layout: Layout) -> DataError:
     return DataError(
-        f"{layout.root}: nothing to train on ({layout.note}); add recordings labelled normal, not "
-        "all of them in test; layout=flat takes all as normal"
+        tr(
+            "{root}: nothing to train on ({note}); add recordings labelled normal, "
+            "not all of them in test; layout=flat takes all as normal",
+            root=layout.root,
+            note=layout.note,
+        )
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from asd.audio.folders import LeftOut
 from asd.data.manifest import Domain, Label, Split
+from asd.language import tr
 from asd.text import count, printable
 
 LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "scripts", "flat"]
@@ -79,7 +80,7 @@ class Layout:
         if not groups:
             return self.found
         listed = (f"{what}, first {first}" for what, first in groups)
-        return f"{self.found}; not used: {'; '.join(listed)}"
+        return tr("{found}; not used: {listed}", found=self.found, listed="; ".join(listed))
 
 
 def grouped(left_out: Iterable[LeftOut], source: Path) -> list[tuple[str, str]]:

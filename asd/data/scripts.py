@@ -16,6 +16,7 @@ from asd.audio.noise import noise_kind
 from asd.data.manifest import Split
 from asd.data.recordings import Layout, Recording, below, unique_names, unused
 from asd.data.words import is_japanese, label_of, made_side
+from asd.language import tr
 from asd.text import count, some
 
 _NOISY = re.compile(r"(?P<clip>.+)_noisy_(?P<noise>.+)_(?P<gain>[+-]?\d+(?:\.\d+)?)dB")
@@ -145,10 +146,12 @@ def _recording(parts: _Parts, name: str, by_noise_only: bool, shared: set[str]) 
 def _found(used: Sequence[_Parts], by_noise_only: bool) -> str:
     recordings = {parts.name for parts in used}
     where = "the name of the sound laid over" if by_noise_only else "the file name"
-    return (
-        f"folders of the original scripts with {count(len(used), 'clip')} of "
-        f"{count(len(recordings), 'recording')}; a clip is an anomaly where {where} has Japanese "
-        "characters, and normal elsewhere"
+    return tr(
+        "folders of the original scripts with {clips} of {recordings}; a clip is "
+        "an anomaly where {where} has Japanese characters, and normal elsewhere",
+        clips=count(len(used), "clip"),
+        recordings=count(len(recordings), "recording"),
+        where=where,
     )
 
 
@@ -156,9 +159,13 @@ def _warnings(shared: set[str], odd: list[Path], source: Path) -> tuple[str, ...
     warnings = []
     if shared:
         warnings.append(
-            f"{count(len(shared), 'recording')} with segments on several sides, as the scripts "
-            f"drew them: {some(sorted(shared))}; results on new recordings will be worse; "
-            "preprocess the recordings themselves to split by recording"
+            tr(
+                "{recordings} with segments on several sides, as the scripts drew them: "
+                "{shared}; results on new recordings will be worse; preprocess the "
+                "recordings themselves to split by recording",
+                recordings=count(len(shared), "recording"),
+                shared=some(sorted(shared)),
+            )
         )
     if odd:
         warnings.append(

@@ -10,14 +10,11 @@ import numpy as np
 
 from asd.data.manifest import Dataset
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 
 MOST = 10
 _MOST_BYTES = 1_000_000
 """Longer sounds are named on the page, and not put into it."""
-_HEADS = {
-    "misses": "Missed: anomalous, and no alarm (the least unusual first)",
-    "false_alarms": "False alarms: normal, and an alarm (the most unusual first)",
-}
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,18 @@ def caption(table: ScoreTable, index: int, dataset: Dataset) -> str:
     """What a clip is and how it was judged, a line."""
     clip = table.clips[index]
     name = dataset.file(clip).name
-    parts = [name, f"score {table.scores[index]:.4g}, threshold {table.threshold:.4g}"]
+    parts = [
+        name,
+        tr(
+            "score {score:.4g}, threshold {value:.4g}",
+            score=table.scores[index],
+            value=table.threshold,
+        ),
+    ]
     if clip.condition:
         parts.append(clip.condition)
     if table.p_values is not None:
-        parts.append(f"p-value {table.p_values[index]:.3g}")
+        parts.append(tr("p-value {p:.3g}", p=table.p_values[index]))
     return "; ".join(parts)
 
 
@@ -78,6 +82,10 @@ def page(title: str, numbers: Mapping[str, int], shown: Mapping[str, list[Shown]
     shown : mapping
         Those that are shown, by kind.
     """
+    heads = {
+        "misses": tr("Missed: anomalous, and no alarm (the least unusual first)"),
+        "false_alarms": tr("False alarms: normal, and an alarm (the most unusual first)"),
+    }
     parts = [
         "<!doctype html><meta charset='utf-8'>",
         f"<title>{html.escape(title)}</title>",
@@ -86,17 +94,17 @@ def page(title: str, numbers: Mapping[str, int], shown: Mapping[str, list[Shown]
         f"<h1>{html.escape(title)}</h1>",
     ]
     for kind, clips in shown.items():
-        parts.append(f"<h2>{_HEADS[kind]}: {numbers[kind]}</h2>")
+        parts.append(f"<h2>{heads[kind]}: {numbers[kind]}</h2>")
         if not clips:
-            parts.append("<p>none</p>")
+            parts.append(f"<p>{tr('none')}</p>")
         parts += [_figure(clip) for clip in clips]
         if len(clips) < numbers[kind]:
-            parts.append(f"<p>and {numbers[kind] - len(clips)} more in scores.csv</p>")
+            parts.append(f"<p>{tr('and {n} more in scores.csv', n=numbers[kind] - len(clips))}</p>")
     return "\n".join(parts) + "\n"
 
 
 def _figure(shown: Shown) -> str:
-    sound = f"<p>{html.escape(shown.sound.name)} (long; among the artifacts)</p>"
+    sound = f"<p>{html.escape(shown.sound.name)} ({tr('long; among the artifacts')})</p>"
     if shown.sound.stat().st_size <= _MOST_BYTES:
         sound = f"<audio controls src='{_inline(shown.sound, 'audio/wav')}'></audio>"
     picture = f"<img src='{_inline(shown.picture, 'image/png')}' alt=''>"

@@ -12,6 +12,7 @@ from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.report import summary
 from asd.features.store import FeatureStore
 from asd.files import check_writable
+from asd.language import tr
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
@@ -57,7 +58,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         evaluations.log_details(evaluation, FeatureStore(cache_root()), tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
-            logger.info("clips judged anomalous copied to %s", config.anomalies)
+            logger.info(tr("clips judged anomalous copied to {folder}", folder=config.anomalies))
         lines = summary(evaluation)
         if config.official:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)

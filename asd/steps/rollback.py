@@ -2,6 +2,7 @@
 
 from asd.config.steps import RollbackConfig
 from asd.errors import TrackingError
+from asd.language import tr
 from asd.tracking import registry
 from asd.tracking.commands import serve_command
 from asd.tracking.models import load
@@ -25,8 +26,11 @@ def run(config: RollbackConfig) -> str:
         back, away = seen.previous, seen.champion
         if back is None or away is None or back == away:
             raise TrackingError(
-                f"name={name}: no previous champion to go back to; there is one "
-                "from the second promotion on"
+                tr(
+                    "name={name}: no previous champion to go back to; there is one from the "
+                    "second promotion on",
+                    name=name,
+                )
             )
         model = registry.model_of(name, back)
         load(model)  # nothing that cannot be loaded is put into service
@@ -34,13 +38,22 @@ def run(config: RollbackConfig) -> str:
         tracked.set_tags({"asd.champion": back, "asd.previous": away})
         if not registry.swap(name, away, back):
             raise TrackingError(
-                f"name={name}: the champion was moved by someone else meanwhile; "
-                "look at its versions and give rollback again if it is still wanted"
+                tr(
+                    "name={name}: the champion was moved by someone else meanwhile; look at "
+                    "its versions and give rollback again if it is still wanted",
+                    name=name,
+                )
             )
         tracked.report(
-            f"rolled back: {model.name}, version {back} of {name}, is champion again; version "
-            f"{away} is previous",
-            "a server that runs goes on with the model it has loaded; start it anew",
+            tr(
+                "rolled back: {model}, version {back} of {name}, is champion again; "
+                "version {away} is previous",
+                model=model.name,
+                back=back,
+                name=name,
+                away=away,
+            ),
+            tr("a server that runs goes on with the model it has loaded; start it anew"),
             after=serve_command(name),
         )
     return back

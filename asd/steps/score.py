@@ -8,6 +8,7 @@ from asd.config.steps import ScoreConfig
 from asd.errors import AudioError
 from asd.evaluation import listing
 from asd.files import check_writable, write_csv
+from asd.language import tr
 from asd.parallel import map_recordings
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
@@ -57,13 +58,22 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             }
         )
         tracked.report(
-            f"scored {count(len(verdicts), 'recording')} with {model.name} ({address}): {alarms} "
-            f"with an alarm, {count(events, 'event')}",
+            tr(
+                "scored {recordings} with {model} ({address}): {alarms} with an alarm, {events}",
+                recordings=count(len(verdicts), "recording"),
+                model=model.name,
+                address=address,
+                alarms=alarms,
+                events=count(events, "event"),
+            ),
             *listing.alarm_lines(verdicts),
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),
-            *(f"skipped: {message}" for message in skipped),
-            f"written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
+            *(tr("skipped: {message}", message=message) for message in skipped),
+            tr(
+                "written: {output}/files.csv (a row a file), windows.csv (a window), events.csv",
+                output=output,
+            ),
         )
     return verdicts
 
@@ -72,5 +82,7 @@ def _judge(pipeline: Pipeline, config: ScoreConfig, path: Path) -> tuple[Path, V
     verdict = pipeline.judge(path, config.machine or None, config.truncated)
     if config.strict and verdict.not_comparable:
         reasons = "; ".join(verdict.not_comparable)
-        raise AudioError(f"{path}: {reasons} (refused, as strict=true)")
+        raise AudioError(
+            tr("{path}: {reasons} (refused, as strict=true)", path=path, reasons=reasons)
+        )
     return path, verdict

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from asd.errors import TrackingError
+from asd.language import tr
 from asd.text import markdown_table
 from asd.tracking import registry
 from asd.tracking.runs import STEP_TAG
@@ -33,7 +34,7 @@ def newest_runs(most: int) -> list[str]:
         name = run.data.tags.get("mlflow.runName", "")
         rows.append([when, name, run.info.status.lower(), *figures, run.info.run_id])
     if not rows:
-        return ["no run yet"]
+        return [tr("no run yet")]
     return markdown_table(["started", "run", "status", *_SHOWN, "id"], rows, "lllrrrrl")
 
 
@@ -53,7 +54,13 @@ def champion_lines(name: str) -> list[str]:
         ]
         return markdown_table(["machine", "version", "model"], rows, "lrl") if rows else ["none"]
     if name not in known:
-        raise TrackingError(f"name={name}: has no champion; those that have: {', '.join(known)}")
+        raise TrackingError(
+            tr(
+                "name={name}: has no champion; those that have: {known}",
+                name=name,
+                known=", ".join(known),
+            )
+        )
     version = client().get_model_version(name, known[name])
     head = f"{registry.address(name)}: version {version.version}"
     return [head, *(version.description or "").splitlines()]

@@ -19,6 +19,7 @@ import asd
 from asd.data.manifest import Dataset
 from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
+from asd.language import tr
 from asd.text import printable
 from asd.tracking.alive import note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
@@ -125,7 +126,7 @@ class TrackedRun:
         for line in plain:
             logger.info("%s", line)
         if after and not self._nested:
-            logger.info("next: %s", printable(after))
+            logger.info(tr("next: {command}", command=printable(after)))
         mlflow.log_text("\n".join(plain) + "\n", "report.txt")
 
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asd.evaluation.style import new_figure, styled, tidy
 from asd.features.base import Axes as FrontEndAxes
+from asd.language import tr
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
@@ -38,7 +39,7 @@ def explanation(
     brightest = float(np.quantile(error, 0.999)) or 1.0
     for axes, values, colours, limits, label in (
         (upper, sound, "magma", (quietest, float(sound.max())), meaning.value),
-        (lower, error, "cividis", (0.0, brightest), "Unusualness"),
+        (lower, error, "cividis", (0.0, brightest), tr("Unusualness")),
     ):
         image = tidy(axes, grid=None).imshow(
             values,
@@ -51,10 +52,10 @@ def explanation(
             extent=(0.0, seconds, -0.5, len(centres) - 0.5),
         )
         figure.colorbar(image, ax=axes, label=label, pad=0.01)
-        axes.set_ylabel("Frequency (Hz)" if in_hertz else meaning.row_unit.capitalize())
+        axes.set_ylabel(tr("Frequency (Hz)") if in_hertz else meaning.row_unit.capitalize())
     if in_hertz:
         _frequency_ticks(lower, centres)
-    lower.set_xlabel("Time (s)")
+    lower.set_xlabel(tr("Time (s)"))
     upper.set_title(title)
     return figure
 
