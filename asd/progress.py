@@ -31,6 +31,8 @@ class ProgressBar(tqdm):  # type: ignore[type-arg]
 
     def __init__(self, iterable: Iterable[Any] | None = None, **options: Any) -> None:
         self._terminal = sys.stderr.isatty()
+        if logging.getLogger("asd").level > logging.INFO:
+            options["disable"] = True  # the step was told to be quiet
         options.setdefault("delay", 0.5)
         if not self._terminal:
             options |= {"mininterval": EVERY_S, "maxinterval": EVERY_S, "delay": EVERY_S}

@@ -25,7 +25,12 @@ SIGNALLED = 128
 logger = logging.getLogger("asd")
 
 
-def launch(step: str, config: type[Config], arguments: Sequence[str] | None = None) -> None:
+def launch(
+    step: str,
+    config: type[Config],
+    arguments: Sequence[str] | None = None,
+    level: int = logging.INFO,
+) -> None:
     """Run a step as a program: exit 0, or 2 with one line for an error that a user can mend.
 
     A bug keeps its traceback. SIGTERM and SIGHUP end a step as Ctrl-C does: what is half made
@@ -40,13 +45,16 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         What it can be told.
     arguments : sequence of str, optional
         The command line; that of the process where not given.
+    level : int
+        What is said, as a level of `logging`: warnings alone, what is done, or with DEBUG what
+        libraries say too.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if HELP_WORDS & set(arguments):
         entry = step.partition("_")[0]  # `import` alone is no name that a module can have
         sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
-    _speak_plainly()
+    _speak_plainly(level)
     _end_as_by_ctrl_c()
     try:
         parsed = load(config, arguments)
@@ -93,14 +101,15 @@ def _own_what_is_begun() -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
-def _speak_plainly() -> None:
+def _speak_plainly(level: int) -> None:
     """What a step reports goes to stdout as plain lines; libraries' chatter is held back."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Plain("%(message)s"))
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    if level > logging.DEBUG:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
     # It shows the traceback of each error of a database before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

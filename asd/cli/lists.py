@@ -2,13 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from asd.errors import AsdError
 from asd.language import tr
-from asd.text import count, markdown_table
+from asd.text import markdown_table
 
 
 @click.command()
@@ -55,27 +54,6 @@ def champion(name: str) -> None:
 
     for line in champion_lines(name):
         click.echo(line)
-
-
-def extent(config: Any) -> list[str]:
-    """How much a step would work on, as far as manifests tell it."""
-    from asd.data import manifest
-
-    lines = []
-    folders = getattr(config, "data", ()) or ()
-    for folder in (folders,) if isinstance(folders, str) else folders:
-        if (Path(folder) / manifest.MANIFEST_NAME).is_file():
-            dataset = manifest.load(Path(folder))
-            clips = count(len(dataset.clips), "clip")
-            lines.append(
-                tr(
-                    "{folder}: {clips}, {minutes:.1f} minutes of sound",
-                    folder=folder,
-                    clips=clips,
-                    minutes=dataset.seconds() / 60,
-                )
-            )
-    return lines
 
 
 def _row(folder: Path) -> list[str]:

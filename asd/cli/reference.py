@@ -11,8 +11,8 @@ from asd.config.cli import fields, plain
 
 _HEAD = """# Reference
 
-Every step and every key, as `mlflow run . --env-manager local -e STEP -P key=value` and `asd STEP --key value` understand them.
-Made by `make reference` from the configs in `asd/config`.
+Every step and every key, as `mlflow run . --env-manager local -e STEP -P key=value` and
+`asd STEP --key value` understand them. Made by `make reference` from the configs in `asd/config`.
 """
 
 

@@ -64,7 +64,7 @@ class AugmentReport:
             (self.noised - self.both, tr("with a sound laid over")),
             (self.both, tr("shifted and with a sound laid over")),
         ]
-        listed = ", ".join(f"{number} {what}" for number, what in parts if number)
+        listed = ", ".join(tr("{n} {what}", n=n, what=what) for n, what in parts if n)
         lines = [AGAIN] if self.again else []
         lines.append(f"{count(len(self.dataset.clips), 'clip')}: {listed}")
         if self.lowered:

@@ -6,7 +6,7 @@ from asd.errors import TrackingError
 from asd.language import tr
 from asd.text import markdown_table
 from asd.tracking import registry
-from asd.tracking.runs import STEP_TAG
+from asd.tracking.runs import SECONDS_PARAM, STEP_TAG
 from asd.tracking.store import client
 
 _SHOWN = ("auc", "pauc", "recall", "false_alarm_rate")
@@ -36,6 +36,24 @@ def newest_runs(most: int) -> list[str]:
     if not rows:
         return [tr("no run yet")]
     return markdown_table(["started", "run", "status", *_SHOWN, "id"], rows, "lllrrrrl")
+
+
+def newest_pace(step: str) -> tuple[float, float] | None:
+    """How long the newest run of a step took that ended well, and for how much sound.
+
+    Returns
+    -------
+    taken, sound : float
+        Both in seconds; None where there is no such run.
+    """
+    store = client()
+    ids = [experiment.experiment_id for experiment in store.search_experiments()]
+    done = f"tags.`{STEP_TAG}` = '{step}' and attributes.status = 'FINISHED'"
+    for run in store.search_runs(ids, done, order_by=["start_time DESC"], max_results=20):
+        sound = float(run.data.params.get(SECONDS_PARAM, 0))
+        if sound > 0:
+            return (run.info.end_time - run.info.start_time) / 1000, sound
+    return None
 
 
 def champion_lines(name: str) -> list[str]:
