@@ -60,7 +60,7 @@ def settle_copies(
         equal = _digests(sounds[0]) == _digests(sounds[1])
         if _says_the_same(original, twin, equal) and _as_long(*sounds):
             del kept[copy.path]
-            left_out.append(LeftOut(copy.path, "file", "with the same sound as another"))
+            left_out.append(LeftOut(copy.path, "file", tr("with the same sound as another")))
             same[below(source, first.path)].append(below(source, copy.path))
         else:
             other.append(f"{_described(original, source)} = {_described(twin, source)}")

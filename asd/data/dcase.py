@@ -65,7 +65,7 @@ def read_dcase(source: Path, paths: list[Path]) -> Layout | None:
         sections=count(len(machines), "machine section"),
         recordings=count(len(recordings), "recording"),
     )
-    left_out = unused(extra, "of supplemental sound") + unused(other, "named otherwise")
+    left_out = unused(extra, tr("of supplemental sound")) + unused(other, tr("named otherwise"))
     return Layout("dcase", recordings, note, left_out)
 
 

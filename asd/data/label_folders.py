@@ -127,7 +127,7 @@ def read_folders(source: Path, paths: list[Path]) -> Layout | None:
         "folders",
         recordings,
         _found(recordings, folders),
-        unused(outside, "outside these folders"),
+        unused(outside, tr("outside these folders")),
         _outside_warning(source, outside) + doubt_warning(folders.values()),
     )
 
@@ -137,9 +137,12 @@ def _found(recordings: tuple[Recording, ...], folders: dict[Path, Folders]) -> s
     for recording in recordings:
         names = words.setdefault(_LABEL_NAMES[recording.label], {})
         names[f"{folders[recording.path].word}/"] = None
-    taken = ", ".join(f"{some(list(names))} taken as {label}" for label, names in words.items())
+    taken = ", ".join(
+        tr("{names} taken as {label}", names=some(list(names)), label=label)
+        for label, names in words.items()
+    )
     machines = {recording.machine for recording in recordings}
-    of = f" of {count(len(machines), 'machine')}" if machines != {""} else ""
+    of = tr(" of {machines}", machines=count(len(machines), "machine")) if machines != {""} else ""
     obeyed = sides_said(recordings)
     return tr(
         "folders with {recordings}{of}, {taken}{obeyed}",
@@ -154,7 +157,7 @@ def sides_said(recordings: Iterable[Recording]) -> str:
     """Which sides of the split folders have given, as the end of a sentence; empty for none."""
     given = {recording.split for recording in recordings}
     named = [side for side in get_args(Split) if side in given]
-    return f"; sides as the folders say: {', '.join(named)}" if named else ""
+    return tr("; sides as the folders say: {sides}", sides=", ".join(named)) if named else ""
 
 
 def _outside_warning(source: Path, outside: list[Path]) -> tuple[str, ...]:
@@ -162,7 +165,7 @@ def _outside_warning(source: Path, outside: list[Path]) -> tuple[str, ...]:
     places = Counter(below(source, path.parent) for path in outside)
     if not places:
         return ()
-    listed = [f"{'the top' if name == '.' else name + '/'} ({n})" for name, n in places.items()]
+    listed = [f"{tr('the top') if name == '.' else name + '/'} ({n})" for name, n in places.items()]
     return (
         tr(
             "{recordings} not used, for no folder says whether they are normal: "

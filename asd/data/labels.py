@@ -80,7 +80,7 @@ def read_labels(source: Source, table: Path) -> Layout:
         "labels.csv",
         tuple(listed.values()),
         f"{table.name} with {count(len(listed), 'recording')}{_translated(words)}",
-        unused(others, f"that {table.name} does not list"),
+        unused(others, tr("that {table} does not list", table=table.name)),
     )
 
 

@@ -151,7 +151,7 @@ def _cut(layout: Layout, pieces: Path | None, config: CutConfig) -> _Work:
     results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
     cuts = {cut.path: cut for cut in results}
     read = [recording for recording in layout.recordings if recording.path in cuts]
-    broken = unused((path for path in paths if path not in cuts), "that cannot be used")
+    broken = unused((path for path in paths if path not in cuts), tr("that cannot be used"))
     settled = settle_copies(read, cuts, layout.root)
     used = settled.recordings
     return _Work(

@@ -23,7 +23,6 @@ _NOISY = re.compile(r"(?P<clip>.+)_noisy_(?P<noise>.+)_(?P<gain>[+-]?\d+(?:\.\d+
 _PITCHED = re.compile(r"(?P<semitones>[+-]?\d{1,2}(?:\.\d+)?)_(?P<clip>.+)")
 _SEGMENT = re.compile(r"(?P<name>.+)_seg\d+")
 _PITCH_WORDS = {"pitch", "pitched"}
-_JAPANESE_IN_TRAIN = "of train with Japanese characters in their names: anomalies by that rule"
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,10 @@ def read_scripts(source: Path, paths: list[Path]) -> Layout | None:
         "scripts",
         tuple(_recording(parts, names[parts.path], by_noise_only, shared) for parts in used),
         _found(used, by_noise_only),
-        unused((path for path in paths if path not in placed), "outside train, valid and test")
-        + unused(odd, _JAPANESE_IN_TRAIN),
+        unused((path for path in paths if path not in placed), tr("outside train, valid and test"))
+        + unused(
+            odd, tr("of train with Japanese characters in their names: anomalies by that rule")
+        ),
         _warnings(shared, odd, source),
     )
 
@@ -145,7 +146,7 @@ def _recording(parts: _Parts, name: str, by_noise_only: bool, shared: set[str]) 
 
 def _found(used: Sequence[_Parts], by_noise_only: bool) -> str:
     recordings = {parts.name for parts in used}
-    where = "the name of the sound laid over" if by_noise_only else "the file name"
+    where = tr("the name of the sound laid over") if by_noise_only else tr("the file name")
     return tr(
         "folders of the original scripts with {clips} of {recordings}; a clip is "
         "an anomaly where {where} has Japanese characters, and normal elsewhere",
@@ -169,7 +170,11 @@ def _warnings(shared: set[str], odd: list[Path], source: Path) -> tuple[str, ...
         )
     if odd:
         warnings.append(
-            f"{count(len(odd), 'file')} {_JAPANESE_IN_TRAIN}, first {below(source, odd[0])}; they "
-            "are not used; where they are normal, say so in labels.csv"
+            tr(
+                "{files} of train with Japanese characters in their names, anomalies by that rule, "
+                "first {first}; they are not used; where they are normal, say so in labels.csv",
+                files=count(len(odd), "file"),
+                first=below(source, odd[0]),
+            )
         )
     return tuple(warnings)

@@ -18,6 +18,7 @@ from mlflow.types.schema import Array, Object, Property
 
 import asd
 from asd.errors import DetectorError, TrackingError
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
 from asd.tracking.store import client, first_line
@@ -126,13 +127,20 @@ def resolve(model_uri: str) -> ModelRef:
         model = client().get_logged_model(_model_id(model_uri))
     except MlflowException as error:
         raise TrackingError(
-            f"model_uri={model_uri}: no such model ({first_line(error)}); give a run id of "
-            "`train`, models:/<name>@<alias> or models:/<name>/<version>"
+            tr(
+                "model_uri={model_uri}: no such model ({reason}); give a run id of "
+                "`train`, models:/<name>@<alias> or models:/<name>/<version>",
+                model_uri=model_uri,
+                reason=first_line(error),
+            )
         ) from error
     if model.status == LoggedModelStatus.PENDING:
         raise TrackingError(
-            f"model_uri={model_uri}: that training was stopped before its model was whole; train "
-            "again"
+            tr(
+                "model_uri={model_uri}: that training was stopped before its model was "
+                "whole; train again",
+                model_uri=model_uri,
+            )
         )
     return _reference(model)
 
@@ -151,7 +159,9 @@ def load(model: ModelRef) -> Pipeline:
             raise TrackingError(reason)
         return Pipeline.load(folder / "artifacts" / "pipeline")
     except (MlflowException, OSError, DetectorError) as error:
-        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+        raise TrackingError(
+            tr("{uri}: its files cannot be loaded ({error})", uri=model.uri, error=error)
+        ) from error
 
 
 def training_params(model: ModelRef) -> dict[str, str]:
@@ -200,7 +210,10 @@ def _model_of_run(run_id: str) -> str:
     models = outputs.model_outputs if outputs else []
     if not models:
         raise TrackingError(
-            f"model_uri={run_id}: that run has logged no model; give one of `train`"
+            tr(
+                "model_uri={run_id}: that run has logged no model; give one of `train`",
+                run_id=run_id,
+            )
         )
     return str(models[-1].model_id)
 
@@ -222,8 +235,10 @@ def _newest() -> ModelRef:
         token = models.token
         if not token:
             raise TrackingError(
-                "no trained model yet, or its runs were deleted; make one with "
-                "`mlflow run . -e train -P model=knn`"
+                tr(
+                    "no trained model yet, or its runs were deleted; make one with `mlflow "
+                    "run . -e train -P model=knn`"
+                )
             )
 
 
