@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 	&& echo $$p && break; done)
 
 .PHONY: help setup demo test lint check format ui bench bench-quality bench-proxy bench-scale bench-serving clean test-scale \
-	test-golden test-faults fuzz sbom locale
+	test-golden test-faults fuzz sbom locale reference run
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -25,6 +25,11 @@ setup: $(VENV)/.installed ## .venv with everything, and the MLflow store
 demo: setup ## the whole pipeline on a built-in plant, through mlflow run
 	@echo "the demo: about 2 minutes; made recordings, three detectors, a champion"
 	$(IN_VENV) mlflow run . --env-manager local
+
+# STEP and P, as in: make run STEP=train P="model=knn data=data/pump"
+STEP ?= main
+run: setup ## a step through mlflow run, as STEP=train P="model=knn data=data/pump"
+	$(IN_VENV) mlflow run . --env-manager local -e $(STEP) $(foreach pair,$(P),-P $(pair))
 
 # Files go to processes whole: their tests share what is slow to make.
 test: setup ## the tests
@@ -71,9 +76,12 @@ lint: setup ## format, lint, types, import layers, docstrings, dangerous calls
 check: lint test ## lint and the tests: what CI runs
 
 # Catalogues are read from the .mo files, which are kept beside their sources.
-locale: setup ## compile the Japanese texts of asd/locale
-	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain messages
+locale: setup ## take up new texts, and compile the Japanese ones of asd/locale
+	$(BIN)/python -m tests.texts
 	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain report
+
+reference: setup ## all keys of all steps, written to docs/reference.md
+	$(BIN)/python -m asd.cli.reference > docs/reference.md
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from asd.language import tr
+
 EVERY_S = 30.0
 """Seconds between two lines where there is no terminal."""
 
@@ -29,6 +31,8 @@ class ProgressBar(tqdm):  # type: ignore[type-arg]
 
     def __init__(self, iterable: Iterable[Any] | None = None, **options: Any) -> None:
         self._terminal = sys.stderr.isatty()
+        if logging.getLogger("asd").level > logging.INFO:
+            options["disable"] = True  # the step was told to be quiet
         options.setdefault("delay", 0.5)
         if not self._terminal:
             options |= {"mininterval": EVERY_S, "maxinterval": EVERY_S, "delay": EVERY_S}
@@ -43,8 +47,11 @@ class ProgressBar(tqdm):  # type: ignore[type-arg]
         n, total, rate = state["n"], state["total"], state["rate"]
         if n and total and n < total:
             speed = rate or (n - state["initial"]) / max(state["elapsed"], 1e-9)
-            left = f", about {(total - n) / speed:.0f} s left" if speed > 0 else ""
-            logger.info("%s: %d of %d %ss%s", self.desc.rstrip(": "), n, total, self.unit, left)
+            told = {"what": self.desc.rstrip(": "), "n": n, "total": total, "unit": self.unit}
+            line = tr("{what}: {n} of {total} {unit}s", **told)
+            if speed > 0:
+                line += tr(", about {seconds:.0f} s left", seconds=(total - n) / speed)
+            logger.info(line)
 
     def close(self) -> None:
         """End it; nothing is written where there is no terminal."""

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from asd.language import tr, trn
+
 _UNPRINTABLE = {
     **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
     **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)},
@@ -27,14 +29,16 @@ def printable(text: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Number and noun for a sentence.
+    """Number and noun for a sentence, in the language of this process.
+
+    The noun is a text to translate, as those of `asd.language.tr`.
 
     Examples
     --------
     >>> count(1, "recording"), count(3, "recording")
     ('1 recording', '3 recordings')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return trn("{n} {noun}", "{n} {noun}s", number, noun=tr(noun))
 
 
 def some(words: Sequence[str], most: int = 5) -> str:

@@ -23,6 +23,7 @@ from asd.audio.refusal import refuses
 from asd.audio.resample import Resampler
 from asd.audio.source import checked_header, open_bytes, source_name
 from asd.errors import AudioError
+from asd.language import tr
 
 # Only containers of recordings. Without this list FFmpeg would also open playlists, which name
 # other files and addresses: a served model would fetch whatever a request tells it to.
@@ -78,11 +79,19 @@ class Track:
         self._broken: AudioError | None = None
         self.n_tracks = len(container.streams.audio)
         if self.n_tracks == 0:
-            raise AudioError(f"{self.name}: has no audio track; record or export it with sound")
+            raise AudioError(
+                tr("{name}: has no audio track; record or export it with sound", name=self.name)
+            )
         if not 0 <= index < self.n_tracks:
             raise AudioError(
-                f"{self.name}: stream={index} is not there, the file has {self.n_tracks} audio "
-                f"track(s); give stream=0 to {self.n_tracks - 1}"
+                tr(
+                    "{name}: stream={index} is not there, the file has {tracks} audio "
+                    "track(s); give stream=0 to {last}",
+                    name=self.name,
+                    index=index,
+                    tracks=self.n_tracks,
+                    last=self.n_tracks - 1,
+                )
             )
         self._stream = container.streams.audio[index]
         with refuses(self.name, "its sound cannot be decoded", "export it with a usual codec"):

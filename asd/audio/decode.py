@@ -17,6 +17,7 @@ from asd.audio.container import Track, Watch, open_track
 from asd.audio.folders import walk
 from asd.audio.source import source_name
 from asd.errors import AudioError, DataError
+from asd.language import tr
 
 logger = logging.getLogger(__name__)
 
@@ -104,10 +105,16 @@ class SignalCheck:
         """
         peak = float(np.abs(block).max(initial=0.0))
         if not np.isfinite(peak):
-            raise AudioError(f"{self._name}: has NaN or infinite samples; export it again")
+            raise AudioError(
+                tr("{name}: has NaN or infinite samples; export it again", name=self._name)
+            )
         if peak > _LOUDEST:
             raise AudioError(
-                f"{self._name}: samples reach {peak:.1e}, 1 is full scale; export it again"
+                tr(
+                    "{name}: samples reach {peak:.1e}, 1 is full scale; export it again",
+                    name=self._name,
+                    peak=peak,
+                )
             )
         self._peak = max(self._peak, peak)
         if channels is not None and peak <= _SILENCE < np.abs(channels).max(initial=0.0):
@@ -123,13 +130,20 @@ class SignalCheck:
         """
         if self._peak <= _SILENCE and self._cancelled:
             raise AudioError(
-                f"{self._name}: its channels cancel, their mean is silent; take one of them for "
-                "the data set with channel=left"
+                tr(
+                    "{name}: its channels cancel, their mean is silent; take one of them for "
+                    "the data set with channel=left",
+                    name=self._name,
+                )
             )
         if self._peak <= _SILENCE:
             raise AudioError(
-                f"{self._name}: is silent (never above {SILENCE_DB:.0f} dBFS); check the "
-                "microphone, the audio track (stream) and the channel, or remove it"
+                tr(
+                    "{name}: is silent (never above {level:.0f} dBFS); check the microphone, "
+                    "the audio track (stream) and the channel, or remove it",
+                    name=self._name,
+                    level=SILENCE_DB,
+                )
             )
 
 
@@ -317,8 +331,13 @@ def find_audio(source: Path) -> list[Path]:
 def _check_length(name: str, seconds: float) -> None:
     if seconds < MIN_S:
         raise AudioError(
-            f"{name}: holds {seconds:.3f} s of sound, less than the {MIN_S:g} s that can be "
-            "analysed; take the file out"
+            tr(
+                "{name}: holds {seconds:.3f} s of sound, less than the {least:g} s that "
+                "can be analysed; take the file out",
+                name=name,
+                seconds=seconds,
+                least=MIN_S,
+            )
         )
 
 
@@ -332,8 +351,14 @@ def _mono(
     if channel is not None and not 0 <= channel < track.channels:
         least = "channel=0" if track.channels == 1 else f"channel=0 to {track.channels - 1}"
         raise AudioError(
-            f"{track.name}: channel={channel} is not there, the track has {track.channels}; "
-            f"record it as the others were, or give preprocess {least} or mix"
+            tr(
+                "{name}: channel={channel} is not there, the track has {channels}; "
+                "record it as the others were, or give preprocess {least} or mix",
+                name=track.name,
+                channel=channel,
+                channels=track.channels,
+                least=least,
+            )
         )
     for block in track.pcm(sample_rate, listen=meter.feed if meter else None):
         mono = block.mean(axis=0) if channel is None else block[channel].copy()

@@ -5,6 +5,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asd.language import tr
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -47,7 +49,7 @@ def walk(root: Path) -> Walk:
         try:
             entries = sorted(folder.iterdir())
         except OSError:
-            found.left_out.append(LeftOut(folder, "folder", "that cannot be read"))
+            found.left_out.append(LeftOut(folder, "folder", tr("that cannot be read")))
             continue
         for path in entries:
             problem = _problem(path, known)
@@ -68,15 +70,16 @@ def _problem(path: Path, known: list[Path]) -> LeftOut | bool:
         mode = path.stat().st_mode
     except OSError as error:
         gone = error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)
-        what = ("link", "to a file that is not there") if gone else ("entry", "that cannot be read")
-        return LeftOut(path, *what)
+        if gone:
+            return LeftOut(path, "link", tr("to a file that is not there"))
+        return LeftOut(path, "entry", tr("that cannot be read"))
     hidden = path.name.startswith(".")
     if stat.S_ISDIR(mode):
         if path.is_symlink() and not hidden and not _is_new(path, known):
-            return LeftOut(path, "link", "to a folder that is searched anyway")
+            return LeftOut(path, "link", tr("to a folder that is searched anyway"))
         return not hidden
     if not stat.S_ISREG(mode):
-        return LeftOut(path, "entry", "that is no regular file")
+        return LeftOut(path, "entry", tr("that is no regular file"))
     return LeftOut(path, "hidden file", "") if hidden else False
 
 

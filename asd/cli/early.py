@@ -6,11 +6,12 @@ from typing import Any
 from asd.config.base import Config
 from asd.config.recipes import recipe_names
 from asd.config.steps import DEMO, DEMO_DATA, TrainMachinesConfig
+from asd.data.manifest import MANIFEST_NAME
 from asd.detectors import check_known
 from asd.errors import ConfigError, DataError
+from asd.language import tr
 from asd.remote import is_url
 
-MANIFEST_NAME = "manifest.csv"
 _WORDS = {"all", ""}
 
 
@@ -34,7 +35,7 @@ def check(config: Config) -> None:
     for key in ("source", "checkpoint"):
         for path in _here(values.get(key)):
             if path != DEMO and not Path(path).exists():
-                raise DataError(f"{path}: no such file or folder; check {key}")
+                raise DataError(tr("{path}: no such file or folder; check {key}", path=path, key=key))
 
 
 def _here(value: Any) -> list[str]:
@@ -51,7 +52,7 @@ def _check_model(name: str) -> None:
         return
     if name.endswith((".yaml", ".yml")):
         if not Path(name).is_file():
-            raise ConfigError(f"{name}: no such file; give a YAML file with a recipe")
+            raise ConfigError(tr("{name}: no such file; give a YAML file with a recipe", name=name))
         return
     check_known(name)
 
@@ -64,4 +65,10 @@ def _check_dataset(root: Path) -> None:
     if root == Path(DEMO_DATA) and not root.exists():
         return
     if not (root / MANIFEST_NAME).is_file():
-        raise DataError(f"{root}: no data set here (no {MANIFEST_NAME}); make one with preprocess")
+        raise DataError(
+            tr(
+                "{root}: no data set here (no {name}); make one with preprocess",
+                root=root,
+                name=MANIFEST_NAME,
+            )
+        )

@@ -18,6 +18,7 @@ from asd.config.cli import HELP_WORDS, help_text, load
 from asd.config.spread import SpreadConfig
 from asd.errors import AsdError
 from asd.files import is_storage_error, unwritable
+from asd.language import tr
 from asd.locks import own_folder
 from asd.text import printable
 
@@ -28,7 +29,12 @@ SIGNALLED = 128
 logger = logging.getLogger("asd")
 
 
-def launch(step: str, config: type[Config], arguments: Sequence[str] | None = None) -> None:
+def launch(
+    step: str,
+    config: type[Config],
+    arguments: Sequence[str] | None = None,
+    level: int = logging.INFO,
+) -> None:
     """Run a step as a program: exit 0, or 2 with one line for an error that a user can mend.
 
     A bug keeps its traceback. SIGTERM and SIGHUP end a step as Ctrl-C does: what is half made
@@ -43,13 +49,16 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         What it can be told.
     arguments : sequence of str, optional
         The command line; that of the process where not given.
+    level : int
+        What is said, as a level of `logging`: warnings alone, what is done, or with DEBUG what
+        libraries say too.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if HELP_WORDS & set(arguments):
         entry = step.removesuffix("_checkpoint")  # `import` alone is no name of a module
         sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
-    _speak_plainly()
+    _speak_plainly(level)
     _end_as_by_ctrl_c()
     try:
         parsed = load(config, arguments)
@@ -66,7 +75,7 @@ def launch(step: str, config: type[Config], arguments: Sequence[str] | None = No
         _fail(str(unwritable(str(error.filename or "the disk"), error)))
     except KeyboardInterrupt as error:
         number = error.number if isinstance(error, _SignalError) else signal.SIGINT
-        _fail(f"interrupted ({signal.Signals(number).name})", SIGNALLED + number)
+        _fail(tr("interrupted ({signal})", signal=signal.Signals(number).name), SIGNALLED + number)
 
 
 def _spread(config: Config) -> AbstractContextManager[None]:
@@ -80,7 +89,7 @@ class _SignalError(KeyboardInterrupt):
     """The process was told to end."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"interrupted ({signal.Signals(number).name})")
+        super().__init__(tr("interrupted ({signal})", signal=signal.Signals(number).name))
         self.number = number
 
 
@@ -105,14 +114,15 @@ def _own_what_is_begun() -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
-def _speak_plainly() -> None:
+def _speak_plainly(level: int) -> None:
     """What a step reports goes to stdout as plain lines; libraries' chatter is held back."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Plain("%(message)s"))
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    if level > logging.DEBUG:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
     # It shows the traceback of each error of a database before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     # Nor does Dask hold back the traceback of a scheduler that is gone.

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from asd.errors import AsdError
-from asd.text import count, markdown_table
+from asd.language import tr
+from asd.text import markdown_table
 
 
 @click.command()
@@ -29,10 +29,10 @@ def data(folder: str) -> None:
         try:
             rows.append(_row(path.parent))
         except AsdError as error:  # one that is broken does not hide the others
-            unread.append(f"not read: {error}")
+            unread.append(tr("not read: {error}", error=error))
     columns = ["data", "train", "valid", "test", "anomalies", "recordings"]
     lines = markdown_table(columns, rows) if rows else []
-    for line in [*lines, *unread] or [f"{folder}: no data set in it"]:
+    for line in [*lines, *unread] or [tr("{folder}: no data set in it", folder=folder)]:
         click.echo(line)
 
 
@@ -54,20 +54,6 @@ def champion(name: str) -> None:
 
     for line in champion_lines(name):
         click.echo(line)
-
-
-def extent(config: Any) -> list[str]:
-    """How much a step would work on, as far as manifests tell it."""
-    from asd.data import manifest
-
-    lines = []
-    folders = getattr(config, "data", ()) or ()
-    for folder in (folders,) if isinstance(folders, str) else folders:
-        if (Path(folder) / manifest.MANIFEST_NAME).is_file():
-            dataset = manifest.load(Path(folder))
-            clips = count(len(dataset.clips), "clip")
-            lines.append(f"{folder}: {clips}, {dataset.seconds() / 60:.1f} minutes of sound")
-    return lines
 
 
 def _row(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The ``asd`` command: every step of MLproject, and a look at what there is."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import click
 from asd.cli import lists
 from asd.cli.ask import ask
 from asd.cli.early import check
+from asd.cli.extent import extent
 from asd.cli.follow import follow
 from asd.cli.launch import USER_ERROR, launch
 from asd.config import steps
@@ -17,7 +19,8 @@ from asd.config.base import Config
 from asd.config.cli import PROGRAM, fields, load, plain
 from asd.config.recipes import recipe_names
 from asd.detectors import names
-from asd.errors import AsdError
+from asd.errors import AsdError, ConfigError
+from asd.language import tr
 
 STEPS: dict[str, tuple[str, type[Config]]] = {
     "main": ("main", steps.MainConfig),
@@ -54,17 +57,25 @@ def _step(name: str, module: str, config: type[Config]) -> click.Command:
     def call(**given: Any) -> None:
         rest = given.pop("rest")
         dry = given.pop("dry_run")
+        quiet, verbose = given.pop("quiet"), given.pop("verbose")
+        if quiet and verbose:
+            raise ConfigError(tr("--quiet and --verbose contradict each other; give one of them"))
+        level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
         words = [word for key, value in given.items() if value for word in _pair(key, value)]
         if dry:
-            _dry(config, [*words, *rest])
+            _dry(name, config, [*words, *rest])
         else:
-            launch(module, config, [*words, *rest])
+            launch(module, config, [*words, *rest], level)
 
     params: list[click.Parameter] = [_option(key, field) for key, field in fields(config)]
     params.append(click.Option(["--config"], metavar="YAML", help="file with any of these keys"))
     params.append(
-        click.Option(["--dry-run"], is_flag=True, help="check the words, say what is meant, stop")
+        click.Option(
+            ["--dry-run"], is_flag=True, help="check the words, say how much there is to do, stop"
+        )
     )
+    params.append(click.Option(["--quiet"], is_flag=True, help="say warnings and errors only"))
+    params.append(click.Option(["--verbose"], is_flag=True, help="say more, libraries' logs too"))
     params.append(click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED))
     return click.Command(
         name,
@@ -113,13 +124,13 @@ def _completion(key: str, annotation: Any) -> Any:
     return complete
 
 
-def _dry(config: type[Config], words: Sequence[str]) -> None:
+def _dry(step: str, config: type[Config], words: Sequence[str]) -> None:
     """Say what a step would be told, after the checks that take no time."""
     parsed = load(config, words)
     check(parsed)
     for key, value in parsed.flat().items():
         click.echo(f"{key}={plain(value)}")
-    for line in lists.extent(parsed):
+    for line in extent(step, parsed):
         click.echo(line)
 
 

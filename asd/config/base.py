@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asd.config.words import what_is_wrong
 from asd.errors import ConfigError
+from asd.language import tr
 
 
 class Documented:
@@ -96,9 +97,11 @@ def _describe(config: type[Config], problem: Any, prefix: str) -> str:
     key = prefix + ".".join(_field_names(problem["loc"]))
     if problem["type"] == "extra_forbidden":
         valid = ", ".join(config.keys(prefix))
-        return f"{key}: unknown key; " + (f"valid keys are {valid}" if valid else "there are none")
+        if not valid:
+            return tr("{key}: unknown key; there are none", key=key)
+        return tr("{key}: unknown key; valid keys are {valid}", key=key, valid=valid)
     if problem["type"] == "missing" and isinstance(problem["loc"][-1], str):
-        return f"{key}: a value is required; give it as -P {key}=..."
+        return tr("{key}: a value is required; give it as -P {key}=...", key=key)
     if not key or isinstance(given, Mapping):
         return str(message)
     return f"{key}={given!r}: {message}"

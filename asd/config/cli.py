@@ -15,6 +15,7 @@ import yaml
 
 from asd.config.base import Config, Documented, flatten
 from asd.errors import ConfigError
+from asd.language import tr
 
 T = TypeVar("T", bound=Config)
 
@@ -105,13 +106,17 @@ def _pairs(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
     words = iter(argv)
     for word in words:
         if not word.startswith("--") or word == "--":
-            raise ConfigError(f"{word!r}: expected --key value, as in --features.n_mels 64")
+            raise ConfigError(
+                tr("{word!r}: expected --key value, as in --features.n_mels 64", word=word)
+            )
         key, equals, value = word.removeprefix("--").partition("=")
         if not equals:
             try:
                 value = next(words)
             except StopIteration:
-                raise ConfigError(f"--{key}: a value must follow, as in --{key} VALUE") from None
+                raise ConfigError(
+                    tr("--{key}: a value must follow, as in --{key} VALUE", key=key)
+                ) from None
         yield key, value
 
 
@@ -147,14 +152,18 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         values = _read(path)
     except OSError as error:
-        raise ConfigError(f"config={path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            tr("config={path}: cannot be read ({reason})", path=path, reason=error.strerror)
+        ) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"config={path}: not a YAML file ({reason})") from error
+        raise ConfigError(
+            tr("config={path}: not a YAML file ({reason})", path=path, reason=reason)
+        ) from error
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise ConfigError(f"config={path}: must hold lines of key: value")
+        raise ConfigError(tr("config={path}: must hold lines of key: value", path=path))
     return values
 
 
@@ -174,6 +183,8 @@ def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise ConfigError(f"{key}: {parent} is a value, not a group of keys")
+                raise ConfigError(
+                    tr("{key}: {parent} is a value, not a group of keys", key=key, parent=parent)
+                )
         node[last] = value
     return root

@@ -9,6 +9,7 @@ from asd.config.cli import read_yaml
 from asd.config.recipe import Branch, Recipe
 from asd.config.steps import FitConfig, TrainConfig
 from asd.errors import ConfigError
+from asd.language import tr
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _SUFFIXES = (".yaml", ".yml")
@@ -83,8 +84,11 @@ def read_recipes(
     unknown = sorted(set(fields) - set(words))
     if unknown:
         raise ConfigError(
-            f"detector.{unknown[0]}: not among models={','.join(words)}; write "
-            "detector.<model>.<field>"
+            tr(
+                "detector.{unknown}: not among models={words}; write detector.<model>.<field>",
+                unknown=unknown[0],
+                words=",".join(words),
+            )
         )
     return [_read(word, shared, fields.get(word, {})) for word in words]
 
@@ -105,8 +109,13 @@ def _changed(
     for label, own in fields.items():
         if label not in labels or not isinstance(own, Mapping):
             raise ConfigError(
-                f"detector.{label}: {recipe.label} has several branches; write "
-                f"detector.<branch>.<field>, where <branch> is one of {', '.join(labels)}"
+                tr(
+                    "detector.{label}: {label2} has several branches; write "
+                    "detector.<branch>.<field>, where <branch> is one of {labels}",
+                    label=label,
+                    label2=recipe.label,
+                    labels=", ".join(labels),
+                )
             )
     return tuple(
         branch.model_copy(
@@ -136,5 +145,5 @@ def _retired(
             _LEVELS[level],
         )
     if fields.pop("budget_s", None) is not None:
-        logger.warning("detector.budget_s is no longer used: fitting auto takes bounded time")
+        logger.warning(tr("detector.budget_s is no longer used: fitting auto takes bounded time"))
     return fields, chosen

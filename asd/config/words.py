@@ -3,27 +3,35 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from asd.language import tr
+
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than": lambda limit: f"must be above {limit['gt']:g}",
-    "greater_than_equal": lambda limit: f"must be at least {limit['ge']:g}",
-    "less_than": lambda limit: f"must be below {limit['lt']:g}",
-    "less_than_equal": lambda limit: f"must be at most {limit['le']:g}",
-    "literal_error": lambda limit: f"must be {limit['expected'].replace(chr(39), '')}",
-    "string_too_short": lambda _: "must not be empty",
-    "string_pattern_mismatch": lambda _: (
+    "greater_than": lambda limit: tr("must be above {limit:g}", limit=limit["gt"]),
+    "greater_than_equal": lambda limit: tr("must be at least {limit:g}", limit=limit["ge"]),
+    "less_than": lambda limit: tr("must be below {limit:g}", limit=limit["lt"]),
+    "less_than_equal": lambda limit: tr("must be at most {limit:g}", limit=limit["le"]),
+    "literal_error": lambda limit: tr(
+        "must be {expected}", expected=limit["expected"].replace(chr(39), "")
+    ),
+    "string_too_short": lambda _: tr("must not be empty"),
+    "string_pattern_mismatch": lambda _: tr(
         "may hold letters, digits and the signs _ - . only, with no space"
     ),
-    "string_type": lambda _: "must be text",
-    "dict_type": lambda _: "is a group of keys; give one of them, with a dot",
-    "too_short": lambda limit: f"must hold at least {limit['min_length']}, separated by commas",
-    "too_long": lambda limit: f"must hold at most {limit['max_length']}, separated by commas",
-    "missing": lambda _: "too few values; separate them by commas",
-    "finite_number": lambda _: "must be a finite number",
-    **dict.fromkeys(
-        ("int_parsing", "int_type", "int_from_float"), lambda _: "must be a whole number"
+    "string_type": lambda _: tr("must be text"),
+    "dict_type": lambda _: tr("is a group of keys; give one of them, with a dot"),
+    "too_short": lambda limit: tr(
+        "must hold at least {limit}, separated by commas", limit=limit["min_length"]
     ),
-    **dict.fromkeys(("float_parsing", "float_type"), lambda _: "must be a number"),
-    **dict.fromkeys(("bool_parsing", "bool_type"), lambda _: "must be true or false"),
+    "too_long": lambda limit: tr(
+        "must hold at most {limit}, separated by commas", limit=limit["max_length"]
+    ),
+    "missing": lambda _: tr("too few values; separate them by commas"),
+    "finite_number": lambda _: tr("must be a finite number"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float"), lambda _: tr("must be a whole number")
+    ),
+    **dict.fromkeys(("float_parsing", "float_type"), lambda _: tr("must be a number")),
+    **dict.fromkeys(("bool_parsing", "bool_type"), lambda _: tr("must be true or false")),
 }
 
 

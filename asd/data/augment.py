@@ -23,6 +23,7 @@ from asd.data.output import check_output, whole_folder
 from asd.data.sound import save_sound, sound_of
 from asd.errors import ConfigError, DataError
 from asd.files import atomic_path, file_digest
+from asd.language import tr
 from asd.parallel import parallel_map
 from asd.text import count
 
@@ -58,20 +59,23 @@ class AugmentReport:
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
         parts = [
-            (self.carried, "unchanged"),
-            (self.pitched - self.both, "shifted in pitch"),
-            (self.noised - self.both, "with a sound laid over"),
-            (self.both, "shifted and with a sound laid over"),
+            (self.carried, tr("unchanged")),
+            (self.pitched - self.both, tr("shifted in pitch")),
+            (self.noised - self.both, tr("with a sound laid over")),
+            (self.both, tr("shifted and with a sound laid over")),
         ]
-        listed = ", ".join(f"{number} {what}" for number, what in parts if number)
+        listed = ", ".join(tr("{n} {what}", n=n, what=what) for n, what in parts if n)
         lines = [AGAIN] if self.again else []
         lines.append(f"{count(len(self.dataset.clips), 'clip')}: {listed}")
         if self.lowered:
             lines.append(
-                f"turned down to stay within full scale: {count(self.lowered, 'clip')}, "
-                f"by {self.headroom_db:.1f} dB at most"
+                tr(
+                    "turned down to stay within full scale: {clips}, by {db:.1f} dB at most",
+                    clips=count(self.lowered, "clip"),
+                    db=self.headroom_db,
+                )
             )
-        return [*lines, *(f"warning: {warning}" for warning in self.warnings)]
+        return [*lines, *(tr("warning: {warning}", warning=warning) for warning in self.warnings)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,13 @@ def augment(data: Dataset, output: Path, config: AugmentConfig) -> AugmentReport
     check()
     chosen = [clip for clip in data.clips if config.split in ("all", clip.split)]
     if not chosen:
-        raise DataError(f"split={config.split}: {data.root} has no clip there; choose another side")
+        raise DataError(
+            tr(
+                "split={side}: {data} has no clip there; choose another side",
+                side=config.split,
+                data=data.root,
+            )
+        )
     rate = audio.probe(data.file(chosen[0])).sample_rate
     pieces = [_Piece(clip, data.file(clip)) for clip in data.clips]
     pieces += [_pitched(data, clip, semitones) for clip in chosen for semitones in config.pitch]
@@ -169,12 +179,18 @@ def _check_output(output: Path, sources: Sequence[Path], config: AugmentConfig) 
 
 def _check_pitch(pitch: Sequence[float], noise: Path | None) -> None:
     if not pitch and noise is None:
-        raise ConfigError("nothing to do: give pitch=<semitones,...> or noise=<folder of sounds>")
+        raise ConfigError(
+            tr("nothing to do: give pitch=<semitones,...> or noise=<folder of sounds>")
+        )
     for semitones in pitch:
         if not 0 < abs(semitones) <= MAX_SEMITONES:
             raise ConfigError(
-                f"pitch={semitones:g}: must be within ±{MAX_SEMITONES:g} semitones and not 0; the "
-                "clips themselves stay anyway"
+                tr(
+                    "pitch={semitones:g}: must be within ±{most:g} semitones and not 0; the "
+                    "clips themselves stay anyway",
+                    semitones=semitones,
+                    most=MAX_SEMITONES,
+                )
             )
         if list(pitch).count(semitones) > 1:
             raise ConfigError(f"pitch={semitones:g}: stands twice; give each number once")
@@ -196,8 +212,12 @@ def _check_paths(data: Dataset, pieces: Sequence[_Piece]) -> None:
     for piece in pieces:
         if piece.clip.path in seen:
             raise DataError(
-                f"{data.root}: has {piece.clip.path} already; start from the data set without "
-                "pitched clips or choose other pitches"
+                tr(
+                    "{data}: has {clip} already; start from the data set without pitched "
+                    "clips or choose other pitches",
+                    data=data.root,
+                    clip=piece.clip.path,
+                )
             )
         seen.add(piece.clip.path)
 
@@ -209,13 +229,20 @@ def _draw(
     there = (piece for piece in pieces if split in ("all", piece.clip.split))
     normal = sorted((p for p in there if p.clip.label == "normal"), key=lambda p: p.clip.path)
     if not normal:
-        raise DataError(f"split={split}: has no clip labelled normal; choose another side")
+        raise DataError(
+            tr("split={split}: has no clip labelled normal; choose another side", split=split)
+        )
     if number == "all":
         return normal
     if number > len(normal):
         raise ConfigError(
-            f"noise_count={number}: there are {len(normal)} clips labelled normal in "
-            f"split={split}; give at most that, or noise_count=all"
+            tr(
+                "noise_count={number}: there are {n_normal} clips labelled normal in "
+                "split={split}; give at most that, or noise_count=all",
+                number=number,
+                n_normal=len(normal),
+                split=split,
+            )
         )
     chosen = _generator(seed, "").choice(len(normal), number, replace=False)
     return [normal[i] for i in chosen]
@@ -267,12 +294,15 @@ def _figures(
     unlearnt = mixes.count(("train", "anomaly"))
     if unlearnt:
         warnings.append(
-            f"{count(unlearnt, 'training clip')} with a sound became anomalies, from which nothing "
-            "is learned; noise_label=normal makes detectors used to the sounds"
+            tr(
+                "{clips} with a sound became anomalies, from which nothing is learned; "
+                "noise_label=normal makes detectors used to the sounds",
+                clips=count(unlearnt, "training clip"),
+            )
         )
     test = {clip.label for clip in dataset.split("test").clips}
     if "anomaly" in test and "normal" not in test:
-        warnings.append("test has no normal clip left: AUC and false alarms cannot be measured")
+        warnings.append(tr("test has no normal clip left: AUC and false alarms cannot be measured"))
     return {
         "carried": sum(not piece.semitones and not piece.mix for piece in pieces),
         "pitched": sum(bool(piece.semitones) for piece in pieces),

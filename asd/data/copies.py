@@ -9,6 +9,7 @@ from asd.audio.fingerprint import same_sound
 from asd.audio.folders import LeftOut
 from asd.data.cut import Cut
 from asd.data.recordings import Recording, below
+from asd.language import tr
 from asd.text import some
 
 _SAME_LENGTH_S = 0.5
@@ -59,7 +60,7 @@ def settle_copies(
         equal = _digests(sounds[0]) == _digests(sounds[1])
         if _says_the_same(original, twin, equal) and _as_long(*sounds):
             del kept[copy.path]
-            left_out.append(LeftOut(copy.path, "file", "with the same sound as another"))
+            left_out.append(LeftOut(copy.path, "file", tr("with the same sound as another")))
             same[below(source, first.path)].append(below(source, copy.path))
         else:
             other.append(f"{_described(original, source)} = {_described(twin, source)}")
@@ -118,12 +119,19 @@ def _warnings(same: Mapping[str, list[str]], other: list[str]) -> tuple[str, ...
     warnings = []
     if same:
         listed = [" = ".join([name, *copies]) for name, copies in same.items()]
-        warnings.append(f"the same sound in several files, of which the first is used: "
-                        f"{some(listed)}")  # fmt: skip
+        warnings.append(
+            tr(
+                "the same sound in several files, of which the first is used: {listed}",
+                listed=some(listed),
+            )
+        )
     if other:
         warnings.append(
-            f"the same sound, with another length, label or place or a side that is given: "
-            f"{some(other)}; both are used, on one side of the split unless sides are given: mend "
-            "what is not true"
+            tr(
+                "the same sound, with another length, label or place or a side that is "
+                "given: {other}; both are used, on one side of the split unless sides "
+                "are given: mend what is not true",
+                other=some(other),
+            )
         )
     return tuple(warnings)

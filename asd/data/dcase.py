@@ -19,6 +19,7 @@ from typing import cast
 from asd.data.manifest import Domain, Label, Split
 from asd.data.recordings import Layout, Recording, unique_names, unused
 from asd.data.tables import read_table
+from asd.language import tr
 from asd.text import count
 
 _NAME_2020 = re.compile(r"(?:(?P<label>normal|anomaly)_)?(?P<section>id_\d+)_\d+")
@@ -59,11 +60,12 @@ def read_dcase(source: Path, paths: list[Path]) -> Layout | None:
     extra = [path for path in left if path.parent.name == _SUPPLEMENTAL]
     other = [path for path in left if path.parent.name != _SUPPLEMENTAL]
     machines = {recording.machine for recording in recordings}
-    note = (
-        f"DCASE Task 2 tree with {count(len(machines), 'machine section')} and "
-        f"{count(len(recordings), 'recording')}"
+    note = tr(
+        "DCASE Task 2 tree with {sections} and {recordings}",
+        sections=count(len(machines), "machine section"),
+        recordings=count(len(recordings), "recording"),
     )
-    left_out = unused(extra, "of supplemental sound") + unused(other, "named otherwise")
+    left_out = unused(extra, tr("of supplemental sound")) + unused(other, tr("named otherwise"))
     return Layout("dcase", recordings, note, left_out)
 
 

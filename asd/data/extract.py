@@ -13,6 +13,7 @@ from asd.audio.encode import AudioFormat, transcode
 from asd.data.labels import carry_labels
 from asd.errors import DataError
 from asd.files import check_writable
+from asd.language import tr
 from asd.parallel import map_recordings
 
 _LONGEST_NAME = 255
@@ -35,9 +36,13 @@ class ExtractReport:
     def lines(self) -> list[str]:
         """The report as lines for the terminal."""
         return [
-            f"written: {len(self.written)} files, {self.seconds:.1f} s of sound",
-            *([f"kept: {len(self.kept)} files that were there"] if self.kept else []),
-            *(f"skipped: {reason}" for reason in self.skipped),
+            tr(
+                "written: {n} files, {seconds:.1f} s of sound",
+                n=len(self.written),
+                seconds=self.seconds,
+            ),
+            *([tr("kept: {n} files that were there", n=len(self.kept))] if self.kept else []),
+            *(tr("skipped: {reason}", reason=reason) for reason in self.skipped),
         ]
 
 
@@ -89,15 +94,25 @@ def extract_all(
     """
     root = source if source.is_dir() else source.parent
     if output.resolve() == root.resolve():
-        raise DataError(f"{output}: output is the folder of the source; give another folder")
+        raise DataError(
+            tr("{output}: output is the folder of the source; give another folder", output=output)
+        )
     recordings = [path for path in find_audio(source) if not _inside(path, root, output)]
     if not recordings:
-        raise DataError(f"{source}: no recordings but those in the output {output}; check source")
+        raise DataError(
+            tr(
+                "{source}: no recordings but those in the output {output}; check source",
+                source=source,
+                output=output,
+            )
+        )
     targets = dict(zip(recordings, _targets(recordings, root, output, fmt), strict=True))
     check_writable(output, "output")
     unnamed = _too_long(targets)
     if unnamed and not skip_bad:
-        raise DataError(f"{'; '.join(unnamed.values())}; or go on without with skip_bad=true")
+        raise DataError(
+            tr("{values}; or go on without with skip_bad=true", values="; ".join(unnamed.values()))
+        )
     targets = {path: target for path, target in targets.items() if path not in unnamed}
     there = set() if overwrite else {path for path in targets if targets[path].exists()}
     todo = [path for path in targets if path not in there]
@@ -124,7 +139,12 @@ def _extract_one(
 def _too_long(targets: dict[Path, Path]) -> dict[Path, str]:
     """What is wrong with each recording whose file could not have its name."""
     return {
-        path: f"{path}: as {target.suffix} its name is longer than {_LONGEST_NAME} bytes; rename it"
+        path: tr(
+            "{path}: as {suffix} its name is longer than {most} bytes; rename it",
+            path=path,
+            suffix=target.suffix,
+            most=_LONGEST_NAME,
+        )
         for path, target in targets.items()
         if len(os.fsencode(target.name)) > _LONGEST_NAME
     }
@@ -155,5 +175,12 @@ def _targets(recordings: Sequence[Path], root: Path, output: Path, fmt: str) -> 
     ]
     twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
     if twice:
-        raise DataError(f"{root}: two recordings would be written as {twice[0]}.{fmt}; rename one")
+        raise DataError(
+            tr(
+                "{root}: two recordings would be written as {name}.{fmt}; rename one",
+                root=root,
+                name=twice[0],
+                fmt=fmt,
+            )
+        )
     return [output / f"{name}.{fmt}" for name in names]

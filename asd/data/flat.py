@@ -9,6 +9,7 @@ from asd.data.recordings import Layout, Recording, below, unique_names
 from asd.data.source import Source
 from asd.data.words import suspicious
 from asd.errors import DataError
+from asd.language import tr
 from asd.text import count, some
 
 
@@ -35,7 +36,9 @@ def read_flat(source: Source, obey_folders: bool = True) -> Layout:
         Recording(path, names[path], "normal", found.split if found else None)
         for path, found in folders.items()
     )
-    note = f"flat folder: {count(len(recordings), 'recording')}, taken as normal"
+    note = tr(
+        "flat folder: {recordings}, taken as normal", recordings=count(len(recordings), "recording")
+    )
     note += sides_said(recordings)
     if not obey_folders:
         return Layout("flat", recordings, f"{note} (layout=flat)")
@@ -78,9 +81,13 @@ def truth_warning(
     if not signs:
         return ()
     return (
-        f"all {count(len(recordings), 'recording')} are taken as normal, and what may say "
-        f"otherwise is not used: {'; '.join(signs)}; put faults below anomaly/ beside normal/, or "
-        "list all in labels.csv; layout=flat says that all are normal",
+        tr(
+            "all {recordings} are taken as normal, and what may say otherwise is not "
+            "used: {signs}; put faults below anomaly/ beside normal/, or list all in "
+            "labels.csv; layout=flat says that all are normal",
+            recordings=count(len(recordings), "recording"),
+            signs="; ".join(signs),
+        ),
     )
 
 

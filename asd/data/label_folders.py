@@ -10,6 +10,7 @@ from asd.data.manifest import Label, Split
 from asd.data.recordings import Layout, Recording, below, unique_names, unused
 from asd.data.words import label_of, split_of
 from asd.errors import DataError
+from asd.language import tr
 from asd.text import count, some
 
 _LABEL_NAMES: dict[Label, str] = {"normal": "normal", "anomaly": "anomalies", "unknown": "unknown"}
@@ -45,15 +46,22 @@ class Folders:
         if len(set(labels.values())) > 1:
             words = " and ".join(repr(folders[i]) for i in labels)
             raise DataError(
-                f"{path}: its folders {words} contradict each other; rename one, or say what holds "
-                "in labels.csv"
+                tr(
+                    "{path}: its folders {words} contradict each other; rename one, or say "
+                    "what holds in labels.csv",
+                    path=path,
+                    words=words,
+                )
             )
         label = next(iter(labels.values()), None)
         split = sides[max(sides)] if sides else None
         if split == "train" and label not in ("normal", None):
             raise DataError(
-                f"{path}: an anomaly below train/; training takes normal recordings only, move it "
-                "to test/"
+                tr(
+                    "{path}: an anomaly below train/; training takes normal recordings only, "
+                    "move it to test/",
+                    path=path,
+                )
             )
         doubt = "/".join(folders[i] for i in sides) if len(set(sides.values())) > 1 else ""
         mark = max(labels or sides, default=-1)
@@ -73,7 +81,11 @@ def doubt_warning(folders: Iterable[Folders]) -> tuple[str, ...]:
     doubts = list(dict.fromkeys(found.doubt for found in folders if found.doubt))
     if not doubts:
         return ()
-    return (f"folders name two sides, of which the inner one is taken: {some(doubts)}",)
+    return (
+        tr(
+            "folders name two sides, of which the inner one is taken: {doubts}", doubts=some(doubts)
+        ),
+    )
 
 
 def read_folders(source: Path, paths: list[Path]) -> Layout | None:
@@ -115,7 +127,7 @@ def read_folders(source: Path, paths: list[Path]) -> Layout | None:
         "folders",
         recordings,
         _found(recordings, folders),
-        unused(outside, "outside these folders"),
+        unused(outside, tr("outside these folders")),
         _outside_warning(source, outside) + doubt_warning(folders.values()),
     )
 
@@ -125,18 +137,27 @@ def _found(recordings: tuple[Recording, ...], folders: dict[Path, Folders]) -> s
     for recording in recordings:
         names = words.setdefault(_LABEL_NAMES[recording.label], {})
         names[f"{folders[recording.path].word}/"] = None
-    taken = ", ".join(f"{some(list(names))} taken as {label}" for label, names in words.items())
+    taken = ", ".join(
+        tr("{names} taken as {label}", names=some(list(names)), label=label)
+        for label, names in words.items()
+    )
     machines = {recording.machine for recording in recordings}
-    of = f" of {count(len(machines), 'machine')}" if machines != {""} else ""
+    of = tr(" of {machines}", machines=count(len(machines), "machine")) if machines != {""} else ""
     obeyed = sides_said(recordings)
-    return f"folders with {count(len(recordings), 'recording')}{of}, {taken}{obeyed}"
+    return tr(
+        "folders with {recordings}{of}, {taken}{obeyed}",
+        recordings=count(len(recordings), "recording"),
+        of=of,
+        taken=taken,
+        obeyed=obeyed,
+    )
 
 
 def sides_said(recordings: Iterable[Recording]) -> str:
     """Which sides of the split folders have given, as the end of a sentence; empty for none."""
     given = {recording.split for recording in recordings}
     named = [side for side in get_args(Split) if side in given]
-    return f"; sides as the folders say: {', '.join(named)}" if named else ""
+    return tr("; sides as the folders say: {sides}", sides=", ".join(named)) if named else ""
 
 
 def _outside_warning(source: Path, outside: list[Path]) -> tuple[str, ...]:
@@ -144,10 +165,14 @@ def _outside_warning(source: Path, outside: list[Path]) -> tuple[str, ...]:
     places = Counter(below(source, path.parent) for path in outside)
     if not places:
         return ()
-    listed = [f"{'the top' if name == '.' else name + '/'} ({n})" for name, n in places.items()]
+    listed = [f"{tr('the top') if name == '.' else name + '/'} ({n})" for name, n in places.items()]
     return (
-        f"{count(len(outside), 'recording')} not used, for no folder says whether they are normal: "
-        f"{some(listed)}; put them below normal/ or anomaly/, or list them in labels.csv",
+        tr(
+            "{recordings} not used, for no folder says whether they are normal: "
+            "{listed}; put them below normal/ or anomaly/, or list them in labels.csv",
+            recordings=count(len(outside), "recording"),
+            listed=some(listed),
+        ),
     )
 
 

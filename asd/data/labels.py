@@ -18,6 +18,7 @@ from asd.data.tables import read_table
 from asd.data.words import LABEL_WORDS, cell_label, split_of
 from asd.errors import DataError
 from asd.files import atomic_path
+from asd.language import tr
 from asd.text import count
 
 LABELS_NAME = "labels.csv"
@@ -57,9 +58,21 @@ def read_labels(source: Source, table: Path) -> Layout:
     for line, row in rows:
         path, where = paths[line], f"{table}, line {line}"
         if path is None:
-            raise DataError(f"{where}: file={row['file']!r} does not exist; add it or drop the row")
+            raise DataError(
+                tr(
+                    "{where}: file={file!r} does not exist; add it or drop the row",
+                    where=where,
+                    file=row["file"],
+                )
+            )
         if path in listed:
-            raise DataError(f"{where}: file={row['file']!r} stands twice; list it once")
+            raise DataError(
+                tr(
+                    "{where}: file={file!r} stands twice; list it once",
+                    where=where,
+                    file=row["file"],
+                )
+            )
         listed[path] = _recording(where, path, names[path], row)
         words[row["label"], listed[path].label] += 1
     others = [path for path in source.recordings if path not in listed]
@@ -67,7 +80,7 @@ def read_labels(source: Source, table: Path) -> Layout:
         "labels.csv",
         tuple(listed.values()),
         f"{table.name} with {count(len(listed), 'recording')}{_translated(words)}",
-        unused(others, f"that {table.name} does not list"),
+        unused(others, tr("that {table} does not list", table=table.name)),
     )
 
 
@@ -108,7 +121,15 @@ def carry_labels(source: Path, output: Path, targets: Mapping[Path, Path]) -> No
     for line, row in given:
         path = files.find(row["file"])
         if path is None:
-            raise DataError(f"{table}, line {line}: file={row['file']!r} is not in {source}")
+            raise DataError(
+                tr(
+                    "{table}, line {line}: file={file!r} is not in {source}",
+                    table=table,
+                    line=line,
+                    file=row["file"],
+                    source=source,
+                )
+            )
         if path.resolve() in copies:
             # As ./=a.wav it is the same file, and no formula for a spreadsheet to run.
             name = copies[path.resolve()].relative_to(output).as_posix()
@@ -152,18 +173,29 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     missing = [name for name in ("file", "label") if name not in named]
     if missing:
         raise DataError(
-            f"{table}: has no column {' or '.join(missing)}; the first line must name file,label "
-            f"(found: {','.join(map(repr, records.columns)) or 'nothing'})"
+            tr(
+                "{table}: has no column {missing}; the first line must name file,label "
+                "(found: {part})",
+                table=table,
+                missing=" or ".join(missing),
+                part=",".join(map(repr, records.columns)) or "nothing",
+            )
         )
     rows = [
         (line, {column: cell.strip() for column, cell in row.items()})
         for line, row in replace(records, columns=named).records()
     ]
     if not rows:
-        raise DataError(f"{table}: lists no file; give one row for each recording")
+        raise DataError(tr("{table}: lists no file; give one row for each recording", table=table))
     for line, row in rows:
         if not row["file"]:
-            raise DataError(f"{table}, line {line}: file is empty; name the recording")
+            raise DataError(
+                tr(
+                    "{table}, line {line}: file is empty; name the recording",
+                    table=table,
+                    line=line,
+                )
+            )
     return rows
 
 
@@ -178,12 +210,24 @@ def _recording(where: str, path: Path, name: str, row: dict[str, str]) -> Record
     ):
         if not known:
             raise DataError(
-                f"{where}, {row['file']!r}: {column}={row[column]!r} is not one of {words}"
+                tr(
+                    "{where}, {file!r}: {column}={value!r} is not one of {words}",
+                    where=where,
+                    file=row["file"],
+                    column=column,
+                    value=row[column],
+                    words=words,
+                )
             )
     if split == "train" and label != "normal":
         raise DataError(
-            f"{where}, {row['file']!r}: label={label} with split=train; training takes normal "
-            "recordings only, use split=test"
+            tr(
+                "{where}, {file!r}: label={label} with split=train; training takes "
+                "normal recordings only, use split=test",
+                where=where,
+                file=row["file"],
+                label=label,
+            )
         )
     return Recording(
         path=path,

@@ -17,6 +17,7 @@ from asd.data.labels import read_labels
 from asd.data.recordings import Layout, Recording, no_sound
 from asd.data.scripts import read_scripts
 from asd.data.source import Source
+from asd.language import tr
 from asd.text import printable
 
 __all__ = ["Layout", "Recording", "recognise"]
@@ -44,7 +45,7 @@ def recognise(path: Path, flat: bool = False) -> Layout:
     """
     if path.is_file():
         recordings = (Recording(path, printable(path.stem), "normal"),)
-        layout = Layout("file", recordings, "one recording, taken as normal", root=path)
+        layout = Layout("file", recordings, tr("one recording, taken as normal"), root=path)
         return replace(layout, warnings=() if flat else truth_warning(path, recordings, [], []))
     source = Source.of(path)
     table = None if flat else source.labels_table()
@@ -78,7 +79,10 @@ def _complete(layout: Layout, source: Source, table: Path | None, quiet: bool) -
         tables = [name for name in source.tables_of_labels() if source.root / name != table]
         if tables:
             warnings += (
-                f"not used, though it may say which recordings are normal: {', '.join(tables)}; "
-                "only labels.csv at the top of the source is read",
+                tr(
+                    "not used, though it may say which recordings are normal: {tables}; only "
+                    "labels.csv at the top of the source is read",
+                    tables=", ".join(tables),
+                ),
             )
     return replace(layout, left_out=left_out, warnings=warnings, root=source.root)

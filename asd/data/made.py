@@ -16,9 +16,10 @@ from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.data.verify import verify
 from asd.files import atomic_path
+from asd.language import tr
 
 MADE_NAME = "made.json"
-AGAIN = "made before by the same command; nothing was left to do"
+AGAIN = tr("made before by the same command; nothing was left to do")
 
 
 def mark_of(config: Config, facts: Iterable[object], files: Iterable[Path]) -> str:

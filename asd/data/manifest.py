@@ -20,6 +20,7 @@ from asd.data.inside import check_inside
 from asd.data.tables import read_table
 from asd.errors import DataError
 from asd.files import plain_text, write_csv
+from asd.language import tr
 from asd.text import printable
 
 MANIFEST_NAME = "manifest.csv"
@@ -144,20 +145,37 @@ def load(root: Path) -> Dataset:
     """
     path = root / MANIFEST_NAME
     if not path.is_file():
-        raise DataError(f"{root}: no data set here (no {MANIFEST_NAME}); make one with preprocess")
+        raise DataError(
+            tr(
+                "{root}: no data set here (no {name}); make one with preprocess",
+                root=root,
+                name=MANIFEST_NAME,
+            )
+        )
     table = read_table(path)
     missing = [c for c in COLUMNS if c not in table.columns and c not in _ADDED]
     if missing:
         raise DataError(
-            f"{path}: missing columns {', '.join(missing)}; name them in its first line again, or "
-            "run preprocess again"
+            tr(
+                "{path}: missing columns {missing}; name them in its first line again, "
+                "or run preprocess again",
+                path=path,
+                missing=", ".join(missing),
+            )
         )
     clips = tuple(_row(path, line, row) for line, row in table.records())
     _check(path, clips)
     check_inside(root, [clip.path for clip in clips], path)
     absent = [clip.path for clip in clips if not (root / clip.path).is_file()]
     if absent:
-        raise DataError(f"{path}: {len(absent)} listed files are missing, first {absent[0]}")
+        raise DataError(
+            tr(
+                "{path}: {n} listed files are missing, first {first}",
+                path=path,
+                n=len(absent),
+                first=absent[0],
+            )
+        )
     return Dataset(root, clips)
 
 
@@ -188,11 +206,17 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Clip:
 
 def _check(path: Path, clips: tuple[Clip, ...]) -> None:
     if not clips:
-        raise DataError(f"{path}: lists no clip; there is nothing to work on")
+        raise DataError(tr("{path}: lists no clip; there is nothing to work on", path=path))
     seen: set[str] = set()
     for clip in clips:
         if clip.path in seen:
-            raise DataError(f"{path}: {clip.path} stands twice; each file may be listed once")
+            raise DataError(
+                tr(
+                    "{path}: {clip} stands twice; each file may be listed once",
+                    path=path,
+                    clip=clip.path,
+                )
+            )
         seen.add(clip.path)
 
 

@@ -11,6 +11,7 @@ from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess
 from asd.data.verify import verify
 from asd.errors import DataError
+from asd.language import tr
 
 DEMO_SOURCE = Path("data/demo-source")
 
@@ -71,7 +72,7 @@ def demo_source() -> Path:
         # The libraries that make its sounds take long to load.
         from asd.data.demo import make_demo
 
-        logger.info("making the demo plant in %s (first use)", DEMO_SOURCE)
+        logger.info(tr("making the demo plant in {folder} (first use)", folder=DEMO_SOURCE))
         make_demo(DEMO_SOURCE)
     return DEMO_SOURCE
 
@@ -83,11 +84,11 @@ def foreign_sounds(dataset: Dataset) -> str:
     """
     if dataset.split("test", "anomaly").clips or not dataset.split("test", "normal").clips:
         return ""
-    logger.info("no labelled anomalies: foreign sounds laid over test clips take their place")
+    logger.info(tr("no labelled anomalies: foreign sounds laid over test clips take their place"))
     return str(demo_source() / "noise")
 
 
 def _demo_dataset(root: Path) -> Dataset:
     recordings = demo_source() / "recordings"
-    logger.info("cutting the demo's recordings into %s (first use)", root)
+    logger.info(tr("cutting the demo's recordings into {folder} (first use)", folder=root))
     return preprocess(recordings, root, CutConfig()).dataset

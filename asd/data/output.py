@@ -14,6 +14,7 @@ from asd.data.manifest import MANIFEST_NAME
 from asd.data.sound import SOUND_NAME
 from asd.errors import DataError, OutputError
 from asd.files import writing
+from asd.language import tr
 from asd.locks import PARTIAL, hold, release, remove_remains
 from asd.text import printable
 
@@ -51,16 +52,31 @@ def check_output(output: Path, source: Path, overwrite: bool) -> None:
         there = output.is_dir() and any(output.iterdir())
         a_file = output.exists() and not output.is_dir()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
-        raise DataError(f"output={output}: overlaps with source={source}; choose another folder")
+        raise DataError(
+            tr(
+                "output={output}: overlaps with source={source}; choose another folder",
+                output=output,
+                source=source,
+            )
+        )
     if a_file:
-        raise DataError(f"output={output}: is a file; choose a folder")
+        raise DataError(tr("output={output}: is a file; choose a folder", output=output))
     if not there:
         return
     if not (output / MANIFEST_NAME).is_file():
-        raise DataError(f"output={output}: holds other files, no data set; choose another folder")
+        raise DataError(
+            tr(
+                "output={output}: holds other files, no data set; choose another folder",
+                output=output,
+            )
+        )
     if not overwrite:
         raise DataError(
-            f"output={output}: exists; choose another folder or give overwrite=true to replace it"
+            tr(
+                "output={output}: exists; choose another folder or give overwrite=true "
+                "to replace it",
+                output=output,
+            )
         )
     _check_own(output)
 
@@ -82,8 +98,12 @@ def _check_own(output: Path) -> None:
         known = folders | {"train", "valid", "test"} if path.is_dir() else own
         if name not in known and path.name not in _OF_SYSTEMS:
             raise DataError(
-                f"output={output}: would be replaced, but holds {printable(name)}, which is no "
-                "part of its data set; move that away or choose another folder"
+                tr(
+                    "output={output}: would be replaced, but holds {name}, which is no part "
+                    "of its data set; move that away or choose another folder",
+                    output=output,
+                    name=printable(name),
+                )
             )
 
 
@@ -143,8 +163,11 @@ def _claim(place: Path, output: Path) -> tuple[Path, int]:
             break
         if partial.exists():
             raise OutputError(
-                f"output={output}: another command is making it at this moment; wait until it has "
-                "ended, or choose another folder"
+                tr(
+                    "output={output}: another command is making it at this moment; wait "
+                    "until it has ended, or choose another folder",
+                    output=output,
+                )
             )
     for left in partial.iterdir():
         if left.is_dir():

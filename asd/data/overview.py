@@ -9,6 +9,7 @@ from asd.audio.folders import LeftOut
 from asd.data.manifest import Split
 from asd.data.recordings import Recording, below, grouped
 from asd.data.split import SIDES
+from asd.language import tr
 from asd.text import markdown_table
 
 _MOST_ROWS = 16
@@ -30,7 +31,7 @@ class _Row:
 
     def cells(self) -> list[str]:
         return [
-            f"{len(self.recordings[side])} ({self.seconds[side]:.1f} s)"
+            tr("{n} ({seconds:.1f} s)", n=len(self.recordings[side]), seconds=self.seconds[side])
             if self.recordings[side]
             else "-"
             for side in SIDES
@@ -65,12 +66,12 @@ def overview(
         for row in (rows[_folder(source, recording.path, shown), recording.label], total):
             row.add(recording.whole, clips[recording.name])
     table = [[folder, label, *row.cells()] for (folder, label), row in sorted(rows.items())]
-    table.append(["all that is used", "", *total.cells()])
-    for what, first in grouped(left_out, source):
-        table.append([f"{first}{' ...' if not what.startswith('1 ') else ''}", f"not used: {what}"])
+    table.append([tr("all that is used"), "", *total.cells()])
+    for what, first, n in grouped(left_out, source):
+        table.append([f"{first}{' ...' if n > 1 else ''}", tr("not used: {what}", what=what)])
     filled = [[*row, *[""] * (len(SIDES) + 2 - len(row))] for row in table]
-    lines = markdown_table(["found in", "taken as", *SIDES], filled, "llrrr")
-    return ["recordings (and seconds) on each side of the split:", *lines]
+    lines = markdown_table([tr("found in"), tr("taken as"), *SIDES], filled, "llrrr")
+    return [tr("recordings (and seconds) on each side of the split:"), *lines]
 
 
 def _depth(recordings: Sequence[Recording], source: Path) -> int:
@@ -86,7 +87,7 @@ def _depth(recordings: Sequence[Recording], source: Path) -> int:
 def _folder(source: Path, path: Path, depth: int) -> str:
     folders = Path(below(source, path)).parts[:-1]
     if not folders:
-        return "(top)" if source.is_dir() else path.name
+        return tr("(top)") if source.is_dir() else path.name
     if not depth:
-        return "(all folders)"
+        return tr("(all folders)")
     return "/".join(folders[:depth]) + ("/" if len(folders) <= depth else "/...")

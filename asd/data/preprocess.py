@@ -26,6 +26,7 @@ from asd.data.sessions import session_warning
 from asd.data.sound import Sound, save_sound
 from asd.data.split import SIDES, Assignment, assign
 from asd.errors import ConfigError, DataError
+from asd.language import tr
 from asd.parallel import map_recordings
 
 # Bytes of a file name that come from the recording's name; file systems allow 255 in all.
@@ -126,7 +127,13 @@ def preview(source: Path, output: Path, config: CutConfig) -> PreprocessReport:
 
 def _recognise(source: Path, config: CutConfig) -> Layout:
     if config.clip_seconds < MIN_S:
-        raise ConfigError(f"clip_seconds={config.clip_seconds:g}: must be at least {MIN_S:g}")
+        raise ConfigError(
+            tr(
+                "clip_seconds={seconds:g}: must be at least {least:g}",
+                seconds=config.clip_seconds,
+                least=MIN_S,
+            )
+        )
     layout = recognise(source, flat=config.layout == "flat")
     if not any(r.label == "normal" and r.split in (None, "train") for r in layout.recordings):
         raise _nothing_to_train_on(layout)
@@ -144,7 +151,7 @@ def _cut(layout: Layout, pieces: Path | None, config: CutConfig) -> _Work:
     results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
     cuts = {cut.path: cut for cut in results}
     read = [recording for recording in layout.recordings if recording.path in cuts]
-    broken = unused((path for path in paths if path not in cuts), "that cannot be used")
+    broken = unused((path for path in paths if path not in cuts), tr("that cannot be used"))
     settled = settle_copies(read, cuts, layout.root)
     used = settled.recordings
     return _Work(
@@ -198,8 +205,12 @@ def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
 
 def _nothing_to_train_on(layout: Layout) -> DataError:
     return DataError(
-        f"{layout.root}: nothing to train on ({layout.note}); add recordings labelled normal, not "
-        "all of them in test; layout=flat takes all as normal"
+        tr(
+            "{root}: nothing to train on ({note}); add recordings labelled normal, "
+            "not all of them in test; layout=flat takes all as normal",
+            root=layout.root,
+            note=layout.note,
+        )
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from asd.data.layouts import Layout
 from asd.data.made import AGAIN
 from asd.data.manifest import Dataset
+from asd.language import tr
 from asd.text import count, some
 
 UNITS_FOR_5_PERCENT = 19
@@ -42,13 +43,21 @@ class PreprocessReport:
         short = f"{count(len(self.short), 'recording')}, {some(self.short, _LISTED)}"
         return [
             *([AGAIN] if self.again else []),
-            f"layout: {self.layout.note}",
-            f"sample rate: {self.sample_rate} Hz",
+            tr("layout: {note}", note=self.layout.note),
+            tr("sample rate: {rate} Hz", rate=self.sample_rate),
             *self.table,
-            *([f"dropped: {self.dropped_s:.1f} s that fill no clip"] if self.dropped_s else []),
-            *([f"shorter than a clip, kept at their own length: {short}"] if self.short else []),
-            *(f"skipped: {message}" for message in self.skipped),
-            *(f"warning: {warning}" for warning in self.warnings),
+            *(
+                [tr("dropped: {seconds:.1f} s that fill no clip", seconds=self.dropped_s)]
+                if self.dropped_s
+                else []
+            ),
+            *(
+                [tr("shorter than a clip, kept at their own length: {short}", short=short)]
+                if self.short
+                else []
+            ),
+            *(tr("skipped: {message}", message=message) for message in self.skipped),
+            *(tr("warning: {warning}", warning=warning) for warning in self.warnings),
         ]
 
 
@@ -58,11 +67,17 @@ def dataset_warnings(dataset: Dataset) -> list[str]:
     normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
     units = len({clip.session or clip.recording for clip in normal.clips})
     if units < UNITS_FOR_5_PERCENT:
-        noun = "session" if any(clip.session for clip in normal.clips) else "recording"
+        sessions = any(clip.session for clip in normal.clips)
+        given = count(units, "normal session") if sessions else count(units, "normal recording")
         warnings.append(
-            f"{count(units, f'normal {noun}')} to train and calibrate on can promise a false-alarm "
-            f"rate of {1 / (units + 1):.0%} at best; 5 % takes {UNITS_FOR_5_PERCENT}: record more"
+            tr(
+                "{units} to train and calibrate on can promise a false-alarm rate of {rate:.0%} "
+                "at best; 5 % takes {needed}: record more",
+                units=given,
+                rate=1 / (units + 1),
+                needed=UNITS_FOR_5_PERCENT,
+            )
         )
     if not dataset.split("test", "normal").clips:
-        warnings.append("test has no normal clip: AUC and false alarms cannot be measured")
+        warnings.append(tr("test has no normal clip: AUC and false alarms cannot be measured"))
     return warnings

@@ -7,7 +7,8 @@ from pathlib import Path
 from asd.audio.decode import probe
 from asd.data.recordings import below
 from asd.errors import AudioError
-from asd.text import count, some
+from asd.language import trn
+from asd.text import some
 
 _USUAL_RATE = 16000
 _LEAST_RATE = 1000
@@ -39,8 +40,16 @@ def rate_warnings(rates: Mapping[Path, int], source: Path) -> tuple[str, ...]:
         return ()
     others = min(own for path, own in rates.items() if path not in low)
     return (
-        f"cut at {rate} Hz because of {count(len(low), 'recording')} of {len(rates)}: "
-        f"{some([below(source, path) for path in low])}; the others have {others} Hz or more, and "
-        f"what lies above {rate // 2} Hz is lost in all: leave {'it' if len(low) == 1 else 'them'} "
-        "out to keep it",
+        trn(
+            "cut at {rate} Hz because of {n} recording of {all}: {names}; the others have {others} "
+            "Hz or more, and what lies above {half} Hz is lost in all: leave it out to keep it",
+            "cut at {rate} Hz because of {n} recordings of {all}: {names}; the others have {others}"
+            " Hz or more, and what lies above {half} Hz is lost in all: leave them out to keep it",
+            len(low),
+            rate=rate,
+            all=len(rates),
+            names=some([below(source, path) for path in low]),
+            others=others,
+            half=rate // 2,
+        ),
     )

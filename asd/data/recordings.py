@@ -8,11 +8,11 @@ from typing import Literal
 
 from asd.audio.folders import LeftOut
 from asd.data.manifest import Domain, Label, Split
+from asd.language import tr, trn
 from asd.text import count, printable
 
 LayoutKind = Literal["file", "labels.csv", "folders", "dcase", "scripts", "flat"]
 
-_NO_SOUND = "of no suffix of sound or video"
 _SUFFIXES = 5
 
 
@@ -78,20 +78,38 @@ class Layout:
         groups = grouped(self.left_out, self.root)
         if not groups:
             return self.found
-        listed = (f"{what}, first {first}" for what, first in groups)
-        return f"{self.found}; not used: {'; '.join(listed)}"
+        listed = (tr("{what}, first {first}", what=what, first=first) for what, first, _ in groups)
+        return tr("{found}; not used: {listed}", found=self.found, listed="; ".join(listed))
 
 
-def grouped(left_out: Iterable[LeftOut], source: Path) -> list[tuple[str, str]]:
-    """How many are left out and why, with the name of the first, one entry a reason."""
+def grouped(left_out: Iterable[LeftOut], source: Path) -> list[tuple[str, str, int]]:
+    """How many are left out and why, the name of the first and the number, one entry a reason."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for left in left_out:
         reasons.setdefault((left.noun, left.why), []).append(below(source, left.path))
     groups = []
     for (noun, why), names in reasons.items():
-        suffixes = _suffixes(names) if why == _NO_SOUND else ""
-        groups.append((f"{count(len(names), noun)} {why}".rstrip() + suffixes, names[0]))
+        suffixes = _suffixes(names) if why == _no_sound() else ""
+        what = _counted(len(names), noun)
+        text = tr("{files} {why}", files=what, why=why) if why else what
+        groups.append((text + suffixes, names[0], len(names)))
     return groups
+
+
+def _no_sound() -> str:
+    return tr("of no suffix of sound or video")
+
+
+def _counted(n: int, noun: str) -> str:
+    """A number of what `asd.audio.folders.LeftOut` knows, for a sentence."""
+    words = {
+        "file": count(n, "file"),
+        "hidden file": count(n, "hidden file"),
+        "folder": count(n, "folder"),
+        "link": count(n, "link"),
+        "entry": trn("{n} entry", "{n} entries", n),
+    }
+    return words[noun]
 
 
 def unused(paths: Iterable[Path], why: str) -> tuple[LeftOut, ...]:
@@ -101,7 +119,7 @@ def unused(paths: Iterable[Path], why: str) -> tuple[LeftOut, ...]:
 
 def no_sound(paths: Iterable[Path]) -> tuple[LeftOut, ...]:
     """Files that are not used because of their suffix."""
-    return unused(paths, _NO_SOUND)
+    return unused(paths, _no_sound())
 
 
 def unique_names(source: Path, paths: list[Path]) -> dict[Path, str]:

@@ -16,13 +16,13 @@ from asd.audio.noise import noise_kind
 from asd.data.manifest import Split
 from asd.data.recordings import Layout, Recording, below, unique_names, unused
 from asd.data.words import is_japanese, label_of, made_side
+from asd.language import tr
 from asd.text import count, some
 
 _NOISY = re.compile(r"(?P<clip>.+)_noisy_(?P<noise>.+)_(?P<gain>[+-]?\d+(?:\.\d+)?)dB")
 _PITCHED = re.compile(r"(?P<semitones>[+-]?\d{1,2}(?:\.\d+)?)_(?P<clip>.+)")
 _SEGMENT = re.compile(r"(?P<name>.+)_seg\d+")
 _PITCH_WORDS = {"pitch", "pitched"}
-_JAPANESE_IN_TRAIN = "of train with Japanese characters in their names: anomalies by that rule"
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,10 @@ def read_scripts(source: Path, paths: list[Path]) -> Layout | None:
         "scripts",
         tuple(_recording(parts, names[parts.path], by_noise_only, shared) for parts in used),
         _found(used, by_noise_only),
-        unused((path for path in paths if path not in placed), "outside train, valid and test")
-        + unused(odd, _JAPANESE_IN_TRAIN),
+        unused((path for path in paths if path not in placed), tr("outside train, valid and test"))
+        + unused(
+            odd, tr("of train with Japanese characters in their names: anomalies by that rule")
+        ),
         _warnings(shared, odd, source),
     )
 
@@ -144,11 +146,13 @@ def _recording(parts: _Parts, name: str, by_noise_only: bool, shared: set[str]) 
 
 def _found(used: Sequence[_Parts], by_noise_only: bool) -> str:
     recordings = {parts.name for parts in used}
-    where = "the name of the sound laid over" if by_noise_only else "the file name"
-    return (
-        f"folders of the original scripts with {count(len(used), 'clip')} of "
-        f"{count(len(recordings), 'recording')}; a clip is an anomaly where {where} has Japanese "
-        "characters, and normal elsewhere"
+    where = tr("the name of the sound laid over") if by_noise_only else tr("the file name")
+    return tr(
+        "folders of the original scripts with {clips} of {recordings}; a clip is "
+        "an anomaly where {where} has Japanese characters, and normal elsewhere",
+        clips=count(len(used), "clip"),
+        recordings=count(len(recordings), "recording"),
+        where=where,
     )
 
 
@@ -156,13 +160,21 @@ def _warnings(shared: set[str], odd: list[Path], source: Path) -> tuple[str, ...
     warnings = []
     if shared:
         warnings.append(
-            f"{count(len(shared), 'recording')} with segments on several sides, as the scripts "
-            f"drew them: {some(sorted(shared))}; results on new recordings will be worse; "
-            "preprocess the recordings themselves to split by recording"
+            tr(
+                "{recordings} with segments on several sides, as the scripts drew them: "
+                "{shared}; results on new recordings will be worse; preprocess the "
+                "recordings themselves to split by recording",
+                recordings=count(len(shared), "recording"),
+                shared=some(sorted(shared)),
+            )
         )
     if odd:
         warnings.append(
-            f"{count(len(odd), 'file')} {_JAPANESE_IN_TRAIN}, first {below(source, odd[0])}; they "
-            "are not used; where they are normal, say so in labels.csv"
+            tr(
+                "{files} of train with Japanese characters in their names, anomalies by that rule, "
+                "first {first}; they are not used; where they are normal, say so in labels.csv",
+                files=count(len(odd), "file"),
+                first=below(source, odd[0]),
+            )
         )
     return tuple(warnings)

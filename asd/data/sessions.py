@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from asd.data.recordings import Recording
+from asd.language import tr
 from asd.text import count
 
 SHORT_S = 5.0
@@ -39,9 +40,12 @@ def session_warning(recordings: Sequence[Recording], seconds: Mapping[str, float
         return ""
     listed = ", ".join(f"{stem} ({n})" for stem, n in stems.most_common(_LISTED))
     more = ", ..." if len(stems) > _LISTED else ""
-    return (
-        f"{count(len(normal), 'normal recording')} of about {typical:.1f} s differ in a running "
-        f"number only, but for {count(len(stems), 'name')}: {listed}{more}; if recordings of one "
-        "name are of one session (a flight, a day, a mounting), say so in a column session of "
-        "labels.csv, so that split and promise count sessions"
+    return tr(
+        "{recordings} of about {seconds:.1f} s differ in a running number only, but for {names}: "
+        "{listed}; if recordings of one name are of one session (a flight, a day, a mounting), say "
+        "so in a column session of labels.csv, so that split and promise count sessions",
+        recordings=count(len(normal), "normal recording"),
+        seconds=typical,
+        names=count(len(stems), "name"),
+        listed=listed + more,
     )

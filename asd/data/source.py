@@ -10,6 +10,7 @@ from asd.audio.folders import LeftOut, walk
 from asd.data.recordings import below, grouped, no_sound
 from asd.data.tables import glance
 from asd.errors import DataError
+from asd.language import tr
 
 _LABELS = re.compile(r"labels?\.(csv|tsv)(\.txt)?", re.IGNORECASE)
 _TABLE = re.compile(r".*\.(csv|tsv|csv\.txt|xlsx?|ods)", re.IGNORECASE)
@@ -41,7 +42,7 @@ class Source:
             There is no such folder.
         """
         if not root.is_dir():
-            raise DataError(f"{root}: no such file or folder; check source")
+            raise DataError(tr("{root}: no such file or folder; check source", root=root))
         found = walk(root)
         left_out = tuple(
             left for left in found.left_out if left.noun != "hidden file" or _is_sound(left.path)
@@ -60,11 +61,18 @@ class Source:
         """
         if not self.recordings:
             groups = grouped((*self.left_out, *no_sound(self.others)), self.root)
-            there = "; ".join(f"{what}, first {first}" for what, first in groups) or "nothing"
+            there = "; ".join(
+                tr("{what}, first {first}", what=what, first=first) for what, first, _ in groups
+            )
             suffixes = " ".join(sorted(AUDIO_SUFFIXES))
             raise DataError(
-                f"{self.root}: no recordings in this folder (found: {there}); put files there of "
-                f"{suffixes}"
+                tr(
+                    "{root}: no recordings in this folder (found: {there}); put files there "
+                    "of {suffixes}",
+                    root=self.root,
+                    there=there or tr("nothing"),
+                    suffixes=suffixes,
+                )
             )
 
     def labels_table(self) -> Path | None:
@@ -79,7 +87,13 @@ class Source:
         exact = [path for path in tables if path.name == "labels.csv"]
         if len(tables) > 1 and not exact:
             names = " and ".join(path.name for path in tables)
-            raise DataError(f"{self.root}: {names} are there; call the one to be used labels.csv")
+            raise DataError(
+                tr(
+                    "{root}: {names} are there; call the one to be used labels.csv",
+                    root=self.root,
+                    names=names,
+                )
+            )
         return next(iter(exact or tables), None)
 
     def tables_of_labels(self) -> list[str]:

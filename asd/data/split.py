@@ -8,6 +8,7 @@ import numpy as np
 from asd.data.manifest import Split
 from asd.data.recordings import Recording
 from asd.errors import DataError, NotEnoughClipsError
+from asd.language import tr
 
 Fractions = tuple[float, float, float]
 """Shares of train, valid and test in seconds of normal sound; that of train is above 0."""
@@ -135,8 +136,12 @@ class _Splitter:
             self.sides[name] = tuple(blocks[:length])
             blocks = blocks[length:]
         self.warnings.append(
-            f"{unit.name} is the only recording for {', '.join(share)}: its time is cut into "
-            "blocks with a gap of one clip; figures on a new recording will be worse"
+            tr(
+                "{name} is the only recording for {share}: its time is cut into blocks "
+                "with a gap of one clip; figures on a new recording will be worse",
+                name=unit.name,
+                share=", ".join(share),
+            )
         )
 
 
@@ -151,15 +156,24 @@ def _unit(name: str, members: list[Recording], clips: Mapping[str, Sequence[floa
     prescribed = sorted({member.split for member in members if member.split})
     if len(prescribed) > 1:
         raise DataError(
-            f"recording={name}: its files are given to {' and '.join(prescribed)}; one recording "
-            "must stand on one side of the split"
+            tr(
+                "recording={name}: its files are given to {prescribed}; one recording "
+                "must stand on one side of the split",
+                name=name,
+                prescribed=" and ".join(prescribed),
+            )
         )
     split = prescribed[0] if prescribed else None
     odd = [member for member in members if member.label != "normal"]
     if split == "train" and odd:
         raise DataError(
-            f"recording={name}: {odd[0].name} is labelled {odd[0].label}, yet other files of the "
-            "recording are given to train; training takes normal recordings only"
+            tr(
+                "recording={name}: {file} is labelled {label}, yet other files of the "
+                "recording are given to train; training takes normal recordings only",
+                name=name,
+                file=odd[0].name,
+                label=odd[0].label,
+            )
         )
     seconds = sum(sum(clips[member.name]) for member in members)
     return _Unit(name, tuple(members), seconds, split)
@@ -228,8 +242,15 @@ def _blocks(name: str, clips: int, share: dict[Split, float]) -> list[Split | No
     needed = 2 * len(share) - 1
     if clips < needed:
         raise NotEnoughClipsError(
-            f"{name}: one recording of {clips} clips cannot be cut into {', '.join(share)}, which "
-            f"takes {needed} clips at least; add recordings or lower clip_seconds"
+            tr(
+                "{name}: one recording of {clips} clips cannot be cut into {share}, "
+                "which takes {needed} clips at least; add recordings or lower "
+                "clip_seconds",
+                name=name,
+                clips=clips,
+                share=", ".join(share),
+                needed=needed,
+            )
         )
     usable = clips - (len(share) - 1)
     edges = np.cumsum(list(share.values())) / sum(share.values()) * usable

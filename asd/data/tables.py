@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asd.errors import DataError
+from asd.language import tr
 
 _DELIMITERS = ",;\t"
 _GLANCE = 4096
@@ -109,12 +110,18 @@ def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+        raise DataError(
+            tr(
+                "{path}: cannot be read ({reason}); check the file",
+                path=path,
+                reason=error.strerror,
+            )
+        ) from error
     marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return raw.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
+        line = len(raw[: error.start].split(b"\n"))
         raise DataError(
             f"{path}, line {line}: is not UTF-8 text{_guess(raw)}; save the table as "
             "'CSV UTF-8' in the spreadsheet, or convert it"

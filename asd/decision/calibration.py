@@ -3,15 +3,25 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asd.errors import DetectorError
+from asd.text import count
 
 Values = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+UnitName = Literal["sessions", "recordings", "clips"]
+
+
+def counted(number: int, unit_name: UnitName) -> str:
+    """A number of units for a sentence."""
+    if unit_name == "sessions":
+        return count(number, "session")
+    return count(number, "recording") if unit_name == "recordings" else count(number, "clip")
+
 
 MOST_BLOCKS = 64
 """Blocks of several windows taken from one recording at most, evenly spaced. They overlap: more of
@@ -121,7 +131,7 @@ class Calibration:
         return len(np.unique(self.sessions))
 
     @property
-    def unit_name(self) -> str:
+    def unit_name(self) -> UnitName:
         """What the units are called, in the plural: for notes."""
         if self.n_units < self.n_recordings:
             return "sessions"

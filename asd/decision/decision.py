@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asd.config import ThresholdConfig
-from asd.decision.calibration import Calibration, Values, finite
+from asd.decision.calibration import Calibration, Values, counted, finite
 from asd.decision.events import Event
 from asd.decision.rule import RecordingVerdict, Rule
 from asd.decision.thresholds import Threshold, fit_calibrated
+from asd.language import tr
 
 FORMAT = 2
 """Number of the format that `Decision.to_dict` writes; 1 had a threshold alone."""
@@ -75,9 +76,14 @@ class Decision:
         if few:
             needed = math.ceil(1 / config.false_alarm_rate - 1e-9) - 1
             notes.append(
-                f"too few {calibration.unit_name} for a threshold of their own at the false-alarm "
-                f"rate of {config.false_alarm_rate:.3g}, {needed} are needed: {', '.join(few)}; "
-                "the threshold of all machines is used"
+                tr(
+                    "too little for a threshold of their own at the false-alarm rate of "
+                    "{rate:.3g}, {needed} are needed: {machines}; the threshold of all machines "
+                    "is used",
+                    rate=config.false_alarm_rate,
+                    needed=counted(needed, calibration.unit_name),
+                    machines=", ".join(few),
+                )
             )
         return cls(pooled, rules, names, "; ".join(notes))
 
@@ -104,10 +110,11 @@ class Decision:
         """What to say of a verdict on `machine`, one sentence; empty for nothing."""
         if machine is None or machine in self.known:
             return ""
-        return (
-            f"machine {machine} is not among those of the calibration "
-            f"({', '.join(name or 'without a name' for name in self.known)}): "
-            "the threshold of all machines is used"
+        return tr(
+            "machine {machine} is not among those of the calibration ({known}): the "
+            "threshold of all machines is used",
+            machine=machine,
+            known=", ".join(name or "without a name" for name in self.known),
         )
 
     def windows(self, scores: ArrayLike, machine: str | None = None) -> Values:

@@ -5,9 +5,10 @@ import math
 import numpy as np
 from scipy import stats
 
-from asd.decision.calibration import Calibration, Values
+from asd.decision.calibration import Calibration, Values, counted
 from asd.decision.pvalues import window_sample
 from asd.errors import ConfigError, DetectorError
+from asd.language import tr
 
 
 def conformal(calibration: Calibration, rate: float) -> tuple[float, float, str]:
@@ -22,10 +23,14 @@ def conformal(calibration: Calibration, rate: float) -> tuple[float, float, str]
         promised = 1 / (units + 1)
         word = calibration.unit_name
         needed = math.ceil(1 / rate - 1e-9) - 1
-        note = (
-            f"{units} calibration {word} cannot promise the false-alarm rate of {rate:.3g} that "
-            f"was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
-            f"{needed} {word} are needed"
+        note = tr(
+            "{units} of the calibration cannot promise the false-alarm rate of {rate:.3g} that "
+            "was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
+            "{needed} are needed",
+            units=counted(units, word),
+            rate=rate,
+            promised=promised,
+            needed=counted(needed, word),
         )
     sample = window_sample(calibration)
     levels = np.unique(calibration.scores)
@@ -45,8 +50,11 @@ def gamma_quantile(scores: Values, quantile: float) -> float:
             value = math.nan
     if not math.isfinite(value):
         raise DetectorError(
-            f"threshold.method=gamma: no gamma distribution fits the {len(scores)} calibration "
-            "scores; use threshold.method=conformal"
+            tr(
+                "threshold.method=gamma: no gamma distribution fits the {n} calibration "
+                "scores; use threshold.method=conformal",
+                n=len(scores),
+            )
         )
     return value
 
@@ -55,8 +63,10 @@ def best_f1(normal: Values, anomaly: Values) -> float:
     """The highest of the thresholds with the best F1."""
     if len(anomaly) == 0:
         raise ConfigError(
-            "threshold.method=best_f1 needs labelled anomalies among the validation clips and "
-            "there are none; use threshold.method=conformal"
+            tr(
+                "threshold.method=best_f1 needs labelled anomalies among the validation "
+                "clips and there are none; use threshold.method=conformal"
+            )
         )
     levels = np.unique(np.concatenate([normal, anomaly]))
     # Between two levels every threshold decides alike; the middle is as far from both as can be.

@@ -4,7 +4,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from asd.decision.calibration import UnitName, counted
 from asd.errors import ConfigError
+from asd.language import tr
 
 DAY_S = 86400.0
 WEEK_S = 7 * DAY_S
@@ -37,7 +39,7 @@ class Promise:
 def promise(
     n_units: int,
     decision_s: float,
-    unit_name: str = "recordings",
+    unit_name: UnitName = "recordings",
     unit_s: float | None = None,
 ) -> Promise:
     """What `n_units` recordings promise to who decides once every `decision_s` seconds.
@@ -51,8 +53,8 @@ def promise(
         Calibration recordings, or sessions where those are known; at least 0.
     decision_s : float
         Length of what gets one verdict: a window, or a recording, in seconds.
-    unit_name : str
-        What the units are called, in the plural.
+    unit_name : {"sessions", "recordings", "clips"}
+        What the units are called.
     unit_s : float, optional
         Typical length of a unit in seconds: tells how many hours more to record.
 
@@ -78,15 +80,23 @@ def promise(
     lowest = 1 / (n_units + 1)
     day = lowest * DAY_S / decision_s
     more_day, more_week = (_more(n_units, decision_s, period) for period in (DAY_S, WEEK_S))
-    length = "" if unit_s is None else f" of {unit_s:.3g} s"
-    name = unit_name.removesuffix("s") if n_units == 1 else unit_name
-    line = (
-        f"{n_units} {name}{length} can promise 1 false alarm in {n_units + 1} decisions at best: "
-        f"{_short(day)} a day with one decision every {decision_s:.3g} s; "
-        f"{_told(more_day, unit_s)} would promise one a day, {_told(more_week, unit_s)} one a week"
+    line = tr(
+        "{units}{length} can promise 1 false alarm in {decisions} decisions at best: {a_day} a "
+        "day with one decision every {every:.3g} s",
+        units=counted(n_units, unit_name),
+        length="" if unit_s is None else tr(" of {seconds:.3g} s", seconds=unit_s),
+        decisions=n_units + 1,
+        a_day=_short(day),
+        every=decision_s,
     )
     if more_week == 0:
-        line = f"{line.partition(';')[0]}, at most one a week"
+        line += tr(", at most one a week")
+    else:
+        line += tr(
+            "; {for_day} would promise one a day, {for_week} one a week",
+            for_day=_told(more_day, unit_s),
+            for_week=_told(more_week, unit_s),
+        )
     return Promise(n_units, lowest, day, 7 * day, more_day, more_week, line)
 
 
@@ -96,8 +106,8 @@ def _more(n_units: int, decision_s: float, period_s: float) -> int:
 
 
 def _told(more: int, unit_s: float | None) -> str:
-    hours = "" if unit_s is None else f" ({_short(more * unit_s / 3600)} h)"
-    return f"{more:,} more{hours}"
+    hours = "" if unit_s is None else tr(" ({hours} h)", hours=_short(more * unit_s / 3600))
+    return tr("{more:,} more{hours}", more=more, hours=hours)
 
 
 def _short(value: float) -> str:

@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.decision.calibration import Calibration, Values
+from asd.decision.calibration import Calibration, Values, counted
 from asd.decision.events import Event, expected_by_chance, peak_sample, runs
 from asd.decision.pvalues import NormalSample, window_sample
 from asd.decision.recording import recording_sample, recording_statistic, top_mean
 from asd.decision.thresholds import Threshold
+from asd.language import tr
 
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
@@ -136,10 +137,12 @@ class Rule:
         long_enough = len(np.unique(layout.units[layout.lengths >= m]))
         if m == 1 or long_enough == layout.n_units:
             return ""
-        return (
-            f"{layout.n_units - long_enough} of {layout.n_units} calibration "
-            f"{self.calibration.unit_name} have no recording as long as this one of {m} windows: "
-            "how far windows scatter in a long recording is modelled on short ones"
+        return tr(
+            "{short} of {units} of the calibration have no recording as long as this one of {m} "
+            "windows: how far windows scatter in a long recording is modelled on short ones",
+            short=layout.n_units - long_enough,
+            units=counted(layout.n_units, self.calibration.unit_name),
+            m=m,
         )
 
     def events(self, scores: Values, starts: Values, ends: Values) -> list[Event]:

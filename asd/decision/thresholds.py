@@ -17,6 +17,7 @@ from asd.decision.calibration import Calibration, Values, finite
 from asd.decision.fitting import best_f1, conformal, gamma_quantile
 from asd.decision.pvalues import window_sample
 from asd.errors import NotEnoughClipsError
+from asd.language import tr
 
 SECONDS_PER_DAY = 86400.0
 
@@ -135,8 +136,12 @@ def fit_calibrated(
         return Threshold(float(config.value), "fixed", None, None, len(scores))
     if len(scores) == 0:
         raise NotEnoughClipsError(
-            f"threshold.method={config.method}: no held-out normal clip to calibrate on; give the "
-            "valid side of the split more clips, or use threshold.method=fixed"
+            tr(
+                "threshold.method={method}: no held-out normal clip to calibrate on; "
+                "give the valid side of the split more clips, or use "
+                "threshold.method=fixed",
+                method=config.method,
+            )
         )
     if config.method == "conformal":
         rate = config.false_alarm_rate

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asd.config.recipes import recipe_names
 from asd.errors import ConfigError, DetectorError
+from asd.language import tr
 from asd.plugins import module_class, plugin_class, plugin_names
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def check_known(name: str) -> None:
     """
     if name not in names():
         known = ", ".join(sorted([*names(), *recipe_names()]))
-        raise ConfigError(f"model={name!r}: unknown model; known models are {known}")
+        raise ConfigError(
+            tr("model={name!r}: unknown model; known models are {known}", name=name, known=known)
+        )
 
 
 def _own_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from asd.evaluation.bootstrap import paired_bootstrap
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metric_table import METRICS, metric_named
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 from asd.text import count
 
 MOST_CONDITIONS = 5
@@ -32,13 +34,18 @@ class Lead:
         return self.low > 0
 
     def __str__(self) -> str:
-        by = f"{self.difference:+.3f} (95 % interval over recordings {self.low:+.3f} to "
-        by += f"{self.high:+.3f})"
+        ahead = tr(
+            "It leads {second} by {difference:+.3f} (95 % interval over recordings {low:+.3f} to "
+            "{high:+.3f})",
+            second=self.second,
+            difference=self.difference,
+            low=self.low,
+            high=self.high,
+        )
         if self.real:
-            return f"It leads {self.second} by {by}: more than luck."
-        return (
-            f"It leads {self.second} by {by}: that may be luck, these recordings do not tell "
-            "the two apart."
+            return tr("{ahead}: more than luck.", ahead=ahead)
+        return tr(
+            "{ahead}: that may be luck, these recordings do not tell the two apart.", ahead=ahead
         )
 
 
@@ -82,9 +89,11 @@ def lead(
     return Lead(best, second, used, *figures)
 
 
-def answer_of(
-    evaluation: Evaluation, ahead: Lead | None = None, promoted: bool = False
-) -> list[str]:
+Kept = Literal["model", "champion", "nothing"]
+"""What is left of a detector that was evaluated: a model, the champion, or only its figures."""
+
+
+def answer_of(evaluation: Evaluation, ahead: Lead | None = None, kept: Kept = "model") -> list[str]:
     """The whole answer about a detector, as Markdown: how good, what it misses, what to do next.
 
     Parameters
@@ -93,14 +102,16 @@ def answer_of(
         Of the detector; the best, where there are several.
     ahead : Lead, optional
         How far it is ahead of the next one.
-    promoted : bool
-        It is the champion already.
+    kept : {"model", "champion", "nothing"}
+        What is left of it: that says what to do next.
     """
     step, why = advice(evaluation)
-    if promoted and step == "promote":
-        why = "It is the champion: put it into service, and score new recordings."
+    if kept == "champion" and step == "promote":
+        why = tr("It is the champion: put it into service, and score new recordings.")
+    elif kept == "nothing" and step in ("promote", "threshold"):
+        why = tr("Train it: a comparison keeps no model.")
     first = [headline(evaluation), *([str(ahead)] if ahead else [])]
-    return [*first, "", *details(evaluation), "", f"Next: {why}", ""]
+    return [*first, "", *details(evaluation), "", tr("Next: {why}", why=why), ""]
 
 
 def headline(evaluation: Evaluation) -> str:
@@ -109,17 +120,31 @@ def headline(evaluation: Evaluation) -> str:
     label, data = evaluation.pipeline.recipe.label, evaluation.dataset.name
     parts = []
     if "recall" in figures:
-        n, found = figures["n_anomaly"], figures["tp"]
-        parts.append(f"finds {found:.0f} of {n:.0f} anomalous clips ({figures['recall']:.0%})")
+        parts.append(
+            tr(
+                "finds {found:.0f} of {n:.0f} anomalous clips ({recall:.0%})",
+                found=figures["tp"],
+                n=figures["n_anomaly"],
+                recall=figures["recall"],
+            )
+        )
     if "false_alarm_rate" in figures:
-        n, alarms = figures["n_normal"], count(int(figures["fp"]), "false alarm")
-        rate = figures["false_alarm_rate"]
-        parts.append(f"raises {alarms} in {n:.0f} normal clips ({rate:.1%})")
-    text = f"**{label} on {data}** " + (" and ".join(parts) or "was scored; no clip has a label")
+        parts.append(
+            tr(
+                "raises {alarms} in {n:.0f} normal clips ({rate:.1%})",
+                alarms=count(int(figures["fp"]), "false alarm"),
+                n=figures["n_normal"],
+                rate=figures["false_alarm_rate"],
+            )
+        )
+    did = tr(" and ").join(parts) or tr("was scored; no clip has a label")
+    text = tr("**{label} on {data}** {did}.", label=label, data=data, did=did)
     if "auc" in figures:
         low, high = figures["auc_low"], figures["auc_high"]
-        text += f". AUC {figures['auc']:.3f} ({low:.3f} to {high:.3f})"
-    return text + "."
+        text += tr(
+            " AUC {auc:.3f} ({low:.3f} to {high:.3f}).", auc=figures["auc"], low=low, high=high
+        )
+    return text
 
 
 def breaks_its_promise(evaluation: Evaluation) -> bool:
@@ -146,36 +171,48 @@ def advice(evaluation: Evaluation) -> tuple[str, str]:
     """
     figures = evaluation.metrics
     if figures.get("false_alarm_rate", 0.0) >= 1 or breaks_its_promise(evaluation):
-        return "recalibrate", (
+        return "recalibrate", tr(
             "It raises more false alarms than promised: these recordings are unlike those of the "
             "training. Fit the threshold on normal recordings like them, or record more of them."
         )
     if "auc" not in figures:
-        return "augment", (
+        return "augment", tr(
             "Without normal and anomalous test clips nobody can say how good it is: label some, or "
             "lay other sounds over some with augment -P noise=<folder of sounds>."
         )
     if figures.get("recall", 1.0) < 0.5 and figures["auc"] >= 0.85:
-        return "threshold", (
+        return "threshold", tr(
             "It ranks well and alarms late: see what another false-alarm rate would find. More "
             "recordings of the machine running well allow a lower threshold for the same promise."
         )
-    return "promote", "Promote it: it becomes the champion if there is none, or if it beats it."
+    return "promote", tr("Promote it: it becomes the champion if there is none, or if it beats it.")
 
 
 def _promise(evaluation: Evaluation) -> list[str]:
     figures, promised = evaluation.metrics, evaluation.pipeline.threshold.promised_rate
     lines = []
     if promised is not None:
-        text = f"promises: at most {promised:.1%} false alarms under the conditions of its training"
+        text = tr(
+            "promises: at most {rate:.1%} false alarms under the conditions of its training",
+            rate=promised,
+        )
         if "false_alarm_rate" in figures:
-            low, high = figures["false_alarm_rate_low"], figures["false_alarm_rate_high"]
-            kept = "broken" if breaks_its_promise(evaluation) else "not contradicted"
-            text += f"; {kept} by the test side ({low:.1%} to {high:.1%}, 95 % over recordings)"
+            kept = tr("not contradicted by the test side")
+            if breaks_its_promise(evaluation):
+                kept = tr("broken by the test side")
+            text += tr(
+                "; {kept} ({low:.1%} to {high:.1%}, 95 % over recordings)",
+                kept=kept,
+                low=figures["false_alarm_rate_low"],
+                high=figures["false_alarm_rate_high"],
+            )
         lines.append(text)
     if "alarms_per_day" in figures:
         lines.append(
-            f"false alarms a day, listening without pause: {figures['alarms_per_day']:.0f}"
+            tr(
+                "false alarms a day, listening without pause: {alarms:.0f}",
+                alarms=figures["alarms_per_day"],
+            )
         )
     return lines
 
@@ -184,22 +221,31 @@ def _misses(evaluation: Evaluation) -> str:
     """The conditions of which most is missed, with the counts."""
     table = evaluation.table
     if not table.anomalous.any():
-        return "misses: unknown, no test clip is labelled anomalous"
+        return tr("misses: unknown, no test clip is labelled anomalous")
     if not (table.anomalous & ~table.is_anomaly).any():
-        return "misses: none of the test side's anomalies"
+        return tr("misses: none of the test side's anomalies")
     rows = []
     for name, members in table.groups("condition").items():
         mine = members & table.anomalous
         if mine.any() and (missed := int((mine & ~table.is_anomaly).sum())):
-            rows.append((missed / int(mine.sum()), f"{name} {missed} of {int(mine.sum())}"))
+            n = int(mine.sum())
+            text = tr("{condition} {missed} of {n}", condition=name, missed=missed, n=n)
+            rows.append((missed / n, text))
     rows.sort(reverse=True)
     shown = [text for _, text in rows[:MOST_CONDITIONS]]
     more = len(rows) - len(shown)
-    end = f", and some of {count(more, 'other condition')}" if more else ""
-    return f"misses: {', '.join(shown)}{end}"
+    listed = ", ".join(shown)
+    if more:
+        conditions = count(more, "other condition")
+        listed += tr(", and some of {conditions}", conditions=conditions)
+    return tr("misses: {listed}", listed=listed)
 
 
 def _time(evaluation: Evaluation) -> str:
     seconds = evaluation.metrics["score_seconds"]
     audio = float(np.sum([clip.duration_s for clip in evaluation.table.clips]))
-    return f"takes {seconds:.1f} s to judge {audio / 60:.1f} minutes of sound"
+    return tr(
+        "takes {seconds:.1f} s to judge {minutes:.1f} minutes of sound",
+        seconds=seconds,
+        minutes=audio / 60,
+    )

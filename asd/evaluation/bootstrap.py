@@ -10,6 +10,7 @@ from asd.errors import ConfigError, DataError
 from asd.evaluation.metric_table import METRICS, metric_named, weighted_auc
 from asd.evaluation.metrics import MAX_FPR
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 
 Values = NDArray[np.float64]
 
@@ -113,13 +114,21 @@ def _draws(table: ScoreTable, seed: int, n: int) -> Iterator[Values]:
     rng = np.random.default_rng(seed)
     labelled = table.select(table.normal | table.anomalous)
     strata = []
-    for label, members in (("normal", labelled.normal), ("anomalous", labelled.anomalous)):
+    classes = ((tr("normal"), labelled.normal), (tr("anomalous"), labelled.anomalous))
+    for label, members in classes:
         rows = np.flatnonzero(members)
         if len(rows) == 0:
-            raise DataError(f"no {label} clips in the test set; an interval needs both classes")
+            raise DataError(
+                tr("no {label} clips in the test set; an interval needs both classes", label=label)
+            )
         _, unit = np.unique([labelled.clips[row].recording for row in rows], return_inverse=True)
         if unit.max() == 0:
-            logger.warning("all %s clips are of one recording: the interval is too narrow", label)
+            logger.warning(
+                tr(
+                    "all {label} clips are of one recording: the interval is too narrow",
+                    label=label,
+                )
+            )
             unit = np.arange(len(rows))
         strata.append((rows, unit))
     for _ in range(n):

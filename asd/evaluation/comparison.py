@@ -14,6 +14,7 @@ from asd.evaluation.answer import lead
 from asd.evaluation.metric_table import METRICS, Metric
 from asd.evaluation.metrics import metric_key
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
 
@@ -40,14 +41,21 @@ def check_comparable(models: Sequence[str], data: Sequence[Dataset]) -> None:
     for key, names in (("models", list(models)), ("data", [dataset.name for dataset in data])):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ConfigError(f"{key}: {twice[0]} stands twice; give each another name")
+            raise ConfigError(
+                tr("{key}: {name} stands twice; give each another name", key=key, name=twice[0])
+            )
     for dataset in data:
         there = {(clip.split, clip.label) for clip in dataset.clips}
         for split, label in (("train", "normal"), ("test", "normal"), ("test", "anomaly")):
             if (split, label) not in there:
                 raise NotEnoughClipsError(
-                    f"{dataset.root}: has no {split} clip labelled {label}, and comparing takes "
-                    "some; give a data set with both, or make one with augment"
+                    tr(
+                        "{data}: has no {split} clip labelled {label}, and comparing takes some; "
+                        "give a data set with both, or make one with augment",
+                        data=dataset.root,
+                        split=split,
+                        label=label,
+                    )
                 )
 
 
@@ -76,6 +84,8 @@ class Outcome:
     """Size on disk."""
     table: ScoreTable | None = field(default=None, compare=False)
     """The scored clips, for paired comparisons."""
+    told: tuple[str, ...] = field(default=(), compare=False)
+    """The written answer about it alone (`asd.evaluation.answer.answer_of`)."""
 
     def figures(self) -> dict[str, float]:
         """All that is compared, by name."""
@@ -141,7 +151,7 @@ class Comparison:
         return float(np.mean([self.spread(model, data, metric).mean for data in self.data]))
 
     def answer(self, seed: int, max_fpr: float) -> list[str]:
-        """What it comes to, as Markdown: the best of each data set, and whether that is real.
+        """What it comes to, as Markdown: the best of each data set, and all that there is to say.
 
         Parameters
         ----------
@@ -153,19 +163,33 @@ class Comparison:
         lines = []
         for data in self.data:
             order = sorted(self.models, key=lambda m: -self.spread(m, data, "auc").mean)
-            tables = {m: t for m in order if (t := self._table(m, data)) is not None}
+            firsts = {m: self._first(m, data) for m in order}
+            tables = {m: one.table for m, one in firsts.items() if one.table is not None}
             best = order[0]
             found = [self.spread(best, data, key).mean for key in ("auc", "recall")]
             alarms = self.spread(best, data, "false_alarm_rate").mean
-            text = (
-                f"**{best} is best on {data}**: AUC {found[0]:.3f}, finds {found[1]:.0%} of the "
-                f"anomalous clips, {alarms:.1%} false alarms."
+            text = tr(
+                "**{best} is best on {data}**: AUC {auc:.3f}, finds {recall:.0%} of the "
+                "anomalous clips, {alarms:.1%} false alarms.",
+                best=best,
+                data=data,
+                auc=found[0],
+                recall=found[1],
+                alarms=alarms,
             )
             ahead = lead(tables, order, "auc", seed, max_fpr) if len(tables) == len(order) else None
-            lines += [f"{text} {ahead}" if ahead else text, ""]
+            lines += [f"{text} {ahead}" if ahead else text, *(firsts[best].told[1:] or [""])]
         if len(self.data) > 1:
             best = self.models[0]
-            lines += [f"Over all {len(self.data)} data sets: {best}, {self.macro(best):.3f}.", ""]
+            lines += [
+                tr(
+                    "Over all {n} data sets: {best}, {mean:.3f}.",
+                    n=len(self.data),
+                    best=best,
+                    mean=self.macro(best),
+                ),
+                "",
+            ]
         return lines
 
     def figures(self) -> dict[str, float]:
@@ -186,14 +210,13 @@ class Comparison:
         order = sorted(firsts, key=lambda m: -self.spread(m, data, "auc").mean)
         return {model: firsts[model] for model in order}
 
-    def _table(self, model: str, data: str) -> ScoreTable | None:
-        own = (o for o in self.outcomes if (o.model, o.data) == (model, data))
-        return next(own).table
+    def _first(self, model: str, data: str) -> Outcome:
+        return next(o for o in self.outcomes if (o.model, o.data) == (model, data))
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
-        columns = ["data", "model", *(metric.title for metric in _COMPARED.values())]
-        columns += ["fit (s)", "score (s)", "size (MB)"]
+        columns = [tr("data"), tr("model"), *(metric.title for metric in _COMPARED.values())]
+        columns += [tr("fit (s)"), tr("score (s)"), tr("size (MB)")]
         rows = []
         for data in self.data:
             ranked = sorted(self.models, key=lambda m: -self.spread(m, data, "auc").mean)
@@ -204,7 +227,7 @@ class Comparison:
 
     def _means(self, model: str) -> list[str]:
         means = [metric.write(self.macro(model, name)) for name, metric in _COMPARED.items()]
-        return ["all, mean", model, *means, "", "", ""]
+        return [tr("all, mean"), model, *means, "", "", ""]
 
     def _row(self, model: str, data: str) -> list[str]:
         cells = [

@@ -8,10 +8,18 @@ from typing import get_args
 from asd.data.manifest import Dataset
 from asd.errors import NotEnoughClipsError
 from asd.evaluation.bootstrap import auc_interval
-from asd.evaluation.metrics import MAX_FPR, at_promise, flat_groups, grouped, metrics
+from asd.evaluation.metrics import (
+    MAX_FPR,
+    at_promise,
+    flat_groups,
+    grouped,
+    metrics,
+    warn_of_absent,
+)
 from asd.evaluation.recordings import recording_metrics
 from asd.evaluation.table import GroupBy, ScoreTable
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 
 
@@ -67,13 +75,17 @@ def evaluate(
     test = dataset.split("test")
     if not test.clips:
         raise NotEnoughClipsError(
-            f"{dataset.root}: has no test clips, at least 1 is needed; add recordings or give "
-            "another split to preprocess"
+            tr(
+                "{data}: has no test clips, at least 1 is needed; add recordings or give "
+                "another split to preprocess",
+                data=dataset.root,
+            )
         )
     started = time.perf_counter()
     judged = pipeline.judge_clips(test, store)
     seconds = time.perf_counter() - started
     table = ScoreTable.of(test.clips, *judged, pipeline.threshold.value)
+    warn_of_absent(table)
     figures = metrics(table, max_fpr) | {"score_seconds": seconds}
     if "auc" in figures:
         figures["auc_low"], figures["auc_high"] = auc_interval(table, seed)

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from asd.data.manifest import Dataset
 from asd.evaluation import plots
-from asd.evaluation.table import ScoreTable
+from asd.evaluation.table import ScoreTable, label_word
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 
 
@@ -50,9 +51,14 @@ def explanations(
     for rank, (index, sound, unusual) in enumerate(zip(indices, sounds, maps, strict=True), 1):
         clip = table.clips[index]
         name = clip.path.rpartition("/")[2]
-        title = (
-            f"{rank}. {name}\nscore {table.scores[index]:.4g}, "
-            f"{'above' if alarms[index] else 'below'} the threshold; truth: {clip.label}"
+        judged = tr("above the threshold") if alarms[index] else tr("below the threshold")
+        title = tr(
+            "{rank}. {name}\nscore {score:.4g}, {judged}; truth: {label}",
+            rank=rank,
+            name=name,
+            score=table.scores[index],
+            judged=judged,
+            label=label_word(clip.label),
         )
         figure = plots.explanation(sound, unusual, title, front_end.axes())
         yield f"{rank:02d}_{name.rpartition('.')[0]}", figure

@@ -16,6 +16,7 @@ from asd.evaluation.bootstrap import paired_bootstrap
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metric_table import metric_named
 from asd.evaluation.metrics import alarm_interval
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 
@@ -45,7 +46,8 @@ class Gate:
         return self.binding and not self.holds
 
     def __str__(self) -> str:
-        word = "held" if self.holds else "refused" if self.binding else "warning"
+        failed = tr("refused") if self.binding else tr("warning")
+        word = tr("held") if self.holds else failed
         return f"{self.name}: {word}, {self.numbers}"
 
 
@@ -79,10 +81,22 @@ def gain(
     entry = metric_named(metric)
     value = _value(candidate, metric)
     if champion is None:
-        return Gate("gain", True, f"{metric} {value:.4f}; there was no champion")
+        return Gate(
+            "gain",
+            True,
+            tr("{metric} {value:.4f}; there was no champion", metric=metric, value=value),
+        )
     rival = _value(champion, metric)
     if _same_detectors(candidate, champion):
-        return Gate("gain", True, f"{metric} {value:.4f}; the same scores, another threshold")
+        return Gate(
+            "gain",
+            True,
+            tr(
+                "{metric} {value:.4f}; the same scores, another threshold",
+                metric=metric,
+                value=value,
+            ),
+        )
     sign = 1 if entry.better == "higher" else -1
     difference = sign * (value - rival)
     figures = {f"champion_{metric}": rival, "gain": difference}
@@ -97,10 +111,17 @@ def gain(
         )
         difference, low, high = sign * difference, *sorted((sign * low, sign * high))
         figures |= {"gain": difference, "gain_low": low, "gain_high": high}
-        interval = f" (95 % interval {low:+.4f} to {high:+.4f})"
-    numbers = (
-        f"{metric} {value:.4f} against {rival:.4f} of {champion.name} (the champion): "
-        f"{difference:+.4f}{interval}; above 0 and at least {min_gain:g} is needed"
+        interval = tr(" (95 % interval {low:+.4f} to {high:+.4f})", low=low, high=high)
+    numbers = tr(
+        "{metric} {value:.4f} against {rival:.4f} of {champion} (the champion): "
+        "{difference:+.4f}{interval}; above 0 and at least {min_gain:g} is needed",
+        metric=metric,
+        value=value,
+        rival=rival,
+        champion=champion.name,
+        difference=difference,
+        interval=interval,
+        min_gain=min_gain,
     )
     return Gate("gain", difference > 0 and difference >= min_gain, numbers, figures)
 
@@ -116,9 +137,14 @@ def false_alarms(candidate: Evaluation, champion: Evaluation | None) -> Gate:
     if holds:
         return Gate("false_alarms", True, numbers)
     if champion is None:
-        return Gate("false_alarms", False, f"{numbers}; there was no champion", binding=False)
+        return Gate(
+            "false_alarms",
+            False,
+            tr("{numbers}; there was no champion", numbers=numbers),
+            binding=False,
+        )
     champion_holds, its_numbers = _promise(champion)
-    numbers += f"; the champion has {its_numbers}"
+    numbers += tr("; the champion has {its_numbers}", its_numbers=its_numbers)
     return Gate("false_alarms", False, numbers, binding=champion_holds)
 
 
@@ -128,10 +154,14 @@ def latency(probe: Probe, pipeline: Pipeline, max_latency_ms: float | None) -> G
     Processor time counts, and not the clock: what else runs on the machine must not decide.
     """
     limit = pipeline.clip_seconds * 1000 if max_latency_ms is None else max_latency_ms
-    numbers = f"{probe.latency_ms:.1f} ms a clip, at most {limit:g} ms is allowed"
+    numbers = tr(
+        "{latency:.1f} ms a clip, at most {limit:g} ms is allowed",
+        latency=probe.latency_ms,
+        limit=limit,
+    )
     holds = probe.latency_ms <= limit
     if not holds:
-        numbers += "; take a quicker detector, or allow more with -P max_latency_ms="
+        numbers += tr("; take a quicker detector, or allow more with -P max_latency_ms=")
     return Gate("latency", holds, numbers, {"latency_ms": probe.latency_ms})
 
 
@@ -147,9 +177,12 @@ def reload(probe: Probe, again: Sequence[float]) -> Gate:
     """
     here = np.array(probe.scores)
     difference = float(np.max(np.abs(np.array(again) - here) / np.maximum(1, np.abs(here))))
-    numbers = (
-        f"{len(here)} clips scored in a new process differ by {difference:.1e}, at most "
-        f"{TOLERANCE:.0e} is allowed"
+    numbers = tr(
+        "{n} clips scored in a new process differ by {difference:.1e}, at most "
+        "{most:.0e} is allowed",
+        n=len(here),
+        difference=difference,
+        most=TOLERANCE,
     )
     return Gate("reload", difference <= TOLERANCE, numbers, {"reload_difference": difference})
 
@@ -215,8 +248,13 @@ def _same_detectors(candidate: Evaluation, champion: Evaluation) -> bool:
 def _value(evaluation: Evaluation, metric: str) -> float:
     if metric not in evaluation.metrics:
         raise ConfigError(
-            f"metric={metric}: undefined on {evaluation.dataset.root}, whose test clips must hold "
-            "both normal and anomalous ones; give a data set with both, or make one with augment"
+            tr(
+                "metric={metric}: undefined on {data}, whose test clips must hold both "
+                "normal and anomalous ones; give a data set with both, or make one with "
+                "augment",
+                metric=metric,
+                data=evaluation.dataset.root,
+            )
         )
     return evaluation.metrics[metric]
 
@@ -226,12 +264,19 @@ def _promise(evaluation: Evaluation) -> tuple[bool, str]:
     promised = evaluation.pipeline.threshold.promised_rate
     table = evaluation.table.select(evaluation.table.normal)
     if promised is None:
-        return True, "its threshold promises no false-alarm rate"
+        return True, tr("its threshold promises no false-alarm rate")
     if not len(table):
-        return True, f"{promised:.1%} promised, no normal test clips to check it on"
+        return True, tr(
+            "{promised:.1%} promised, no normal test clips to check it on", promised=promised
+        )
     low, high = alarm_interval(table)
-    numbers = (
-        f"{table.is_anomaly.mean():.1%} of {len(table)} normal clips (95 % interval over "
-        f"recordings {low:.1%} to {high:.1%}), {promised:.1%} promised"
+    numbers = tr(
+        "{rate:.1%} of {n} normal clips (95 % interval over recordings {low:.1%} "
+        "to {high:.1%}), {promised:.1%} promised",
+        rate=table.is_anomaly.mean(),
+        n=len(table),
+        low=low,
+        high=high,
+        promised=promised,
     )
     return low <= promised, numbers

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from asd.files import write_csv
+from asd.language import tr
 from asd.parquet import write_parquet
 from asd.pipeline.verdict import Verdict
 from asd.text import count
@@ -40,11 +41,16 @@ def alarm_lines(verdicts: Mapping[Path, Verdict], most: int = 5) -> list[str]:
     alarms = [(path, verdict) for path, verdict in verdicts.items() if verdict.is_anomaly]
     ranked = sorted(alarms, key=lambda item: -item[1].anomaly_score)
     lines = [
-        f"  {path.name}: score {verdict.anomaly_score:.4g}{_p_text(verdict.p_value)}, highest at "
-        f"{verdict.worst.start_s:.1f} s"
+        tr(
+            "  {file}: score {score:.4g}{p_value}, highest at {second:.1f} s",
+            file=path.name,
+            score=verdict.anomaly_score,
+            p_value=_p_text(verdict.p_value),
+            second=verdict.worst.start_s,
+        )
         for path, verdict in ranked[:most]
     ]
-    more = [f"  and {len(ranked) - most} more in files.csv"] if len(ranked) > most else []
+    more = [tr("  and {n} more in files.csv", n=len(ranked) - most)] if len(ranked) > most else []
     return lines + more
 
 
@@ -57,8 +63,12 @@ def warning_lines(verdicts: Mapping[Path, Verdict], most: int = 5) -> list[str]:
         f"  {path.name}{' (alarm)' if verdict.is_anomaly else ''}: {'; '.join(verdict.warnings)}"
         for path, verdict in list(warned.items())[:most]
     ]
-    more = [f"  and {len(warned) - most} more in files.csv"] if len(warned) > most else []
-    return [f"{count(len(warned), 'recording')} with warnings", *lines, *more]
+    more = [tr("  and {n} more in files.csv", n=len(warned) - most)] if len(warned) > most else []
+    return [
+        tr("{recordings} with warnings", recordings=count(len(warned), "recording")),
+        *lines,
+        *more,
+    ]
 
 
 def note_lines(verdicts: Mapping[Path, Verdict]) -> list[str]:
@@ -88,7 +98,7 @@ def write_tables(
 
 
 def _p_text(p_value: float | None) -> str:
-    return "" if p_value is None else f" (p-value {p_value:.3g})"
+    return "" if p_value is None else tr(" (p-value {p_value:.3g})", p_value=p_value)
 
 
 def window_rows(verdicts: Mapping[Path, Verdict]) -> Iterator[tuple[object, ...]]:

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from asd.arrays import Scores, Vector
 from asd.errors import ConfigError
+from asd.language import tr
 
 Truth = NDArray[np.bool_]
 Rank = Callable[[Truth, Scores, Vector, float], float]
@@ -142,5 +143,11 @@ def metric_named(name: str) -> Metric:
         There is none; the message lists those there are.
     """
     if name not in METRICS:
-        raise ConfigError(f"metric={name!r}: unknown metric; known ones are {', '.join(METRICS)}")
+        raise ConfigError(
+            tr(
+                "metric={name!r}: unknown metric; known ones are {known}",
+                name=name,
+                known=", ".join(METRICS),
+            )
+        )
     return METRICS[name]

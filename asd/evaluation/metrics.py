@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from asd.decision.thresholds import alarms_per_day, binomial_interval
 from asd.evaluation.metric_table import METRICS, Counts
 from asd.evaluation.table import GroupBy, ScoreTable
+from asd.language import tr
 
 Values = NDArray[np.float64]
 
@@ -73,8 +74,17 @@ def metrics(table: ScoreTable, max_fpr: float = MAX_FPR) -> dict[str, float]:
         seconds = float(np.median([clip.duration_s for clip in table.clips]))
         figures |= _false_alarms(table, normal)
         figures["alarms_per_day"] = alarms_per_day(figures["false_alarm_rate"], seconds)
-    _warn_of_absent(n_normal, n_anomaly, tp + fp)
     return figures
+
+
+def warn_of_absent(table: ScoreTable) -> None:
+    """Say which metrics of a test set are not defined, and why."""
+    if not table.normal.any():
+        logger.warning(tr("no normal clips: auc, pauc and the false-alarm rate are not defined"))
+    if not table.anomalous.any():
+        logger.warning(tr("no labelled anomalies: auc, pauc, precision and recall are not defined"))
+    elif not table.is_anomaly[table.normal | table.anomalous].any():
+        logger.warning(tr("no clip is above the threshold: precision is not defined"))
 
 
 def at_promise(
@@ -240,12 +250,3 @@ def _false_alarms(table: ScoreTable, normal: NDArray[np.bool_]) -> dict[str, flo
         "false_alarm_rate_low": low,
         "false_alarm_rate_high": high,
     }
-
-
-def _warn_of_absent(n_normal: int, n_anomaly: int, alarms: int) -> None:
-    if not n_normal:
-        logger.warning("no normal clips: auc, pauc and the false-alarm rate are not defined")
-    if not n_anomaly:
-        logger.warning("no labelled anomalies: auc, pauc, precision and recall are not defined")
-    elif not alarms:
-        logger.warning("no clip is above the threshold: precision is not defined")

@@ -16,6 +16,7 @@ from asd.errors import DataError
 from asd.evaluation.metrics import MAX_FPR, auc
 from asd.evaluation.table import ScoreTable
 from asd.files import atomic_path
+from asd.language import tr
 
 DOMAINS = ("source", "target")
 
@@ -113,8 +114,11 @@ def by_file(table: ScoreTable) -> ScoreTable:
     for row, clip in enumerate(table.clips):
         if clip.noise or clip.pitch_semitones:
             raise DataError(
-                f"{clip.path}: official scores are those of the files as they came; evaluate the "
-                "data set that augment started from"
+                tr(
+                    "{clip}: official scores are those of the files as they came; evaluate "
+                    "the data set that augment started from",
+                    clip=clip.path,
+                )
             )
         groups.setdefault(clip.recording, []).append(row)
     worst = np.array([max(rows, key=lambda row: table.scores[row]) for rows in groups.values()])
@@ -188,8 +192,10 @@ def _scorable_sections(table: ScoreTable) -> dict[tuple[str, str], ScoreTable]:
             logger.warning("%s/%s lacks normal or anomalous clips; left out", machine, section)
     if not sections:
         raise DataError(
-            "official scores: no section holds both normal and anomalous clips; they need a test "
-            "set with labels"
+            tr(
+                "official scores: no section holds both normal and anomalous clips; they "
+                "need a test set with labels"
+            )
         )
     return sections
 
@@ -200,8 +206,11 @@ def _sections(table: ScoreTable) -> dict[tuple[str, str], ScoreTable]:
         machine, _, section = name.rpartition("/")
         if not machine or not section.startswith(("section_", "id_")):
             raise DataError(
-                f"machine={name!r}: official scores need <machine>/section_00 or <machine>/id_00; "
-                "preprocess a DCASE tree as it was unpacked"
+                tr(
+                    "machine={name!r}: official scores need <machine>/section_00 or "
+                    "<machine>/id_00; preprocess a DCASE tree as it was unpacked",
+                    name=name,
+                )
             )
         parts[machine, section] = table.select(members)
     return parts

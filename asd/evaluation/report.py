@@ -9,6 +9,7 @@ from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import PROMISED
 from asd.evaluation.recordings import PREFIX
 from asd.evaluation.style import named
+from asd.language import tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
@@ -21,21 +22,37 @@ def summary(evaluation: Evaluation) -> list[str]:
     """How a pipeline did, a sentence or two a line, for the terminal and the report."""
     figures = evaluation.metrics
     lines = [
-        f"evaluated {evaluation.name} on the {len(evaluation.table)} test clips of "
-        f"{evaluation.dataset.root}"
+        tr(
+            "evaluated {name} on the {n} test clips of {data}",
+            name=evaluation.name,
+            n=len(evaluation.table),
+            data=evaluation.dataset.root,
+        )
     ]
     if "auc" in figures:
         lines.append(
-            f"AUC {figures['auc']:.3f} ({figures['auc_low']:.3f} to {figures['auc_high']:.3f}), "
-            f"pAUC {figures['pauc']:.3f}, average precision {figures['average_precision']:.3f}"
+            tr(
+                "AUC {auc:.3f} ({low:.3f} to {high:.3f}), pAUC {pauc:.3f}, average precision "
+                "{precision:.3f}",
+                auc=figures["auc"],
+                low=figures["auc_low"],
+                high=figures["auc_high"],
+                pauc=figures["pauc"],
+                precision=figures["average_precision"],
+            )
         )
     if "false_alarm_rate" in figures:
         promised = evaluation.pipeline.threshold.promised_rate
-        low, high = figures["false_alarm_rate_low"], figures["false_alarm_rate_high"]
         lines.append(
-            f"false alarms {figures['false_alarm_rate']:.1%} ({low:.1%} to {high:.1%})"
-            + (f", promised {promised:.1%}" if promised is not None else "")
-            + f": {figures['alarms_per_day']:.0f} a day of listening to a healthy machine"
+            tr(
+                "false alarms {rate:.1%} ({low:.1%} to {high:.1%}){promised}: {alarms:.0f} a day "
+                "of listening to a healthy machine",
+                rate=figures["false_alarm_rate"],
+                low=figures["false_alarm_rate_low"],
+                high=figures["false_alarm_rate_high"],
+                promised="" if promised is None else tr(", promised {rate:.1%}", rate=promised),
+                alarms=figures["alarms_per_day"],
+            )
         )
     lines += _by_recording(figures)
     keys = ("tp", "fp", "tn", "fn")
@@ -58,14 +75,19 @@ def _by_recording(figures: Mapping[str, float]) -> list[str]:
     if "auc" in own:
         parts.append(f"AUC {own['auc']:.3f}")
     if "recall" in own:
-        parts.append(f"{own['recall']:.1%} of {own['n_anomaly']:.0f} anomalous found")
+        recall, n = own["recall"], own["n_anomaly"]
+        parts.append(tr("{recall:.1%} of {n:.0f} anomalous found", recall=recall, n=n))
     if "false_alarm_rate" in own:
-        low, high = own["false_alarm_rate_low"], own["false_alarm_rate_high"]
         parts.append(
-            f"false alarms {own['false_alarm_rate']:.1%} ({low:.1%} to {high:.1%}) of "
-            f"{own['n_normal']:.0f} normal"
+            tr(
+                "false alarms {rate:.1%} ({low:.1%} to {high:.1%}) of {n:.0f} normal",
+                rate=own["false_alarm_rate"],
+                low=own["false_alarm_rate_low"],
+                high=own["false_alarm_rate_high"],
+                n=own["n_normal"],
+            )
         )
-    return [f"by recording: {', '.join(parts)}"] if parts else []
+    return [tr("by recording: {figures}", figures=", ".join(parts))] if parts else []
 
 
 def _at_promise(figures: Mapping[str, float]) -> list[str]:
@@ -75,7 +97,14 @@ def _at_promise(figures: Mapping[str, float]) -> list[str]:
         end = f"_at_{rate * 100:g}pct"
         if f"recall{end}" in figures and f"false_alarm_rate{end}" in figures:
             recall, alarms = figures[f"recall{end}"], figures[f"false_alarm_rate{end}"]
-            parts.append(f"{rate:.0%} promised: {recall:.1%} found, {alarms:.1%} false alarms")
+            parts.append(
+                tr(
+                    "{rate:.0%} promised: {recall:.1%} found, {alarms:.1%} false alarms",
+                    rate=rate,
+                    recall=recall,
+                    alarms=alarms,
+                )
+            )
     return ["; ".join(parts)] if parts else []
 
 
@@ -91,9 +120,22 @@ def _by_pitch(pitches: Mapping[str, Mapping[str, float]]) -> list[str]:
         return []
     lines = []
     for semitones, rate in rates.items():
-        change = "raises" if rate > plain else "lowers" if rate < plain else "leaves"
-        end = f"at {rate:.1%}" if rate == plain else f"from {plain:.1%} to {rate:.1%}"
-        lines.append(f"a pitch shift of {semitones:+g} {change} false alarms {end}")
+        told = {"semitones": semitones, "before": plain, "rate": rate}
+        if rate > plain:
+            line = tr(
+                "a pitch shift of {semitones:+g} raises false alarms from {before:.1%} to "
+                "{rate:.1%}",
+                **told,
+            )
+        elif rate < plain:
+            line = tr(
+                "a pitch shift of {semitones:+g} lowers false alarms from {before:.1%} to "
+                "{rate:.1%}",
+                **told,
+            )
+        else:
+            line = tr("a pitch shift of {semitones:+g} leaves false alarms at {rate:.1%}", **told)
+        lines.append(line)
     return lines
 
 
@@ -105,7 +147,18 @@ def _hardest(conditions: Mapping[str, Mapping[str, float]]) -> list[str]:
     if len(set(recalls.values())) < 2:
         return []
     worst = min(recalls, key=lambda name: recalls[name])
-    return [f"hardest to find: {worst}, {recalls[worst]:.1%} of its clips raise an alarm"]
+    return [
+        tr(
+            "hardest to find: {condition}, {recall:.1%} of its clips raise an alarm",
+            condition=worst,
+            recall=recalls[worst],
+        )
+    ]
+
+
+def subject(label: str, data: str) -> str:
+    """What a figure is of: a detector and a data set."""
+    return tr("{label} on {data}", label=label, data=data)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Figure]:
@@ -124,25 +177,35 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     if table.normal.any():
         promised = evaluation.pipeline.threshold.promised_rate
         drawn["false_alarms"] = plots.false_alarm_by_condition(table, promised_rate=promised)
-    of = f"{evaluation.pipeline.recipe.label} on {evaluation.dataset.name}"
+    of = subject(evaluation.pipeline.recipe.label, evaluation.dataset.name)
     return {name: named(figure, of) for name, figure in drawn.items()}
 
 
 def threshold_lines(pipeline: Pipeline, report: FitReport) -> list[str]:
     """The threshold, where it comes from and what it promises, a sentence or two a line."""
     threshold = pipeline.threshold
-    promise = ""
-    if threshold.promised_rate is not None:
-        promise = f"; promises at most {threshold.promised_rate:.1%} false alarms"
-    lines = [f"threshold {threshold.value:.6g}, as given; it promises nothing"]
+    lines = [tr("threshold {value:.6g}, as given; it promises nothing", value=threshold.value)]
     if threshold.method != "fixed":
-        source = f"by {threshold.method} from {report.calibration_line()}"
-        lines = [f"threshold {threshold.value:.6g} {source}{promise}"]
-    if pipeline.decision.note:
-        lines.append(pipeline.decision.note)
+        line = tr(
+            "threshold {value:.6g} by {method} from {source}",
+            value=threshold.value,
+            method=threshold.method,
+            source=report.calibration_line(),
+        )
+        if threshold.promised_rate is not None:
+            rate = threshold.promised_rate
+            line += tr("; promises at most {rate:.1%} false alarms", rate=rate)
+        lines = [line]
+    lines += threshold_warnings(pipeline)
     if threshold.method == "conformal" and (told := pipeline.promise(report.unit_seconds)):
         lines.append(told.line)
     return lines
+
+
+def threshold_warnings(pipeline: Pipeline) -> list[str]:
+    """What limits the promise of a threshold, as a line; none where nothing does."""
+    note = pipeline.decision.note
+    return [tr("warning: {warning}", warning=note)] if note else []
 
 
 def leaderboard(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -157,7 +220,7 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
         [label, *(_cell(metrics.get(column)) for column in LEADERBOARD)]
         for label, metrics in figures.items()
     )
-    return markdown_table(["model", *LEADERBOARD], rows)
+    return markdown_table([tr("model"), *LEADERBOARD], rows)
 
 
 def _cell(value: float | None) -> str:

@@ -16,6 +16,7 @@ from asd.errors import NotEnoughClipsError
 from asd.evaluation.metrics import MAX_FPR, auc
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 from asd.parallel import parallel_map
 from asd.pipeline.pipeline import Pipeline
 from asd.progress import ProgressBar
@@ -69,7 +70,10 @@ def robustness(
     """
     if not table.normal.any():
         raise NotEnoughClipsError(
-            f"{dataset.root}: robustness=true needs test clips labelled normal, and there are none"
+            tr(
+                "{data}: robustness=true needs test clips labelled normal, and there are none",
+                data=dataset.root,
+            )
         )
     rate = pipeline.scorer.sample_rate
     noises = load_noises(Path(noise), rate) if noise else []
@@ -87,7 +91,7 @@ def markdown(rows: Sequence[RobustnessRow]) -> list[str]:
     ranks = [[_text(row.auc, ".3f"), _text(row.pauc, ".3f")] for row in rows]
     shares = [[_text(row.false_alarm_rate, ".1%"), _text(row.recall, ".1%")] for row in rows]
     cells = ([row.name, *r, *s] for row, r, s in zip(rows, ranks, shares, strict=True))
-    return markdown_table(["change", "AUC", "pAUC", "false alarms", "found"], cells)
+    return markdown_table([tr("change"), "AUC", "pAUC", tr("false alarms"), tr("found")], cells)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from asd.language import tr
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -28,7 +30,6 @@ GROUPS = (SKY, GREEN, ORANGE, PURPLE, BLUE, YELLOW, "#7F7F7F")
 FONTS = ["DejaVu Sans", "IPAexGothic"]
 """The second is asked for characters that the first lacks."""
 
-SCORE_LABEL = "Anomaly score (higher = more unusual)"
 DECADES = 50.0
 """Scores that span more than this factor are drawn on a logarithmic scale."""
 
@@ -43,6 +44,11 @@ _LOOK: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
 }
+
+
+def score_label() -> str:
+    """What an axis of anomaly scores is called."""
+    return tr("Anomaly score (higher = more unusual)")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:

@@ -9,14 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.arrays import Scores
-from asd.data.manifest import COLUMNS, Clip
+from asd.data.manifest import COLUMNS, Clip, Label
 from asd.errors import DetectorError
 from asd.files import write_csv
+from asd.language import tr
 
 GroupBy = Literal["condition", "domain", "machine", "pitch"]
 
 PLAIN = "plain"
 """Name of the group of clips that have no condition, or no machine, of their own."""
+
+
+def label_word(label: Label) -> str:
+    """What a clip is labelled, for people."""
+    words = {"normal": tr("normal"), "anomaly": tr("anomaly"), "unknown": tr("unknown")}
+    return words[label]
+
+
+def group_word(by: GroupBy) -> str:
+    """What clips of a group share, for people."""
+    words = {
+        "condition": tr("condition"),
+        "domain": tr("domain"),
+        "machine": tr("machine"),
+        "pitch": tr("pitch"),
+    }
+    return words[by]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +78,12 @@ class ScoreTable:
         bad = np.flatnonzero(~np.isfinite(self.scores))
         if len(bad):
             raise DetectorError(
-                f"{self.clips[bad[0]].path}: its score is NaN or infinite (so are {len(bad) - 1} "
-                "others); train the detector again with other parameters"
+                tr(
+                    "{clip}: its score is NaN or infinite (so are {others} others); train "
+                    "the detector again with other parameters",
+                    clip=self.clips[bad[0]].path,
+                    others=len(bad) - 1,
+                )
             )
 
     def __len__(self) -> int:

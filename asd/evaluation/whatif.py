@@ -6,6 +6,7 @@ from asd.config.threshold import ThresholdConfig
 from asd.decision.calibration import Calibration
 from asd.decision.thresholds import alarms_per_day, fit_calibrated
 from asd.evaluation.table import ScoreTable
+from asd.language import tr
 from asd.text import markdown_table
 
 RATES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -73,10 +74,16 @@ def what_if(
 
 def markdown(rows: list[WhatIf]) -> list[str]:
     """The table for people."""
-    columns = ["promised", "threshold", "promised a day", "on the test side", "found"]
+    columns = [
+        tr("promised"),
+        tr("threshold"),
+        tr("promised a day"),
+        tr("on the test side"),
+        tr("found"),
+    ]
     cells = [
         [
-            "none" if row.promised is None else f"{row.promised:.2%}",
+            tr("none") if row.promised is None else f"{row.promised:.2%}",
             f"{row.threshold:.5g}",
             "-" if row.false_alarms_a_day is None else f"{row.false_alarms_a_day:,.0f}",
             _share(row.test_false_alarm_rate),

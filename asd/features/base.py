@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from asd.arrays import Samples, Spectrogram, Vector
 from asd.config.features import FrontEndConfig
+from asd.language import tr
 
 C = TypeVar("C", bound=FrontEndConfig)
 
@@ -29,6 +30,11 @@ class Axes:
     """Time from one column to the next."""
     value: str
     """What the values are, with their unit, as the label of a colour bar."""
+
+
+def level_in_db(relative: bool) -> str:
+    """What `Axes.value` calls levels in dB, relative to the clip's own level or not."""
+    return tr("Level (dB re the clip's own)") if relative else tr("Level (dB)")
 
 
 class FrontEnd(ABC, Generic[C]):

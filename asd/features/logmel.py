@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
 from asd.features._stft import PowerSpectrum
-from asd.features.base import Axes, FrontEnd
+from asd.features.base import Axes, FrontEnd, level_in_db
 from asd.features.mel import mel_filters, mel_frequencies
+from asd.language import tr
 from asd.threads import one_thread
 
 _FLOOR = 1e-10
@@ -54,9 +55,11 @@ class LogMel(FrontEnd[LogMelConfig]):
     def axes(self) -> Axes:
         """Mel bands in Hz, frames in seconds, levels in dB."""
         step = self.config.hop_length / self.config.sample_rate
-        relative = " re the clip's own" if self.config.level in _LEVELS else ""
-        unit = f"dB{relative}" if self.config.scaling == "db" else "0 to 1"
-        return Axes(band_centres(self.config), "Hz", step, f"Level ({unit})")
+        if self.config.scaling == "db":
+            value = level_in_db(self.config.level in _LEVELS)
+        else:
+            value = tr("Level (0 to 1)")
+        return Axes(band_centres(self.config), "Hz", step, value)
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""

@@ -13,7 +13,7 @@ from asd.arrays import Samples, Spectrogram
 from asd.config.features import FramedConfig
 from asd.config.search import Choose
 from asd.features._stft import PowerSpectrum
-from asd.features.base import Axes, FrontEnd
+from asd.features.base import Axes, FrontEnd, level_in_db
 from asd.features.logmel import power_level
 from asd.threads import one_thread
 
@@ -69,9 +69,8 @@ class Spectrum(FrontEnd[SpectrumConfig]):
         bin_hz = self.config.sample_rate / self.config.n_fft
         # The bins of a row are first + 1 to last, since that of 0 Hz is left out.
         centres = bin_hz * (self._edges[:-1] + self._edges[1:] + 1) / 2
-        relative = " re the clip's own" if self.config.level == "power" else ""
         step = self.config.hop_length / self.config.sample_rate
-        return Axes(centres, "Hz", step, f"Level (dB{relative})")
+        return Axes(centres, "Hz", step, level_in_db(self.config.level == "power"))
 
     @one_thread()
     def __call__(self, samples: Samples) -> Spectrogram:

@@ -29,6 +29,7 @@ from asd.detectors import detector_class
 from asd.detectors.base import FitContext
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.folds import calibration_folds, unit_of
 from asd.pipeline.notes import neighbours_note
 from asd.pipeline.scorer import OutOfFold, Scorer, out_of_fold
@@ -42,9 +43,9 @@ MAX_SECONDS = 120.0
 """Processor time, a minute on two cores, beyond which nobody is made to wait unasked
 (``threshold.calibration=auto``). Unlike time by the clock it depends little on what else runs."""
 
-_SAME_RECORDINGS = (
-    "training and validation clips are of the same recordings: what is promised holds for more of "
-    "their sound, not for a new recording"
+_SAME_RECORDINGS = tr(
+    "training and validation clips are of the same recordings: what is "
+    "promised holds for more of their sound, not for a new recording"
 )
 
 
@@ -76,10 +77,15 @@ class FitReport:
     def calibration_line(self) -> str:
         """Where the calibration's scores come from, for the report."""
         clips = count(len(self.clips), "held-out normal clip")
-        text = f"{clips} of {count(self.n_recordings, 'recording')}"
+        text = tr(
+            "{clips} of {recordings}", clips=clips, recordings=count(self.n_recordings, "recording")
+        )
         if self.n_folds:
-            folds = count(self.n_folds, "fold")
-            text += f", held out in {folds} ({self.calibration_seconds:.1f} s)"
+            text += tr(
+                ", held out in {folds} ({seconds:.1f} s)",
+                folds=count(self.n_folds, "fold"),
+                seconds=self.calibration_seconds,
+            )
         return text
 
 
@@ -122,8 +128,11 @@ def fit_and_calibrate(
     obstacle = _obstacle(recipe, train, valid)
     if obstacle and recipe.threshold.calibration == "cross":
         raise NotEnoughClipsError(
-            f"threshold.calibration=cross: {obstacle}; add recordings or use "
-            "threshold.calibration=split"
+            tr(
+                "threshold.calibration=cross: {obstacle}; add recordings or use "
+                "threshold.calibration=split",
+                obstacle=obstacle,
+            )
         )
     if len(recipe.branches) > 1:
         crosses = not obstacle and recipe.threshold.calibration != "split"
@@ -138,10 +147,13 @@ def fit_and_calibrate(
     if recipe.threshold.calibration == "cross" or expected <= MAX_SECONDS:
         folds = out_of_fold(recipe, pool, store, context)
         return _crossed(recipe, train, valid, store, folds, context, fitted.scorer)
-    note = (
-        f"threshold.calibration=cross would take about {expected:.0f} s of processor time and rest "
-        f"the threshold on {len(pool.recordings())} recordings instead of "
-        f"{len(valid.recordings())}"
+    note = tr(
+        "threshold.calibration=cross would take about {expected:.0f} s of "
+        "processor time and rest the threshold on {many} recordings instead of "
+        "{few}",
+        expected=expected,
+        many=len(pool.recordings()),
+        few=len(valid.recordings()),
     )
     return replace(fitted, note=note)
 

@@ -4,6 +4,7 @@ import math
 
 from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
+from asd.language import tr
 from asd.pipeline.folds import unit_of
 
 Sides = tuple[Dataset, Dataset]
@@ -25,15 +26,21 @@ def with_own_detector(
     if recipe.per_machine == "false":
         return {}, ""
     if len({clip.machine for clip in train.clips + valid.clips}) < 2:
-        return {}, f"per_machine={recipe.per_machine}: there is one machine only"
+        return {}, tr(
+            "per_machine={per_machine}: there is one machine only", per_machine=recipe.per_machine
+        )
     machines = _sides(train, valid)
     if recipe.per_machine == "true":
         return machines, ""
     least = math.ceil(1 / recipe.threshold.false_alarm_rate - 1e-9) - 1
     enough = {name: sides for name, sides in machines.items() if _units(sides) >= least}
     if not enough:
-        return {}, f"per_machine=auto: one detector for all, no machine has {least} recordings"
-    return enough, f"per_machine=auto: detectors of their own for {', '.join(enough)}"
+        return {}, tr(
+            "per_machine=auto: one detector for all, no machine has {least} recordings", least=least
+        )
+    return enough, tr(
+        "per_machine=auto: detectors of their own for {enough}", enough=", ".join(enough)
+    )
 
 
 def _sides(train: Dataset, valid: Dataset) -> dict[str, Sides]:

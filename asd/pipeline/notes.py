@@ -6,6 +6,7 @@ import numpy as np
 
 from asd.arrays import Scores
 from asd.data.manifest import Clip
+from asd.language import tr
 from asd.pipeline.folds import natural
 
 LEAST_NEIGHBOURS = 20
@@ -39,10 +40,11 @@ def neighbours_note(clips: Sequence[Clip], scores: Scores) -> str:
     alike = float(np.corrcoef(means[:-1], means[1:])[0, 1])
     if not alike > max(0.5, 4 / np.sqrt(len(means))):
         return ""
-    return (
-        f"recordings next to each other sound alike (correlation {alike:.2f}): if they are of one "
-        "session, say so in a column session of labels.csv, or the promise holds for these "
-        "sessions alone"
+    return tr(
+        "recordings next to each other sound alike (correlation {alike:.2f}): if "
+        "they are of one session, say so in a column session of labels.csv, or "
+        "the promise holds for these sessions alone",
+        alike=alike,
     )
 
 
@@ -72,8 +74,12 @@ def odd_recording_note(clips: Sequence[Clip], scores: Scores, threshold: float) 
     if threshold < peaks[-2] or not peaks[-1] - peaks[-2] > high - low:
         return ""
     clip = clips[order[-1]]
-    return (
-        f"the threshold rests on one recording, {clip.recording}: from {clip.start_s:g} s on it "
-        f"scores {peaks[-1]:.4g}, and no other recording above {peaks[-2]:.4g}; listen to it, and "
-        "if it is not healthy leave it out and train again"
+    return tr(
+        "the threshold rests on one recording, {recording}: from {second:g} s on "
+        "it scores {score:.4g}, and no other recording above {next_score:.4g}; "
+        "listen to it, and if it is not healthy leave it out and train again",
+        recording=clip.recording,
+        second=clip.start_s,
+        score=peaks[-1],
+        next_score=peaks[-2],
     )

@@ -21,6 +21,7 @@ from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline import legacy
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import (
@@ -192,9 +193,13 @@ class Pipeline(Judge):
         """
         if sound_of(normal).clip_seconds != self.sound.clip_seconds:
             raise ConfigError(
-                f"{normal.root}: clips last {sound_of(normal).clip_seconds:g} s, and the model "
-                f"judges windows of {self.sound.clip_seconds:g} s; preprocess with "
-                f"clip_seconds={self.sound.clip_seconds:g}"
+                tr(
+                    "{data}: clips last {seconds:g} s, and the model judges windows of "
+                    "{window:g} s; preprocess with clip_seconds={window:g}",
+                    data=normal.root,
+                    seconds=sound_of(normal).clip_seconds,
+                    window=self.sound.clip_seconds,
+                )
             )
         scorer, scores = self.scorer.rescaled(self.recipe, normal, store)
         decision = Decision.fit(self.recipe.threshold, calibration_of(normal, scores))
@@ -344,8 +349,12 @@ def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
         normal = side.select(lambda clip: clip.label == "normal")
         if not normal.clips:
             raise NotEnoughClipsError(
-                f"{side.root}: has no normal {name} clips, at least 1 is needed; add recordings or "
-                "give another split to preprocess"
+                tr(
+                    "{data}: has no normal {name} clips, at least 1 is needed; add "
+                    "recordings or give another split to preprocess",
+                    data=side.root,
+                    name=name,
+                )
             )
         sides.append(normal)
     return sides[0], sides[1]

@@ -10,6 +10,7 @@ from asd.data.manifest import Dataset
 from asd.data.sound import sound_of
 from asd.detectors.base import FitContext
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.search.candidates import Candidates
 from asd.search.plan import Attempt, Plan
 from asd.search.study import Study
@@ -100,9 +101,14 @@ class Sweep:
             for state, word in (("complete", "complete"), ("pruned", "pruned"), ("fail", "failed"))
         )
         return [
-            f"study {study.plan.name}: {figures['trials']:.0f} trials, {states}",
-            f"best: trial {best.number}, {results}",
-            f"with {values}" if values else "with its defaults",
+            tr(
+                "study {study}: {n:.0f} trials, {states}",
+                study=study.plan.name,
+                n=figures["trials"],
+                states=states,
+            ),
+            tr("best: trial {trial}, {results}", trial=best.number, results=results),
+            tr("with {values}", values=values) if values else tr("with its defaults"),
         ]
 
     def _plan(self, dataset: Dataset) -> Plan:

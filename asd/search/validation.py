@@ -17,6 +17,7 @@ from asd.detectors.base import FitContext
 from asd.errors import ConfigError, NotEnoughClipsError
 from asd.evaluation.metric_table import METRICS
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.branches import make_front_end
 from asd.pipeline.scorer import Scorer
 from asd.search.pseudo_anomalies import pseudo_anomalies
@@ -63,18 +64,27 @@ class Validation:
         for part, name in ((train, "train"), (normal, "valid")):
             if not part.clips:
                 raise NotEnoughClipsError(
-                    f"{dataset.root}: has no normal {name} clips, at least 1 is needed; add "
-                    "recordings or give another split to preprocess"
+                    tr(
+                        "{data}: has no normal {name} clips, at least 1 is needed; add "
+                        "recordings or give another split to preprocess",
+                        data=dataset.root,
+                        name=name,
+                    )
                 )
         labelled = dataset.split("valid", "anomaly")
         if labelled.clips:
             return cls(train, normal, labelled, "valid")
         if "f1" in metrics:
             raise ConfigError(
-                f"metric=f1: {dataset.root} has no labelled anomalies on its validation side, and "
-                "pseudo-anomalies say nothing about a threshold; use metric=auc"
+                tr(
+                    "metric=f1: {data} has no labelled anomalies on its validation side, and "
+                    "pseudo-anomalies say nothing about a threshold; use metric=auc",
+                    data=dataset.root,
+                )
             )
-        logger.info("no labelled validation anomalies: candidates are compared by pseudo-anomalies")
+        logger.info(
+            tr("no labelled validation anomalies: candidates are compared by pseudo-anomalies")
+        )
         return cls(train, normal, pseudo_anomalies(normal, seed, root / PSEUDO_ANOMALIES), "proxy")
 
     def fit(
@@ -123,7 +133,13 @@ def check_metrics(names: Sequence[str]) -> None:
     known += ["f1", "fit_seconds", "score_seconds"]
     wrong = next((name for name in names if name not in known), None)
     if wrong is not None:
-        raise ConfigError(f"metric={wrong!r}: a sweep cannot tell it; known are {', '.join(known)}")
+        raise ConfigError(
+            tr(
+                "metric={wrong!r}: a sweep cannot tell it; known are {known}",
+                wrong=wrong,
+                known=", ".join(known),
+            )
+        )
 
 
 def _f1(config: ThresholdConfig, normal: Scores, anomalous: Scores) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asd.config.recipe import Recipe
 from asd.config.steps import SweepConfig
+from asd.language import tr
 from asd.search.candidates import Candidates
 from asd.search.runoff import FINALISTS, Runoff, run_off
 from asd.search.study import Study
@@ -25,15 +26,26 @@ class Winner:
         """For the report."""
         runoff = self.runoff
         if runoff is None:
-            return [f"winner: {self.label}"]
+            return [tr("winner: {label}", label=self.label)]
         parts = count(len(runoff.figures[runoff.incumbent]), "part")
         means = ", ".join(f"{name} {runoff.mean(name):.4f}" for name in runoff.figures)
-        lines = [f"run-off on {parts} of the train side, each held out: {means}"]
+        lines = [
+            tr(
+                "run-off on {parts} of the train side, each held out: {means}",
+                parts=parts,
+                means=means,
+            )
+        ]
         if self.label == runoff.incumbent:
-            return [*lines, f"winner: {self.label}; no other clearly beats it"]
+            return [*lines, tr("winner: {label}; no other clearly beats it", label=self.label)]
         gain, error = runoff.gain(self.label)
-        above = f"{gain:+.4f} +- {error:.4f} above {runoff.incumbent}"
-        return [*lines, f"winner: {self.label}, {above}"]
+        above = tr(
+            "{gain:+.4f} +- {error:.4f} above {incumbent}",
+            gain=gain,
+            error=error,
+            incumbent=runoff.incumbent,
+        )
+        return [*lines, tr("winner: {label}, {above}", label=self.label, above=above)]
 
 
 def find_winner(

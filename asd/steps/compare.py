@@ -14,6 +14,7 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.data.sound import sound_of
 from asd.evaluation import plots
+from asd.evaluation.answer import answer_of
 from asd.evaluation.comparison import Comparison, Outcome, check_comparable, megabytes
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.metrics import metric_key
@@ -28,8 +29,7 @@ from asd.tracking.store import feature_store
 def run(config: CompareConfig) -> Comparison:
     """Fit every recipe on every data set with every seed, a nested run each.
 
-    A recipe whose scores are the same with the first two seeds does not depend on the seed and
-    is not fitted again.
+    A recipe with the same scores for the first two seeds does not depend on it: no further fits.
 
     Raises
     ------
@@ -90,6 +90,7 @@ def _fit_and_score(recipe: Recipe, dataset: Dataset, max_fpr: float) -> tuple[Ou
             score_seconds=evaluation.metrics["score_seconds"],
             megabytes=megabytes(pipeline),
             table=evaluation.table,
+            told=tuple(answer_of(evaluation, kept="nothing")),
         )
         tracked.log_input(known.split("test"), "testing")
         tracked.log_metrics(outcome.figures())
@@ -114,5 +115,5 @@ def _log(comparison: Comparison, tracked: TrackedRun) -> None:
     tracked.log_text("\n".join(comparison.markdown()) + "\n", "comparison.md")
     tracked.log_figures({"comparison": plots.heatmap(comparison)})
     for data in comparison.data:
-        drawn = plots.leaderboard(comparison.first_fits(data), data)
-        tracked.log_figures({f"leaderboard_{metric_key(data)}": drawn})
+        name = f"leaderboard_{metric_key(data)}"
+        tracked.log_figures({name: plots.leaderboard(comparison.first_fits(data), data)})

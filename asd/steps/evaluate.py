@@ -13,7 +13,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import summary
 from asd.evaluation.robustness import markdown
 from asd.files import check_writable
-from asd.language import chosen
+from asd.language import chosen, tr
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
@@ -60,7 +60,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         evaluations.log_details(evaluation, store, tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
-            logger.info("clips judged anomalous copied to %s", config.anomalies)
+            logger.info(tr("clips judged anomalous copied to {folder}", folder=config.anomalies))
         lines = summary(evaluation)
         if config.official:
             lines += evaluations.log_official(config.official, evaluation.table, tracked)

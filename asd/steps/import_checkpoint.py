@@ -6,6 +6,7 @@ from asd.config.recipe import Branch, Recipe
 from asd.config.steps import ImportConfig
 from asd.data.opening import open_dataset
 from asd.detectors.nets.legacy import import_checkpoint
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.steps.train import log_model
 from asd.tracking.models import ModelRef
@@ -40,5 +41,10 @@ def run(config: ImportConfig) -> ModelRef:
         valid = dataset.split("valid")
         store = feature_store()
         pipeline, report = Pipeline.adopt(recipe, detector, valid, store)
-        made = f"imported {detector.name} from {path}, with a threshold for {dataset.root}"
+        made = tr(
+            "imported {detector} from {path}, with a threshold for {data}",
+            detector=detector.name,
+            path=path,
+            data=dataset.root,
+        )
         return log_model(pipeline, report, dataset, tracked, made)

@@ -19,7 +19,7 @@ from asd.steps import evaluate, promote, train
 from asd.steps.evaluate import Evaluated
 from asd.steps.prepare import machine_of, prepare
 from asd.tracking import evaluations, registry
-from asd.tracking.commands import serve_command, step_command, ui_command
+from asd.tracking.lines import closing_lines
 from asd.tracking.notes import describe_experiment, write_answer
 from asd.tracking.runs import data_params, step_run
 
@@ -67,10 +67,7 @@ def run(config: MainConfig) -> list[Evaluated]:
         tracked.report(
             *answer,
             *leaderboard(figures),
-            f"champion: {champion.name if champion else 'none'} ({registry.address(name)})",
-            f"see the runs:  {ui_command()}",
-            f"serve it:      {serve_command(name)}",
-            f"score a file:  {step_command('score', source=_example(dataset), name=name)}",
+            *closing_lines(name, champion, _example(dataset)),
         )
     return evaluated
 
@@ -81,7 +78,8 @@ def _answer(
     """Which is best, by how much, whether that is real, what it misses, what to do."""
     best = tried[order[0]].evaluation
     tables = {label: one.evaluation.table for label, one in tried.items()}
-    return answer_of(best, lead(tables, order, metric, best.seed, best.max_fpr), promoted)
+    ahead = lead(tables, order, metric, best.seed, best.max_fpr)
+    return answer_of(best, ahead, "champion" if promoted else "model")
 
 
 def _example(dataset: Dataset) -> Path:

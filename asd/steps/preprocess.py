@@ -5,6 +5,7 @@ from pathlib import Path
 from asd.config.steps import CutConfig, PreprocessConfig
 from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess, preview
+from asd.language import tr
 from asd.tracking.commands import step_command
 from asd.tracking.runs import data_params, step_run
 
@@ -28,7 +29,7 @@ def look(source: Path, output: Path, config: CutConfig) -> Dataset:
     params = {"source": source, "dry_run": True}
     with step_run("preprocess", params, f"preview {output.name}") as tracked:
         report = preview(source, output, config)
-        tracked.report("dry run: nothing is written", *report.lines())
+        tracked.report(tr("dry run: nothing is written"), *report.lines())
     return report.dataset
 
 

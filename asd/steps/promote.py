@@ -16,6 +16,7 @@ from asd.tracking import registry
 from asd.tracking.commands import serve_command, step_command
 from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import environment_gate, reload_gate
+from asd.tracking.lines import already_line, promotion_line, refusal_line, refused_by
 from asd.tracking.models import resolve
 from asd.tracking.notes import describe_version
 from asd.tracking.runs import TrackedRun, step_run
@@ -45,7 +46,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
         candidate = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
         tracked.rename(f"promote {model.name}")
         if seen is not None and registry.model_of(name, seen).model_id == model.model_id:
-            promoted, lines = False, [f"{model.name} is the champion of {name} already"]
+            promoted, lines = False, [already_line(model, name)]
         else:
             config = config.model_copy(update={"name": name})
             outcome = _pass_gates(config, candidate, seen, tracked)
@@ -88,8 +89,7 @@ def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Ev
             return judge(model, "", config.max_fpr, config.seed, tracked, dataset).evaluation
     except TrackingError as error:
         raise TrackingError(
-            f"the champion, version {version} of {name}, cannot be compared with: {error}; to do "
-            f"without it, give `{step_command('rollback', name=name)}`"
+            registry.incomparable(name, version, error, step_command("rollback", name=name))
         ) from error
 
 
@@ -101,14 +101,14 @@ def _settle(
     version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
     if promoted := not refusals and registry.promote(name, version, seen):
-        line = f"promoted: {model.name}, version {version}, became champion of {name}"
+        line = promotion_line(model, name, version)
     else:
         registry.challenge(name, version)
-        line = f"not promoted: {model.name}, version {version}, became challenger of {name}; "
-        line += f"refused by {', '.join(refusals)}" if refusals else registry.overtaken(name, seen)
+        reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
+        line = refusal_line(model, name, version, reason)
     lines = [line, *map(str, outcome)]
     told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
     registry.register(name, model, told)
-    answer = answer_of(candidate.evaluation, promoted=promoted)
+    answer = answer_of(candidate.evaluation, kept="champion" if promoted else "model")
     describe_version(name, version, [*answer, *lines], promoted)
     return promoted, lines

@@ -3,10 +3,13 @@
 from asd.config.steps import RecalibrateConfig
 from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
+from asd.evaluation.report import threshold_warnings
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.text import count
 from asd.tracking import registry
 from asd.tracking.commands import step_command
+from asd.tracking.lines import model_line, moved_line
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.runs import data_params, step_run
 from asd.tracking.store import feature_store
@@ -28,21 +31,28 @@ def run(config: RecalibrateConfig) -> ModelRef:
         normal = dataset.select(lambda clip: clip.split != "test" and clip.label == "normal")
         if not normal.clips:
             raise NotEnoughClipsError(
-                f"{dataset.root}: has no normal clips outside its test side; give preprocess "
-                "recordings of the unit running well"
+                tr(
+                    "{data}: has no normal clips outside its test side; give preprocess "
+                    "recordings of the unit running well",
+                    data=dataset.root,
+                )
             )
         tracked.log_input(normal, "calibration")
         tracked.log_params({**pipeline.recipe.flat(), **data_params(dataset), "model": model.uri})
         moved = pipeline.recalibrated(normal, feature_store())
         logged = log_pipeline(moved, moved.recipe.flat(), made_for=dataset.name)
-        threshold = moved.threshold
-        tracked.log_metrics({"threshold": threshold.value}, model_id=logged.model_id)
+        tracked.log_metrics({"threshold": moved.threshold.value}, model_id=logged.model_id)
         recordings = count(len(normal.recordings()), "recording")
         tracked.report(
-            f"recalibrated {model.name} on {recordings} of {dataset.root}",
-            f"threshold {threshold.value:.6g}, before {pipeline.threshold.value:.6g}",
-            *([moved.decision.note] if moved.decision.note else []),
-            f"model {logged.uri}, run {logged.run_id}",
+            tr(
+                "recalibrated {model} on {recordings} of {data}",
+                model=model.name,
+                recordings=recordings,
+                data=dataset.root,
+            ),
+            moved_line(moved.threshold, pipeline.threshold),
+            *threshold_warnings(moved),
+            model_line(logged),
             after=step_command("evaluate", model_uri=logged.run_id, data=config.data),
         )
     return logged

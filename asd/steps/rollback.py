@@ -2,6 +2,7 @@
 
 from asd.config.steps import RollbackConfig
 from asd.errors import TrackingError
+from asd.language import tr
 from asd.tracking import registry
 from asd.tracking.commands import serve_command
 from asd.tracking.models import load
@@ -32,13 +33,22 @@ def run(config: RollbackConfig) -> str:
         tracked.set_tags(wish.tags(name))
         if not registry.swap(name, seen, wish.back, wish.away):
             raise TrackingError(
-                f"name={name}: the champion was moved by someone else meanwhile; "
-                "look at its versions and give rollback again if it is still wanted"
+                tr(
+                    "name={name}: the champion was moved by someone else meanwhile; look at "
+                    "its versions and give rollback again if it is still wanted",
+                    name=name,
+                )
             )
         tracked.report(
-            f"rolled back: {model.name}, version {wish.back} of {name}, is champion again; "
-            f"version {wish.away} is previous",
-            "a server that runs goes on with the model it has loaded; start it anew",
+            tr(
+                "rolled back: {model}, version {back} of {name}, is champion again; "
+                "version {away} is previous",
+                model=model.name,
+                back=wish.back,
+                name=name,
+                away=wish.away,
+            ),
+            tr("a server that runs goes on with the model it has loaded; start it anew"),
             after=serve_command(name),
         )
     return wish.back
@@ -48,7 +58,10 @@ def _wish(name: str, seen: Holders) -> Rollback:
     back, away = seen.previous, seen.champion
     if back is None or away is None or back == away:
         raise TrackingError(
-            f"name={name}: no previous champion to go back to; there is one "
-            "from the second promotion on"
+            tr(
+                "name={name}: no previous champion to go back to; there is one from the "
+                "second promotion on",
+                name=name,
+            )
         )
     return Rollback(back, away)

@@ -12,7 +12,7 @@ from asd.evaluation import listing
 from asd.evaluation.extracts import LONGEST_S, write_clips, write_timelines
 from asd.evaluation.page import recordings_page
 from asd.files import atomic_path, check_writable
-from asd.language import chosen
+from asd.language import chosen, tr
 from asd.parallel import map_recordings
 from asd.pipeline.judged import Judged
 from asd.pipeline.pipeline import Pipeline
@@ -72,15 +72,24 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             }
         )
         tracked.report(
-            f"scored {count(len(verdicts), 'recording')} with {model.name} ({address}): {alarms} "
-            f"with an alarm, {count(events, 'event')}",
-            *([f"judged before: {before}, taken from {output}/{_JUDGED}"] if before else []),
+            tr(
+                "scored {recordings} with {model} ({address}): {alarms} with an alarm, {events}",
+                recordings=count(len(verdicts), "recording"),
+                model=model.name,
+                address=address,
+                alarms=alarms,
+                events=count(events, "event"),
+            ),
+            *_before(before, output),
             *listing.alarm_lines(verdicts),
             *listing.warning_lines(verdicts),
             *listing.note_lines(verdicts),
-            *(f"skipped: {message}" for message in skipped),
-            f"written: {output}: tables of files (a row a file), windows (a window) and events; "
-            "report.html",
+            *(tr("skipped: {message}", message=message) for message in skipped),
+            tr(
+                "written: {output}: report.html; tables of files (a row a file), windows (a "
+                "window) and events",
+                output=output,
+            ),
             *extracts,
         )
     return verdicts
@@ -94,8 +103,16 @@ def _judge(
     )
     if config.strict and verdict.not_comparable:
         reasons = "; ".join(verdict.not_comparable)
-        raise AudioError(f"{path}: {reasons} (refused, as strict=true)")
+        raise AudioError(
+            tr("{path}: {reasons} (refused, as strict=true)", path=path, reasons=reasons)
+        )
     return path, verdict, known
+
+
+def _before(known: int, output: Path) -> list[str]:
+    if not known:
+        return []
+    return [tr("judged before: {known}, taken from {folder}", known=known, folder=output / _JUDGED)]
 
 
 def _extracts(
@@ -108,16 +125,26 @@ def _extracts(
     output = Path(config.output)
     events = write_clips(pipeline, verdicts, names, output / "events", config.clips)
     alarms = write_timelines(verdicts, names, output / "timelines", config.timelines)
-    clips, pictures = min(events, config.clips), min(alarms, config.timelines)
     lines = []
     if events:
         lines.append(
-            f"sound of {clips} of {count(events, 'event')}, at most {LONGEST_S:g} s each: "
-            f"{output}/events (more with clips=)"
+            tr(
+                "sound of {clips} of {events}, at most {seconds:g} s each: {folder} (more with "
+                "clips=)",
+                clips=min(events, config.clips),
+                events=count(events, "event"),
+                seconds=LONGEST_S,
+                folder=output / "events",
+            )
         )
     if alarms:
         lines.append(
-            f"scores over time of {pictures} of {count(alarms, 'recording')} with an alarm: "
-            f"{output}/timelines (more with timelines=)"
+            tr(
+                "scores over time of {pictures} of {recordings} with an alarm: {folder} (more "
+                "with timelines=)",
+                pictures=min(alarms, config.timelines),
+                recordings=count(alarms, "recording"),
+                folder=output / "timelines",
+            )
         )
     return lines

@@ -10,6 +10,7 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.evaluation.answer import advice, answer_of
 from asd.files import atomic_path
+from asd.language import tr
 from asd.search.runoff import Runoff
 from asd.search.storage import STUDIES, check_secret, shown
 from asd.search.study import Study
@@ -63,7 +64,7 @@ def run(config: SweepConfig) -> Evaluated | None:
                 with workers(config, study.plan.name, sweep.root, deadline) as alive:
                     study.watch(alive, deadline)
             if not study.leads():
-                tracked.report("the process that began this study trains the winner")
+                tracked.report(tr("the process that began this study trains the winner"))
                 return None
             return _conclude(sweep, study, dataset, tracked)
 
@@ -83,17 +84,16 @@ def _conclude(sweep: Sweep, study: Study, dataset: Dataset, tracked: TrackedRun)
     model = train.fit(winner.recipe, dataset)
     wish = EvaluateConfig(model_uri=model.uri, max_fpr=config.max_fpr, seed=config.seed)
     evaluated = evaluate.run(wish, dataset)
-    metrics = evaluated.evaluation.metrics
-    tracked.log_metrics({name: metrics[name] for name in _SHOWN if name in metrics})
+    figures = evaluated.evaluation.metrics
+    tracked.log_metrics({name: figures[name] for name in _SHOWN if name in figures})
     tracked.set_tags({"asd.winner": winner.label, "asd.model_uri": model.uri})
-    lines = [*sweep.summary(study), *winner.lines(), f"its settings are in {path}"]
+    lines = [*sweep.summary(study), *winner.lines(), tr("its settings are in {path}", path=path)]
     study.conclude({"model": model.uri, "lines": lines})
     step, _ = advice(evaluated.evaluation)
     answer = answer_of(evaluated.evaluation)
     write_answer(tracked, [*answer, "", *(f"- {line}" for line in lines)], model)
     command = step_command(step, model_uri=model.uri, data=str(dataset.root))
-    after = "" if step == "augment" else command
-    tracked.report(*lines, *answer, after=after)
+    tracked.report(*lines, *answer, after="" if step == "augment" else command)
     return evaluated
 
 
@@ -111,8 +111,9 @@ def _log_runoff(runoff: Runoff, metric: str, tracked: TrackedRun) -> None:
 def _report_over(study: Study, tracked: TrackedRun) -> None:
     outcome: Any = study.outcome
     tracked.set_tags({"asd.model_uri": outcome["model"]})
-    tracked.report(
-        *outcome["lines"],
-        f"this study is over; its model is {outcome['model']}. Give more trials to go on with it, "
-        "or another study to begin anew",
+    over = tr(
+        "this study is over; its model is {model}. Give more trials to go on with it, or another "
+        "study to begin anew",
+        model=outcome["model"],
     )
+    tracked.report(*outcome["lines"], over)

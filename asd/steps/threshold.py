@@ -7,11 +7,14 @@ from pathlib import Path
 from asd.config.steps import MoveThresholdConfig
 from asd.data.opening import open_dataset
 from asd.evaluation.evaluation import evaluate
+from asd.evaluation.report import threshold_warnings
 from asd.evaluation.whatif import COLUMNS, markdown, what_if
 from asd.files import write_csv
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking import registry
 from asd.tracking.commands import step_command
+from asd.tracking.lines import model_line, moved_line
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.notes import write_answer
 from asd.tracking.runs import data_params, step_run
@@ -44,7 +47,10 @@ def run(config: MoveThresholdConfig) -> ModelRef | None:
             path = Path(name) / "what_if.csv"
             write_csv(path, COLUMNS, map(astuple, rows))
             tracked.log_files(path)
-        lines = [f"what other thresholds of {model.name} would come to:", *markdown(rows)]
+        lines = [
+            tr("what other thresholds of {model} would come to:", model=model.name),
+            *markdown(rows),
+        ]
         if rate is None and value is None:
             write_answer(tracked, lines)
             same = step_command("threshold", model_uri=model.uri, false_alarm_rate=0.01)
@@ -52,11 +58,9 @@ def run(config: MoveThresholdConfig) -> ModelRef | None:
             return None
         moved = _moved(pipeline, rate, value)
         logged = log_pipeline(moved, moved.recipe.flat(), made_for=model.data)
-        threshold = moved.threshold
-        tracked.log_metrics({"threshold": threshold.value}, model_id=logged.model_id)
-        said = f"threshold {threshold.value:.6g}, before {pipeline.threshold.value:.6g}"
-        notes = [moved.decision.note] if moved.decision.note else []
-        lines += [said, *notes, f"model {logged.uri}, run {logged.run_id}"]
+        tracked.log_metrics({"threshold": moved.threshold.value}, model_id=logged.model_id)
+        said = moved_line(moved.threshold, pipeline.threshold)
+        lines += [said, *threshold_warnings(moved), model_line(logged)]
         write_answer(tracked, lines, logged)
         data = str(dataset.root)
         tracked.report(*lines, after=step_command("promote", model_uri=logged.uri, data=data))

@@ -17,12 +17,14 @@ from asd.data.sound import sound_of
 from asd.detectors.base import FitContext
 from asd.evaluation import plots
 from asd.evaluation.report import threshold_lines
+from asd.language import tr
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline, TrainedOn
 from asd.text import count
 from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
+from asd.tracking.lines import model_line
 from asd.tracking.models import ModelRef, log_pipeline
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import feature_store
@@ -63,7 +65,8 @@ def fit(recipe: Recipe, data: str | Dataset) -> ModelRef:
         tracked.log_text(full.to_yaml(), "recipe.yaml")
         pipeline, report = _fit(full, dataset, tracked)
         clips = count(report.n_trained_on, "clip")
-        made = f"trained {pipeline.name} on {clips} of {dataset.root}"
+        name, root = pipeline.name, dataset.root
+        made = tr("trained {name} on {clips} of {data}", name=name, clips=clips, data=root)
         return log_model(pipeline, report, dataset, tracked, made)
 
 
@@ -77,8 +80,9 @@ def log_model(
     tracked.log_metrics({"threshold": pipeline.threshold.value}, model_id=logged.model_id)
     log_calibration(pipeline, report, tracked)
     after = step_command("evaluate", model_uri=logged.run_id)
-    lines = [*threshold_lines(pipeline, report), f"model {logged.uri}, run {logged.run_id}"]
-    tracked.report(f"{made} (digest {dataset.digest})", *lines, after=after)
+    first = tr("{made} (digest {digest})", made=made, digest=dataset.digest)
+    lines = [first, *threshold_lines(pipeline, report), model_line(logged)]
+    tracked.report(*lines, after=after)
     return logged
 
 

@@ -17,7 +17,7 @@ from asd.evaluation.metrics import metric_key
 from asd.evaluation.page import evaluation_page
 from asd.evaluation.page.cases import MOST
 from asd.evaluation.plots import RobustnessRow
-from asd.evaluation.report import LEADERBOARD, figures
+from asd.evaluation.report import LEADERBOARD, figures, subject
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
 from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
@@ -110,9 +110,15 @@ def log_official(
     with tempfile.TemporaryDirectory() as name:
         written = official.write_files(files, Path(name))
         tracked.log_files(Path(name), "official")
-    lines = [f"{rules}: {len(written)} files of a submission are in the artifacts, in official/"]
+    lines = [
+        tr(
+            "{rules}: {n} files of a submission are in the artifacts, in official/",
+            rules=rules,
+            n=len(written),
+        )
+    ]
     if not (files.normal.any() and files.anomalous.any()):
-        return [*lines, "no official score: the test files have no labels"]
+        return [*lines, tr("no official score: the test files have no labels")]
     scores = _OFFICIAL[rules](files)
     tracked.log_metrics({metric_key(key): value for key, value in scores.items()})
     overall = {key: value for key, value in scores.items() if key.count(".") == 1}
@@ -149,7 +155,7 @@ def log_calibration(pipeline: Pipeline, report: FitReport, tracked: TrackedRun) 
     drawn = {"validation_scores": plots.validation_scores(report.scores, pipeline.threshold)}
     if told := pipeline.promise(report.unit_seconds):
         drawn["promise"] = plots.promise(told, pipeline.clip_seconds)
-    of = f"{pipeline.recipe.label} on {pipeline.trained_on.name}"
+    of = subject(pipeline.recipe.label, pipeline.trained_on.name)
     tracked.log_figures({name: named(figure, of) for name, figure in drawn.items()})
     by_clip = zip(report.clips, report.scores, strict=True)
     tracked.log_json({clip.path: float(score) for clip, score in by_clip}, "validation_scores.json")

@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 import asd
 from asd.errors import DetectorError, TrackingError
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.contract import SIGNATURE, example
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
@@ -123,13 +124,20 @@ def resolve(model_uri: str) -> ModelRef:
         model = client().get_logged_model(_model_id(model_uri))
     except MlflowException as error:
         raise TrackingError(
-            f"model_uri={model_uri}: no such model ({first_line(error)}); give a run id of "
-            "`train`, models:/<name>@<alias> or models:/<name>/<version>"
+            tr(
+                "model_uri={model_uri}: no such model ({reason}); give a run id of "
+                "`train`, models:/<name>@<alias> or models:/<name>/<version>",
+                model_uri=model_uri,
+                reason=first_line(error),
+            )
         ) from error
     if model.status == LoggedModelStatus.PENDING:
         raise TrackingError(
-            f"model_uri={model_uri}: that training was stopped before its model was whole; train "
-            "again"
+            tr(
+                "model_uri={model_uri}: that training was stopped before its model was "
+                "whole; train again",
+                model_uri=model_uri,
+            )
         )
     return _reference(model)
 
@@ -146,7 +154,9 @@ def load(model: ModelRef) -> Pipeline:
         folder = check_files(model)
         return Pipeline.load(folder / "artifacts" / "pipeline")
     except (OSError, DetectorError) as error:
-        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+        raise TrackingError(
+            tr("{uri}: its files cannot be loaded ({error})", uri=model.uri, error=error)
+        ) from error
 
 
 def check_files(model: ModelRef) -> Path:
@@ -160,7 +170,9 @@ def check_files(model: ModelRef) -> Path:
     try:
         folder = _fetch(model.location)
     except (MlflowException, OSError) as error:
-        raise TrackingError(f"{model.uri}: its files cannot be loaded ({error})") from error
+        raise TrackingError(
+            tr("{uri}: its files cannot be loaded ({error})", uri=model.uri, error=error)
+        ) from error
     if reason := changed(model.uri, folder, model.digest):
         raise TrackingError(reason)
     return folder
@@ -233,7 +245,10 @@ def _model_of_run(run_id: str) -> str:
     models = outputs.model_outputs if outputs else []
     if not models:
         raise TrackingError(
-            f"model_uri={run_id}: that run has logged no model; give one of `train`"
+            tr(
+                "model_uri={run_id}: that run has logged no model; give one of `train`",
+                run_id=run_id,
+            )
         )
     return str(models[-1].model_id)
 
@@ -255,8 +270,10 @@ def _newest() -> ModelRef:
         token = models.token
         if not token:
             raise TrackingError(
-                "no trained model yet, or its runs were deleted; make one with "
-                "`mlflow run . -e train -P model=knn`"
+                tr(
+                    "no trained model yet, or its runs were deleted; make one with `mlflow "
+                    "run . -e train -P model=knn`"
+                )
             )
 
 

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from asd.errors import TrackingError
+from asd.language import tr
 from asd.text import markdown_table
 from asd.tracking import registry
-from asd.tracking.runs import STEP_TAG
+from asd.tracking.runs import SECONDS_PARAM, STEP_TAG
 from asd.tracking.store import client
 
 _SHOWN = ("auc", "pauc", "recall", "false_alarm_rate")
@@ -33,8 +34,26 @@ def newest_runs(most: int) -> list[str]:
         name = run.data.tags.get("mlflow.runName", "")
         rows.append([when, name, run.info.status.lower(), *figures, run.info.run_id])
     if not rows:
-        return ["no run yet"]
+        return [tr("no run yet")]
     return markdown_table(["started", "run", "status", *_SHOWN, "id"], rows, "lllrrrrl")
+
+
+def newest_pace(step: str) -> tuple[float, float] | None:
+    """How long the newest run of a step took that ended well, and for how much sound.
+
+    Returns
+    -------
+    taken, sound : float
+        Both in seconds; None where there is no such run.
+    """
+    store = client()
+    ids = [experiment.experiment_id for experiment in store.search_experiments()]
+    done = f"tags.`{STEP_TAG}` = '{step}' and attributes.status = 'FINISHED'"
+    for run in store.search_runs(ids, done, order_by=["start_time DESC"], max_results=20):
+        sound = float(run.data.params.get(SECONDS_PARAM, 0))
+        if sound > 0:
+            return (run.info.end_time - run.info.start_time) / 1000, sound
+    return None
 
 
 def champion_lines(name: str) -> list[str]:
@@ -53,7 +72,13 @@ def champion_lines(name: str) -> list[str]:
         ]
         return markdown_table(["machine", "version", "model"], rows, "lrl") if rows else ["none"]
     if name not in known:
-        raise TrackingError(f"name={name}: has no champion; those that have: {', '.join(known)}")
+        raise TrackingError(
+            tr(
+                "name={name}: has no champion; those that have: {known}",
+                name=name,
+                known=", ".join(known),
+            )
+        )
     version = client().get_model_version(name, known[name])
     head = f"{registry.address(name)}: version {version.version}"
     return [head, *(version.description or "").splitlines()]

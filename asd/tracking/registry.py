@@ -17,6 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
+from asd.language import tr
 from asd.tracking.models import ModelRef, resolve, run_of, version_model_id
 from asd.tracking.runs import VERSION_TAG
 from asd.tracking.store import client, registry_lock
@@ -98,13 +99,18 @@ def only_champion() -> str:
     names = list(champions())
     if not names:
         raise TrackingError(
-            "no champion yet; make one with `mlflow run . -e promote`, or say which model with "
-            "-P model_uri=<run id of train>"
+            tr(
+                "no champion yet; make one with `mlflow run . -e promote`, or say which "
+                "model with -P model_uri=<run id of train>"
+            )
         )
     if len(names) > 1:
         raise TrackingError(
-            f"{len(names)} machines have a champion ({', '.join(names)}); say which with "
-            "-P name=<machine>"
+            tr(
+                "{n} machines have a champion ({names}); say which with -P name=<machine>",
+                n=len(names),
+                names=", ".join(names),
+            )
         )
     return names[0]
 
@@ -149,7 +155,13 @@ def chosen(model_uri: str, name: str) -> str:
         return address(only_champion())
     if name not in (known := champions()):
         there = ", ".join(known) or "none"
-        raise TrackingError(f"name={name}: has no champion; machines that have one: {there}")
+        raise TrackingError(
+            tr(
+                "name={name}: has no champion; machines that have one: {there}",
+                name=name,
+                there=there,
+            )
+        )
     return address(name)
 
 
@@ -169,9 +181,15 @@ def check_made_for(name: str, version: str, dataset: Dataset, across_data: bool)
     tags = client().get_model_version(name, version).tags
     if machine_name(own) != given and tags.get("data.trained_on") != dataset.digest:
         raise TrackingError(
-            f"{dataset.root}: the champion of {name} was made for {own}, and other data says "
-            f"nothing of it; for another machine give -P name={given}, for more data of the same "
-            "one -P across_data=true"
+            tr(
+                "{data}: the champion of {name} was made for {own}, and other data says "
+                "nothing of it; for another machine give -P name={given}, for more data "
+                "of the same one -P across_data=true",
+                data=dataset.root,
+                name=name,
+                own=own,
+                given=given,
+            )
         )
 
 
@@ -233,10 +251,24 @@ def register(name: str, model: ModelRef, tags: Mapping[str, str]) -> str:
 
 def overtaken(name: str, seen: str | None) -> str:
     """What to say to whom `promote` has refused."""
-    compared = f"version {seen}" if seen else "no champion"
-    return (
-        f"another promotion made version {holders(name).champion} champion while this one was "
-        f"compared with {compared}; give promote again"
+    compared = tr("version {version}", version=seen) if seen else tr("no champion")
+    return tr(
+        "another promotion made version {version} champion while this one was "
+        "compared with {compared}; give promote again",
+        version=holders(name).champion,
+        compared=compared,
+    )
+
+
+def incomparable(name: str, version: str, error: Exception, command: str) -> str:
+    """That a champion cannot be compared with, and the command that does without it."""
+    return tr(
+        "the champion, version {version} of {name}, cannot be compared with: {error}; to do "
+        "without it, give `{command}`",
+        version=version,
+        name=name,
+        error=error,
+        command=command,
     )
 
 
@@ -354,4 +386,10 @@ def _version_of(name: str, model: ModelRef) -> ModelVersion | None:
 
 def _refused(what: str, error: MlflowException) -> TrackingError:
     reason = str(error).splitlines()[0]
-    return TrackingError(f"{what}: the registry refuses ({reason}); check MLFLOW_TRACKING_URI")
+    return TrackingError(
+        tr(
+            "{what}: the registry refuses ({reason}); check MLFLOW_TRACKING_URI",
+            what=what,
+            reason=reason,
+        )
+    )

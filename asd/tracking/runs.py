@@ -19,6 +19,7 @@ import asd
 from asd.data.manifest import COLUMNS, Dataset
 from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
+from asd.language import tr
 from asd.text import printable
 from asd.tracking.alive import note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 ERROR_TAG = "asd.error"
 STEP_TAG = "asd.step"
+SECONDS_PARAM = "data.seconds"
+"""Length of the data set that a step worked on."""
 VERSION_TAG = "asd.version"
 _NAME_TAG = "mlflow.runName"
 _MAX_PARAM = 6000
@@ -130,9 +133,9 @@ class TrackedRun:
         """
         plain = [printable(line) for line in lines]
         for line in plain:
-            logger.info("%s", line)
+            logger.log(_level(line), "%s", line)
         if after and not self._nested:
-            logger.info("next: %s", printable(after))
+            logger.info(tr("next: {command}", command=printable(after)))
         mlflow.log_text("\n".join(plain) + "\n", "report.txt")
 
 
@@ -270,7 +273,7 @@ def data_params(dataset: Dataset) -> dict[str, Any]:
         "data.name": dataset.name,
         "data.digest": dataset.digest,
         "data.clips": len(dataset.clips),
-        "data.seconds": round(dataset.seconds(), 1),
+        SECONDS_PARAM: round(dataset.seconds(), 1),
     }
 
 
@@ -290,6 +293,12 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         value = ",".join(map(str, value))
     return printable(str(value))[:_MAX_PARAM]
+
+
+def _level(line: str) -> int:
+    """How loud a line of a report is: what limits a result is a warning."""
+    mark = tr("warning: {warning}", warning="")
+    return logging.WARNING if line.startswith(mark) else logging.INFO
 
 
 def _lines(text: str) -> str:

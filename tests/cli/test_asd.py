@@ -1,5 +1,6 @@
 """The ``asd`` command does what MLproject's entry points do."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from asd.cli.main import STEPS, app
 from asd.config.steps import ScoreConfig, SweepConfig, TrainConfig
 from asd.data import manifest
 from asd.errors import AsdError
+from asd.tracking import overview
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,12 +41,12 @@ def test_help_names_every_key_with_its_choices(name: str) -> None:
 
 
 def test_it_hands_the_words_to_the_same_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[tuple[str, object, list[str]]] = []
+    called: list[tuple[str, object, list[str], int]] = []
     monkeypatch.setattr(program, "launch", lambda *given: called.append(given))
     done = asd("train", "--model", "knn", "--features.n_mels", "64", "--detector.k", "3")
     assert done.exit_code == 0, done.output
-    [(module, config, words)] = called
-    assert (module, config) == ("train", TrainConfig)
+    [(module, config, words, level)] = called
+    assert (module, config, level) == ("train", TrainConfig, logging.INFO)
     assert words == ["--model", "knn", "--features.n_mels", "64", "--detector.k", "3"]
 
 
@@ -57,6 +59,69 @@ def test_a_dry_run_checks_the_words_and_does_nothing(
     assert not list(tmp_path.iterdir())
     wrong = asd("train", "--model", "magic", "--dry-run")
     assert isinstance(wrong.exception, AsdError)
+
+
+def test_it_says_more_or_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[int] = []
+    monkeypatch.setattr(program, "launch", lambda *given: called.append(given[-1]))
+    for word in ("--quiet", "--verbose"):
+        assert asd("train", word).exit_code == 0
+    assert called == [logging.WARNING, logging.DEBUG]
+    both = asd("train", "--quiet", "--verbose")
+    assert "give one of them" in str(both.exception)
+
+
+def a_data_set(folder: Path, clips: int) -> None:
+    folder.mkdir(parents=True)
+    listed = []
+    for index in range(clips):
+        (folder / f"{index}.wav").touch()
+        words = {"path": f"{index}.wav", "recording": f"m{index}", "sha256": f"{index:064d}"}
+        facts = {"start_s": 0, "duration_s": 30, "split": "train", "label": "normal"}
+        listed.append(manifest.Clip.model_validate(words | facts))
+    manifest.save(folder, listed)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--data", "data/pump"], ["data/pump: 4 clips, 2.0 minutes of sound"]),
+        (["evaluate", "--data", "data/pump"], ["data/pump: 4 clips, 2.0 minutes of sound"]),
+        (["score", "--source", "new"], ["new: 2 recordings, 3.0 MB"]),
+        (["extract", "--source", "new"], ["new: 2 recordings, 3.0 MB"]),
+        (["preprocess", "--source", "new"], ["new: 2 recordings, 3.0 MB"]),
+        (["main", "--source", "new", "--models", "knn,gmm"],
+         ["new: 2 recordings, 3.0 MB", "2 fits"]),
+        (["sweep", "--data", "data/pump", "--trials", "7", "--timeout_s", "60"],
+         ["data/pump: 4 clips, 2.0 minutes of sound", "7 trials, within 60 s"]),
+        (["compare", "--models", "knn,gmm", "--data", "data/pump"],
+         ["data/pump: 4 clips, 2.0 minutes of sound", "at most 6 fits"]),
+    ],
+    ids=lambda value: value[0],
+)  # fmt: skip
+def test_a_dry_run_says_how_much_there_is_to_do(
+    words: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    a_data_set(Path("data/pump"), 4)
+    Path("new").mkdir()
+    for name in "ab":
+        Path("new", f"{name}.wav").write_bytes(bytes(1_500_000))
+    said = asd(*words, "--dry-run")
+    assert said.exit_code == 0, said.output
+    assert said.output.splitlines()[-len(expected) :] == expected
+
+
+def test_a_dry_run_tells_the_time_from_the_newest_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///none.db")
+    monkeypatch.setattr(overview, "newest_pace", lambda *_: (20.0, 60.0))
+    a_data_set(Path("data/pump"), 4)
+    said = asd("train", "--data", "data/pump", "--dry-run").output.splitlines()
+    assert said[-1] == "about 40 s, as the newest train took 20 s for 1.0 minutes of sound"
 
 
 def test_it_lists_what_there_is(tmp_path: Path) -> None:

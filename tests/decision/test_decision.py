@@ -107,7 +107,7 @@ def test_recordings_by_hand() -> None:
     assert verdict.is_anomaly
     assert not decision.recording([17.5, 0.0, 0.0, 18.0]).is_anomaly
     assert verdict.note == ""
-    assert "19 of 19 calibration recordings have no recording as long" in (
+    assert "19 of 19 recordings of the calibration have no recording as long" in (
         decision.recording(np.zeros(5)).note
     )
 
@@ -136,7 +136,7 @@ def test_sessions_count_in_place_of_recordings() -> None:
         Calibration.of(scores, np.arange(40), np.arange(40) // 10),
     )
     assert decision.rate == 0.2
-    assert "4 calibration sessions cannot promise" in decision.note
+    assert "4 sessions of the calibration cannot promise" in decision.note
     assert decision.windows([34.5])[0] == pytest.approx((1 + 0.5) / 5)
 
 

@@ -77,7 +77,7 @@ def test_too_few_clips_promise_the_lowest_rate_and_say_so() -> None:
     found = conformal(np.arange(9.0), 0.01)
     assert found.value == 8.0
     assert (found.promised_rate, found.asked_rate, found.n_calibration) == (0.1, 0.01, 9)
-    for part in ("9 calibration clips", "0.01 ", " 0.1,", "99 clips are needed"):
+    for part in ("9 clips of the calibration", "0.01 ", " 0.1,", "99 clips are needed"):
         assert part in found.note
     assert conformal(np.arange(99.0), 0.01).note == ""
 
@@ -142,7 +142,7 @@ def test_recordings_weigh_the_same_by_hand() -> None:
     ]
     few = fit_threshold(ThresholdConfig(false_alarm_rate=0.05), scores, None, recordings)
     assert (few.value, few.promised_rate) == (9.0, 0.25)
-    assert "3 calibration recordings cannot promise" in few.note
+    assert "3 recordings of the calibration cannot promise" in few.note
     assert "19 recordings are needed" in few.note
 
 

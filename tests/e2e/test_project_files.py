@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import re
 import runpy
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -16,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from asd import detectors
+from asd.cli import reference
 from asd.config import Config
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -153,15 +155,16 @@ def test_mlflow_takes_the_python_that_it_runs_under() -> None:
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
-def test_the_readmes_know_every_step_and_detector(readme: str) -> None:
-    words = set(re.findall(r"[\w-]+", read(readme)))
-    assert set(ENTRIES) - words == set()
-    assert set(detectors.names()) - words == set()
+def test_readmes_know_every_step_and_guides_every_detector(readme: str) -> None:
+    assert set(ENTRIES) - words_of(readme) == set()
+    assert set(detectors.names()) - words_of(f"docs/{readme.replace('README', 'guide')}") == set()
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
-def test_every_command_in_the_readmes_names_real_steps_and_fields(readme: str) -> None:
-    commands = re.findall(r"^mlflow run \. .*$", read(readme), flags=re.MULTILINE)
+@pytest.mark.parametrize(
+    "document", ["README.md", "README.ja.md", "docs/guide.md", "docs/guide.ja.md"]
+)
+def test_every_command_in_the_documents_names_real_steps_and_fields(document: str) -> None:
+    commands = re.findall(r"mlflow run \. [^`\n]*", read(document))
     assert commands
     for command in commands:
         entry = (re.findall(r" -e (\w+)", command) or ["main"])[0]
@@ -169,6 +172,32 @@ def test_every_command_in_the_readmes_names_real_steps_and_fields(readme: str) -
         for key in re.findall(r" -P ([\w.]+)=", command):
             free = key.startswith("detector.")
             assert free or key == "config" or key in config.keys(), command  # noqa: SIM118
+
+
+def words_of(document: str) -> set[str]:
+    return set(re.findall(r"[\w-]+", read(document)))
+
+
+@pytest.mark.parametrize("name", ["README", "docs/guide"])
+def test_both_languages_hold_the_same_facts(name: str) -> None:
+    """As many sections and rows, the same words in code, the same numbers."""
+    english, japanese = read(f"{name}.md"), read(f"{name}.ja.md")
+    for pattern in (r"^#+ ", r"^\|"):
+        counts = [len(re.findall(pattern, text, re.MULTILINE)) for text in (english, japanese)]
+        assert counts[0] == counts[1], pattern
+    for pattern in (r"`[^`\n]+`", r"(?<![\w.])\d+(?:[.,]\d+)?"):
+        assert set(re.findall(pattern, english)) == set(re.findall(pattern, japanese))
+
+
+def test_the_reference_is_that_of_the_configs() -> None:
+    assert read("docs/reference.md") == reference.page(), "make reference"
+
+
+def test_make_run_is_mlflow_run_in_the_environment() -> None:
+    words = ["make", "-n", "run", "STEP=train", "P=model=knn data=data/demo"]
+    told = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    last = told.splitlines()[-1]
+    assert last.endswith("mlflow run . --env-manager local -e train -P model=knn -P data=data/demo")
 
 
 def test_continuous_integration_gives_the_command_of_the_readme() -> None:

@@ -16,7 +16,14 @@ from asd.decision.thresholds import binomial_interval
 from asd.errors import ConfigError, DataError
 from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
 from asd.evaluation.metric_table import weighted_auc
-from asd.evaluation.metrics import alarm_interval, flat_groups, grouped, metric_key, metrics
+from asd.evaluation.metrics import (
+    alarm_interval,
+    flat_groups,
+    grouped,
+    metric_key,
+    metrics,
+    warn_of_absent,
+)
 from asd.evaluation.table import ScoreTable
 
 MakeTable = Callable[..., ScoreTable]
@@ -74,6 +81,8 @@ def test_undefined_metrics_are_absent_with_a_warning(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert not absent & metrics(make_table(rows)).keys()
+        assert not caplog.records
+        warn_of_absent(make_table(rows))
     assert words in caplog.text
 
 

@@ -199,7 +199,7 @@ def test_few_recordings_keep_the_rate_they_can_promise() -> None:
     fitted = calibrated(data, values_of(data, draw(np.random.default_rng(0), 10, 5)), config)
     threshold = across(fitted, config)
     assert threshold.promised_rate == pytest.approx(1 / 11)
-    assert "10 calibration recordings cannot promise" in threshold.note
+    assert "10 recordings of the calibration cannot promise" in threshold.note
     assert mean_rate(0.05, across, train=8, valid=2) <= 1 / 11
 
 

@@ -53,6 +53,10 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
     answer = parent.data.tags["mlflow.note.content"]
     assert "is best on hum1**" in answer
     assert "95 % interval over recordings" in answer
+    # For each data set the same as `main` says of the best.
+    for part in ("- promises: ", "- misses: ", "- takes ", "Next: "):
+        assert answer.count(part) == 2, part
+    assert "Train it" in answer
 
 
 def test_presets_of_the_originals_can_be_compared() -> None:

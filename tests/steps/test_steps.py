@@ -291,3 +291,19 @@ def test_recipe_yaml_is_what_was_fitted_and_fits_it_again(
     assert (branch.features["n_mels"], branch.features["sample_rate"]) == (32, 8000)
     train.run(cli.load(TrainConfig, ["--config", "recipe.yaml", "--data", data]))
     assert last_run().data.metrics["threshold"] == first.data.metrics["threshold"]
+
+
+def test_what_cannot_be_measured_is_said_once_and_limits_as_warnings(
+    recordings: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "asd")
+    wish = {"source": str(recordings / "normal"), "output": "data/hum", "clip_seconds": 1}
+    preprocess.run(PreprocessConfig.parse(wish))
+    caplog.clear()
+    model = train.run(TrainConfig(data="data/hum", model="knn"))
+    said = [record.getMessage() for record in caplog.records]
+    assert [line for line in said if "can promise" in line and line.startswith("warning: ")]
+    caplog.clear()
+    evaluate.run(EvaluateConfig(model_uri=model.uri))
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("no labelled anomalies" in line for line in said) == 1

@@ -16,7 +16,7 @@ from asd.evaluation.page.media import Room, audio, picture
 from asd.evaluation.plots import Scale
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
-from asd.language import Language, translations
+from asd.language import Language, speaking, translations
 from asd.pipeline.explain import Explanation, explained
 from asd.pipeline.pipeline import Pipeline
 
@@ -86,12 +86,12 @@ class Shelf:
             Machine that it is of.
         """
         told = explained(self.pipeline, samples, unusual, machine, self.language)
-        say = translations(self.language, "report").gettext
         scorer = self.pipeline.scorer.own.get(machine, self.pipeline.scorer)
         front_end = scorer.front_ends[0]
-        figure = plots.explanation(
-            front_end(samples), unusual, "", front_end.axes(), self.scale, say
-        )
+        with speaking(self.language):
+            figure = plots.explanation(
+                front_end(samples), unusual, "", front_end.axes(), self.scale
+            )
         players = self._players(samples, told, machine)
         return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
 

@@ -12,7 +12,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.recordings import PREFIX
 from asd.evaluation.table import GroupBy
 from asd.features.store import FeatureStore
-from asd.language import Language, Say, translations
+from asd.language import Language, Say, speaking, translations
 
 _GROUPS: dict[GroupBy, str] = {
     "condition": "By condition",
@@ -48,7 +48,9 @@ def evaluation_page(
     """
     say = translations(language, DOMAIN).gettext
     room, pipeline = Room(), evaluation.pipeline
-    drawn = {name: room.take(uri) for name, uri in _pictures(evaluation, say).items()}
+    with speaking(language):
+        pictures = _pictures(evaluation, say)
+    drawn = {name: room.take(uri) for name, uri in pictures.items()}
     return render(
         "evaluation.html",
         language,
@@ -72,10 +74,10 @@ def evaluation_page(
 
 def _pictures(evaluation: Evaluation, say: Say) -> dict[str, str]:
     table = evaluation.table
-    drawn = {say("Scores and threshold"): plots.score_histogram(table, say)}
+    drawn = {say("Scores and threshold"): plots.score_histogram(table)}
     if "auc" in evaluation.metrics:
-        drawn[say("ROC")] = plots.roc_curve(table, evaluation.max_fpr, say)
-        drawn[say("Precision and recall")] = plots.precision_recall(table, say)
+        drawn[say("ROC")] = plots.roc_curve(table, evaluation.max_fpr)
+        drawn[say("Precision and recall")] = plots.precision_recall(table)
     return {name: picture(figure) for name, figure in drawn.items()}
 
 

@@ -19,19 +19,19 @@ from asd.evaluation.style import (
     BLUE,
     GREY,
     ORANGE,
-    SCORE_LABEL,
     SKY,
     new_figure,
+    score_label,
     score_scale,
     styled,
     tidy,
 )
 from asd.evaluation.table import ScoreTable
-from asd.language import Say, english
+from asd.language import tr
 
 
 @styled
-def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR, say: Say = english) -> Figure:
+def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     """Anomalies found against false alarms, over all thresholds.
 
     Parameters
@@ -40,8 +40,6 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR, say: Say = english) -
         The scored clips.
     max_fpr : float
         The region of the partial AUC, which is shaded.
-    say : callable
-        Translates.
 
     Raises
     ------
@@ -58,37 +56,45 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR, say: Say = english) -
     whole, part = auc(normal, anomalous), auc(normal, anomalous, max_fpr)
     axes.fill_between(inside, under, color=SKY, alpha=0.45, linewidth=0)
     axes.axvline(max_fpr, color=SKY, linewidth=1)
-    axes.plot(fpr, tpr, color=BLUE, linewidth=2.2, label=f"AUC {whole:.3f}")
-    label = say("pAUC %(part).3f (up to %(most)g%%)") % {"part": part, "most": 100 * max_fpr}
-    axes.fill_between([], [], color=SKY, alpha=0.45, label=label)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label=say("chance"))
+    axes.plot(fpr, tpr, color=BLUE, linewidth=2.2, label=tr("AUC {whole:.3f}", whole=whole))
+    axes.fill_between(
+        [],
+        [],
+        color=SKY,
+        alpha=0.45,
+        label=tr("pAUC {part:.3f} (up to {percent:g}%)", part=part, percent=100 * max_fpr),
+    )
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label=tr("chance"))
     x, y = float((normal > table.threshold).mean()), float((anomalous > table.threshold).mean())
-    label = say("at the threshold: %(found).0f%% found, %(alarms).1f%% false alarms")
-    label %= {"found": 100 * y, "alarms": 100 * x}
+    label = tr("at the threshold: {y:.0%} found, {x:.1%} false alarms", y=y, x=x)
     axes.plot(
         [x], [y], "o", color=ANOMALY, markeredgecolor="white", markersize=11, label=label, zorder=5
     )
     axes.set(xlim=(-0.015, 1.0), ylim=(0, 1.015), aspect="equal")
-    axes.set(xlabel=say("False-alarm rate (normal clips)"))
-    axes.set(ylabel=say("Detection rate (anomalous clips)"))
+    axes.set(
+        xlabel=tr("False-alarm rate (normal clips)"), ylabel=tr("Detection rate (anomalous clips)")
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    counts = {"anomalous": len(anomalous), "normal": len(normal)}
-    axes.set_title(say("ROC: %(anomalous)d anomalous against %(normal)d normal clips") % counts)
+    axes.set_title(
+        tr(
+            "ROC: {n_anomalous} anomalous against {n_normal} normal clips",
+            n_anomalous=len(anomalous),
+            n_normal=len(normal),
+        )
+    )
     axes.legend(loc="lower right")
     return figure
 
 
 @styled
-def precision_recall(table: ScoreTable, say: Say = english) -> Figure:
+def precision_recall(table: ScoreTable) -> Figure:
     """How many alarms are right against how many anomalies are found, over all thresholds.
 
     Parameters
     ----------
     table : ScoreTable
         The scored clips.
-    say : callable
-        Translates.
 
     Raises
     ------
@@ -102,31 +108,26 @@ def precision_recall(table: ScoreTable, say: Say = english) -> Figure:
     whole, share = float(average_precision_score(truth, scores)), len(anomalous) / len(truth)
     figure = new_figure(6.4, 6.0)
     axes = tidy(figure.subplots(), "both")
-    label = say("average precision %(value).3f") % {"value": whole}
+    label = tr("average precision {value:.3f}", value=whole)
     axes.step(recall, precision, where="post", color=BLUE, linewidth=2.2, label=label)
-    axes.axhline(share, color=GREY, linewidth=1, linestyle="--", label=say("chance"))
+    axes.axhline(share, color=GREY, linewidth=1, linestyle="--", label=tr("chance"))
     alarms = int((scores > table.threshold).sum())
     if alarms:
-        found = int((anomalous > table.threshold).sum())
-        label = say("at the threshold: %(right)d of %(alarms)d alarms are right")
-        label %= {"right": found, "alarms": alarms}
-        place = ([found / len(anomalous)], [found / alarms])
-        axes.plot(
-            *place,
-            "o",
-            color=ANOMALY,
-            markeredgecolor="white",
-            markersize=11,
-            label=label,
-            zorder=5,
+        right = int((anomalous > table.threshold).sum())
+        label = tr(
+            "at the threshold: {right} of {alarms} alarms are right", right=right, alarms=alarms
         )
+        axes.plot(
+            [right / len(anomalous)], [right / alarms], "o", color=ANOMALY,
+            markeredgecolor="white", markersize=11, label=label, zorder=5,
+        )  # fmt: skip
     axes.set(xlim=(0, 1.015), ylim=(0, 1.015), aspect="equal")
     axes.set(
-        xlabel=say("Detection rate (anomalous clips)"), ylabel=say("Share of alarms that are right")
+        xlabel=tr("Detection rate (anomalous clips)"), ylabel=tr("Share of alarms that are right")
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_title(say("Precision and recall"))
+    axes.set_title(tr("Precision and recall"))
     axes.legend(loc="lower left")
     return figure
 
@@ -135,7 +136,7 @@ def _classes(table: ScoreTable) -> tuple[Scores, Scores]:
     """Scores of the normal and of the anomalous clips, both needed for a curve."""
     normal, anomalous = table.scores[table.normal], table.scores[table.anomalous]
     if not (len(normal) and len(anomalous)):
-        raise DataError("a ROC curve needs normal and anomalous clips in the test set")
+        raise DataError(tr("a ROC curve needs normal and anomalous clips in the test set"))
     return normal, anomalous
 
 
@@ -156,19 +157,21 @@ def validation_scores(scores: ArrayLike, threshold: Threshold) -> Figure:
     figure = new_figure()
     axes = tidy(figure.subplots(), "both")
     for chosen, colour, label in (
-        (~above, BLUE, f"{(~above).sum()} clips at or below the threshold"),
-        (above, ANOMALY, f"{above.sum()} above"),
+        (~above, BLUE, tr("{n_below} clips at or below the threshold", n_below=(~above).sum())),
+        (above, ANOMALY, tr("{n_above} above", n_above=above.sum())),
     ):
         axes.plot(shares[chosen], values[chosen], "o", color=colour, markersize=4, label=label)
-    name = f"threshold {threshold.value:.4g} ({threshold.method})"
+    name = tr("threshold {value:.4g} ({method})", value=threshold.value, method=threshold.method)
     axes.axhline(threshold.value, color=BLACK, linewidth=1.4, linestyle="--", label=name)
     axes.set_yscale(**score_scale([*values, threshold.value]))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(xlim=(0, 1.02), xlabel="Share of held-out normal clips, sorted", ylabel=SCORE_LABEL)
-    promise = "no false-alarm rate promised"
+    axes.set(
+        xlim=(0, 1.02), xlabel=tr("Share of held-out normal clips, sorted"), ylabel=score_label()
+    )
+    promise = tr("no false-alarm rate promised")
     if threshold.promised_rate is not None:
-        promise = f"promised: at most {threshold.promised_rate:.2%} false alarms"
-    axes.set_title(f"Calibration on {len(values)} normal clips; {promise}")
+        promise = tr("promised: at most {rate:.2%} false alarms", rate=threshold.promised_rate)
+    axes.set_title(tr("Calibration on {n} normal clips; {promise}", n=len(values), promise=promise))
     axes.legend(loc="upper left")
     return figure
 
@@ -184,6 +187,7 @@ def loss_curve(history: Sequence[Mapping[str, float]]) -> Figure:
         `valid_loss`.
     """
     epochs = [row["epoch"] for row in history]
+    names = {"training": tr("training"), "validation": tr("validation")}
     losses = {
         label: [row[key] for row in history]
         for label, key in (("training", "train_loss"), ("validation", "valid_loss"))
@@ -193,17 +197,25 @@ def loss_curve(history: Sequence[Mapping[str, float]]) -> Figure:
     figure = new_figure()
     axes = tidy(figure.subplots(), "both")
     for label, values in losses.items():
-        axes.plot(epochs, values, color=colours[label], linewidth=2, label=label)
+        axes.plot(epochs, values, color=colours[label], linewidth=2, label=names[label])
     judge = "validation" if "validation" in losses else "training"
     best = int(np.argmin(losses[judge]))
     lowest = losses[judge][best]
     axes.plot(epochs[best], lowest, "o", color=colours[judge], markersize=8)
-    last = ", the last: more epochs may help" if best == len(epochs) - 1 else ""
-    axes.set_title(f"Best {judge} loss: {lowest:.4g} at epoch {epochs[best]:g}{last}")
+    last = tr(", the last: more epochs may help") if best == len(epochs) - 1 else ""
+    axes.set_title(
+        tr(
+            "Best {judge} loss: {lowest:.4g} at epoch {epoch:g}{last}",
+            judge=names[judge],
+            lowest=lowest,
+            epoch=epochs[best],
+            last=last,
+        )
+    )
     drawn = [value for values in losses.values() for value in values]
     if min(drawn) > 0 and max(drawn) > 10 * min(drawn):
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="Epoch", ylabel="Loss")
+    axes.set(xlabel=tr("Epoch"), ylabel=tr("Loss"))
     axes.legend(loc="upper right")
     return figure

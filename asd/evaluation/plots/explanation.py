@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asd.evaluation.style import new_figure, styled, tidy
 from asd.features.base import Axes as FrontEndAxes
-from asd.language import Say, english
+from asd.language import tr
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
@@ -41,7 +41,6 @@ def explanation(
     title: str,
     meaning: FrontEndAxes,
     scale: Scale | None = None,
-    say: Say = english,
 ) -> Figure:
     """Spectrogram above, and below it how unusual each part of it is.
 
@@ -57,8 +56,6 @@ def explanation(
         What rows, columns and values of `sound_map` are.
     scale : Scale, optional
         Ends of the colour bars, where several sounds share them; this sound's where not given.
-    say : callable
-        Translates.
     """
     sound, error = np.asarray(sound_map, dtype=float), np.asarray(error_map, dtype=float)
     centres, in_hertz = meaning.rows, meaning.row_unit == "Hz"
@@ -67,8 +64,8 @@ def explanation(
     figure = new_figure(9.0, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, values, colours, limits, label in (
-        (upper, sound, "magma", (scale.quietest, scale.loudest), say(meaning.value)),
-        (lower, error, "cividis", (0.0, scale.unusual), say("Unusualness")),
+        (upper, sound, "magma", (scale.quietest, scale.loudest), meaning.value),
+        (lower, error, "cividis", (0.0, scale.unusual), tr("Unusualness")),
     ):
         image = tidy(axes, grid=None).imshow(
             values,
@@ -82,10 +79,10 @@ def explanation(
         )
         extend = "max" if values.max() > limits[1] else "neither"
         figure.colorbar(image, ax=axes, label=label, pad=0.01, extend=extend)
-        axes.set_ylabel(say("Frequency (Hz)") if in_hertz else meaning.row_unit.capitalize())
+        axes.set_ylabel(tr("Frequency (Hz)") if in_hertz else meaning.row_unit.capitalize())
     if in_hertz:
         _frequency_ticks(lower, centres)
-    lower.set_xlabel(say("Time (s)"))
+    lower.set_xlabel(tr("Time (s)"))
     upper.set_title(title)
     return figure
 

@@ -9,7 +9,8 @@ from asd.decision.promise import DAY_S, WEEK_S, Promise
 from asd.errors import DataError
 from asd.evaluation.metrics import alarm_interval
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, NORMAL, new_figure, shorten, styled, tidy
-from asd.evaluation.table import GroupBy, ScoreTable
+from asd.evaluation.table import GroupBy, ScoreTable, group_word
+from asd.language import tr
 
 
 @styled
@@ -29,7 +30,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
     # Right decisions are blue and wrong ones vermillion, the more so the more frequent.
     right = LinearSegmentedColormap.from_list("right", ["white", NORMAL])
     wrong = LinearSegmentedColormap.from_list("wrong", ["white", ANOMALY])
-    names = (("rightly quiet", "false alarms"), ("faults missed", "faults found"))
+    names = ((tr("rightly quiet"), tr("false alarms")), (tr("faults missed"), tr("faults found")))
     for row, column in np.ndindex(2, 2):
         share = float(shares[row, column])
         colours = right if row == column else wrong
@@ -37,15 +38,23 @@ def confusion_matrix(table: ScoreTable) -> Figure:
         ink = "white" if share > 0.55 else "black"
         centre = column + 0.5
         axes.text(centre, row + 0.42, f"{counts[row, column]}", size=22, ha="center", color=ink)
-        text = f"{names[row][column]}, {share:.1%}" if totals[row] else names[row][column]
+        text = (
+            tr("{what}, {share:.1%}", what=names[row][column], share=share)
+            if totals[row]
+            else names[row][column]
+        )
         axes.text(centre, row + 0.68, text, ha="center", color=ink)
     axes.set(xlim=(0, 2), ylim=(2, 0), xticks=[0.5, 1.5], yticks=[0.5, 1.5])
-    axes.set_xticklabels(["no alarm", "alarm"])
-    axes.set_yticklabels([f"normal\n({totals[0, 0]} clips)", f"anomalous\n({totals[1, 0]} clips)"])
+    axes.set_xticklabels([tr("no alarm"), tr("alarm")])
+    axes.set_yticklabels(
+        [tr("normal\n({n} clips)", n=totals[0, 0]), tr("anomalous\n({n} clips)", n=totals[1, 0])]
+    )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(
-        xlabel="Decision", ylabel="Truth", title=f"Decisions at threshold {table.threshold:.4g}"
+        xlabel=tr("Decision"),
+        ylabel=tr("Truth"),
+        title=tr("Decisions at threshold {value:.4g}", value=table.threshold),
     )
     return figure
 
@@ -71,9 +80,9 @@ def false_alarm_by_condition(
         There is no normal clip.
     """
     masks = {name: table.normal & members for name, members in table.groups(by).items()}
-    masks = {"all": table.normal} | {name: mask for name, mask in masks.items() if mask.any()}
+    masks = {tr("all"): table.normal} | {name: mask for name, mask in masks.items() if mask.any()}
     if not table.normal.any():
-        raise DataError("false alarms need normal clips in the test set")
+        raise DataError(tr("false alarms need normal clips in the test set"))
     sizes = np.array([int(mask.sum()) for mask in masks.values()])
     alarms = np.array([int(table.is_anomaly[mask].sum()) for mask in masks.values()])
     rates = alarms / sizes
@@ -82,22 +91,32 @@ def false_alarm_by_condition(
     axes = tidy(figure.subplots(), "x")
     rows = np.arange(len(masks))
     axes.hlines(
-        rows, low, high, color=BLUE, linewidth=5, alpha=0.35, label="95 % interval over recordings"
+        rows,
+        low,
+        high,
+        color=BLUE,
+        linewidth=5,
+        alpha=0.35,
+        label=tr("95 % interval over recordings"),
     )
-    axes.plot(rates, rows, "o", color=BLUE, markersize=8, label="seen on this test set")
+    axes.plot(rates, rows, "o", color=BLUE, markersize=8, label=tr("seen on this test set"))
     for row, k, n, end in zip(rows, alarms, sizes, high, strict=True):
         axes.annotate(
-            f"{k} of {n}", (end, row), xytext=(6, 0), textcoords="offset points", va="center"
+            tr("{k} of {n}", k=k, n=n),
+            (end, row),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
         )
     if promised_rate is not None:
-        label = f"promised: {promised_rate:.2%}"
+        label = tr("promised: {rate:.2%}", rate=promised_rate)
         axes.axvline(promised_rate, color=BLACK, linestyle="--", linewidth=1.4, label=label)
     right = max([*high.tolist(), promised_rate or 0.0])
     axes.set(xlim=(0, max(0.05, 1.15 * right)), ylim=(len(masks) - 0.5, -0.5))
-    axes.set_yticks(rows, [shorten(name.replace("pitch_", "semitones ")) for name in masks])
+    axes.set_yticks(rows, [shorten(name.replace("pitch_", tr("semitones "))) for name in masks])
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("False-alarm rate (share of normal clips judged anomalous)")
-    axes.set_title(f"False alarms by {by}")
+    axes.set_xlabel(tr("False-alarm rate (share of normal clips judged anomalous)"))
+    axes.set_title(tr("False alarms by {by}", by=group_word(by)))
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -118,19 +137,19 @@ def promise(told: Promise, decision_s: float) -> Figure:
     most = max(told.n_units + told.more_for_one_a_week, told.n_units, 1)
     counts = np.unique(np.geomspace(1, 1.5 * most, 200).round())
     axes.loglog(counts, DAY_S / decision_s / (counts + 1), color=BLUE, linewidth=2.2)
-    for rate, name in ((1.0, "one a day"), (DAY_S / WEEK_S, "one a week")):
+    for rate, name in ((1.0, tr("one a day")), (DAY_S / WEEK_S, tr("one a week"))):
         axes.axhline(rate, color=BLACK, linestyle="--", linewidth=1)
         axes.annotate(name, (1, rate), xytext=(2, 3), textcoords="offset points")
     axes.plot(told.n_units, told.alarms_per_day, "o", color=BLUE, markersize=9)
     axes.annotate(
-        f"{told.n_units} now: {told.alarms_per_day:,.0f} a day",
+        tr("{n} now: {alarms:,.0f} a day", n=told.n_units, alarms=told.alarms_per_day),
         (told.n_units, told.alarms_per_day),
         xytext=(8, 6),
         textcoords="offset points",
     )
     axes.set(
-        xlabel="Recordings (or sessions) of the machine running well",
-        ylabel="False alarms a day",
-        title=f"What can be promised, one verdict every {decision_s:g} s",
+        xlabel=tr("Recordings (or sessions) of the machine running well"),
+        ylabel=tr("False alarms a day"),
+        title=tr("What can be promised, one verdict every {every:g} s", every=decision_s),
     )
     return figure

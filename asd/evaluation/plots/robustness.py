@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from asd.errors import DataError
 from asd.evaluation.style import ANOMALY, BLACK, BLUE, GREY, new_figure, styled, tidy
+from asd.language import tr
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ def robustness(rows: Sequence[RobustnessRow], promised_rate: float | None = None
         (label, colour, values)
         for label, colour, values in (
             ("AUC", BLUE, [row.auc for row in rows]),
-            ("False-alarm rate", ANOMALY, [row.false_alarm_rate for row in rows]),
+            (tr("False-alarm rate"), ANOMALY, [row.false_alarm_rate for row in rows]),
         )
         if values[0] is not None
     ]
     if not drawn:
-        raise DataError("robustness needs labelled clips in the test set")
+        raise DataError(tr("robustness needs labelled clips in the test set"))
     figure = new_figure(5.0 * len(drawn) + 1.0, 1.6 + 0.36 * len(rows))
     panels = np.atleast_1d(figure.subplots(1, len(drawn), sharey=True))
     for axes, (label, colour, values) in zip(panels, drawn, strict=True):
@@ -58,19 +59,21 @@ def robustness(rows: Sequence[RobustnessRow], promised_rate: float | None = None
         axes.set_xlabel(label)
         if label == "AUC":
             axes.axvline(0.5, color=GREY, linewidth=1)
-            axes.annotate("chance", (0.5, -0.75), color="#7F7F7F", ha="center", size=8)
+            axes.annotate(tr("chance"), (0.5, -0.75), color="#7F7F7F", ha="center", size=8)
             axes.set_xlim(min(0.45, min(v for v in values if v is not None) - 0.05), 1.1)
         else:
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             axes.set_xlim(0, 1.18)
             if promised_rate is not None:
                 axes.axvline(promised_rate, color=BLACK, linewidth=1.2, linestyle="--")
-                text = f" promised {promised_rate:.1%}"
+                text = tr(" promised {rate:.1%}", rate=promised_rate)
                 axes.annotate(text, (promised_rate, -0.75), size=8)
     names = [row.name.replace("_", " ").replace("db", " dB") for row in rows]
     panels[0].set_yticks(np.arange(len(rows)), names)
     panels[0].set_ylim(len(rows) - 0.5, -1.0)
-    figure.suptitle("The same clips under other recording conditions", x=0.01, ha="left", size=12)
+    figure.suptitle(
+        tr("The same clips under other recording conditions"), x=0.01, ha="left", size=12
+    )
     return figure
 
 

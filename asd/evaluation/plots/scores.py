@@ -20,15 +20,15 @@ from asd.evaluation.style import (
     GREY,
     GROUPS,
     NORMAL,
-    SCORE_LABEL,
     new_figure,
+    score_label,
     score_scale,
     shorten,
     styled,
     tidy,
 )
-from asd.evaluation.table import GroupBy, ScoreTable
-from asd.language import Say, english
+from asd.evaluation.table import GroupBy, ScoreTable, group_word
+from asd.language import tr
 
 Values = NDArray[np.float64]
 
@@ -41,40 +41,34 @@ LINE_INCHES = 0.17
 
 
 @styled
-def score_histogram(table: ScoreTable, say: Say = english) -> Figure:
-    """How the scores of normal and anomalous clips are spread, and where the threshold cuts.
-
-    Parameters
-    ----------
-    table : ScoreTable
-        The scored clips.
-    say : callable
-        Translates.
-    """
+def score_histogram(table: ScoreTable) -> Figure:
+    """How the scores of normal and anomalous clips are spread, and where the threshold cuts."""
     figure = new_figure()
     axes = tidy(figure.subplots())
     axes.set_xscale(**score_scale([*table.scores, table.threshold]))
     bins = _bins(axes, table.scores)
     classes = (
-        (say("normal"), table.normal, NORMAL),
-        (say("anomalous"), table.anomalous, ANOMALY),
-        (say("not labelled"), ~(table.normal | table.anomalous), GREY),
+        (tr("normal"), table.normal, NORMAL),
+        (tr("anomalous"), table.anomalous, ANOMALY),
+        (tr("not labelled"), ~(table.normal | table.anomalous), GREY),
     )
     for name, members, colour in classes:
         scores = table.scores[members]
         if len(scores) == 0:
             continue
         above = float((scores > table.threshold).mean())
-        label = say("%(name)s: %(n)d clips, %(above).1f%% above")
-        label %= {"name": name, "n": len(scores), "above": 100 * above}
+        label = tr("{name}: {n} clips, {above:.1%} above", name=name, n=len(scores), above=above)
         style: dict[str, Any] = {"bins": bins, "weights": np.full(len(scores), 1 / len(scores))}
         axes.hist(scores, **style, color=colour, alpha=0.45, label=label)
         axes.hist(scores, **style, color=colour, histtype="step", linewidth=1.6)
-    label = say("threshold %(value).4g") % {"value": table.threshold}
+    label = tr("threshold {value:.4g}", value=table.threshold)
     axes.axvline(table.threshold, color=BLACK, linewidth=1.6, linestyle="--", label=label)
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    axes.set(xlabel=say(SCORE_LABEL), ylabel=say("Share of the clips of a class"))
-    axes.set_title(say("Scores of the test clips"))
+    axes.set(
+        xlabel=score_label(),
+        ylabel=tr("Share of the clips of a class"),
+        title=tr("Scores of the test clips"),
+    )
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
@@ -99,23 +93,30 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
     axes, band = figure.subplots(2, 1, sharex=True, height_ratios=[22, 1])
     tidy(axes)
     _draw_bars(axes, table.scores[order], starts, table.threshold)
-    label = f"threshold {table.threshold:.4g}"
+    label = tr("threshold {value:.4g}", value=table.threshold)
     axes.axhline(table.threshold, color=BLACK, linewidth=1.4, linestyle="--", label=label)
     missed = np.flatnonzero((table.anomalous & ~table.is_anomaly)[order])
     if len(missed):
         axes.plot(
             missed + 0.5, table.scores[order][missed], marker=CARETDOWN, linestyle="none",
             color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, zorder=4,
-            label=f"missed ({len(missed)})",
+            label=tr("missed ({n})", n=len(missed)),
         )  # fmt: skip
-    axes.set(ylabel=SCORE_LABEL, xlim=(0, len(table)))
+    axes.set(ylabel=score_label(), xlim=(0, len(table)))
     axes.tick_params(bottom=False)
     alarms = int(table.is_anomaly.sum())
-    axes.set_title(f"Score of each clip, by {by}: {alarms} of {len(table)} above the threshold")
+    axes.set_title(
+        tr(
+            "Score of each clip, by {by}: {alarms} of {n} above the threshold",
+            by=group_word(by),
+            alarms=alarms,
+            n=len(table),
+        )
+    )
     _draw_truth(band, table, order)
     for edge in starts[1:-1]:
         axes.axvline(edge, color=GREY, linewidth=0.8)
-    handles = [*axes.get_legend_handles_labels()[0], Patch(color=ANOMALY, label="anomaly")]
+    handles = [*axes.get_legend_handles_labels()[0], Patch(color=ANOMALY, label=tr("anomaly"))]
     sized = [f"{shorten(name, 20)} ({n})" for name, n in zip(names, np.diff(starts), strict=True)]
     if len(table) <= MAX_NAMES:
         files = [shorten(PurePosixPath(table.clips[row].path).name) for row in order]
@@ -160,7 +161,7 @@ def _order(table: ScoreTable, by: GroupBy) -> tuple[list[str], NDArray[np.int64]
     names, masks = list(groups), list(groups.values())
     if len(names) > MAX_GROUPS:
         rest = np.any(masks[MAX_GROUPS - 1 :], axis=0)
-        names = [*names[: MAX_GROUPS - 1], f"{len(names) - MAX_GROUPS + 1} others"]
+        names = [*names[: MAX_GROUPS - 1], tr("{n} others", n=len(names) - MAX_GROUPS + 1)]
         masks = [*masks[: MAX_GROUPS - 1], rest]
     rows = [np.flatnonzero(mask) for mask in masks]
     rows = [members[np.argsort(table.scores[members], kind="stable")] for members in rows]
@@ -172,7 +173,7 @@ def _by_shift(groups: dict[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool
     """Pitch groups by the size of the shift, smallest first, down before up."""
     shifts = {float(name.removeprefix("pitch_")): members for name, members in groups.items()}
     return {
-        (f"{shift:+g} semitones" if shift else "not shifted"): shifts[shift]
+        (tr("{shift:+g} semitones", shift=shift) if shift else tr("not shifted")): shifts[shift]
         for shift in sorted(shifts, key=lambda shift: (abs(shift), shift))
     }
 
@@ -222,7 +223,7 @@ def _draw_truth(band: Axes, table: ScoreTable, order: NDArray[np.int64]) -> None
         extent=extent,
         interpolation="nearest",
     )
-    tidy(band, grid=None).set(yticks=[0.5], yticklabels=["truth"])
+    tidy(band, grid=None).set(yticks=[0.5], yticklabels=[tr("truth")])
     band.tick_params(length=0)
     band.spines[:].set_visible(False)
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from asd.evaluation.style import BLACK, BLUE, GREY, GROUPS, VERMILLION, new_figure, styled, tidy
+from asd.language import tr
 
 _ABSENT = -0.15
 """Where a key stands that a trial does not have, on an axis from 0 to 1."""
@@ -56,7 +57,7 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
     numbers = [trial.number for trial in trials]
     results = np.array([trial.result for trial in trials])
     best = np.minimum.accumulate(results) if lower_is_better else np.maximum.accumulate(results)
-    axes.step(numbers, best, where="post", color=BLACK, linewidth=1.2, label="best so far")
+    axes.step(numbers, best, where="post", color=BLACK, linewidth=1.2, label=tr("best so far"))
     for detector, look in _looks(trials).items():
         own = [trial for trial in trials if trial.detector == detector]
         axes.scatter(
@@ -66,7 +67,7 @@ def sweep_history(trials: Sequence[Tried], metric: str, lower_is_better: bool = 
             zorder=3,
             **look,
         )
-    axes.set(xlabel="Trial", ylabel=metric, title="What each trial came to")
+    axes.set(xlabel=tr("Trial"), ylabel=metric, title=tr("What each trial came to"))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside right upper")
     return figure
@@ -91,11 +92,14 @@ def sweep_importances(
     figure = new_figure(8, 1.4 + 0.28 * len(keys))
     axes = tidy(figure.subplots(), "x")
     few = n_trials is not None and n_trials < _FIRM
-    caveat = f" (a guess from {n_trials} trials)" if few else ""
+    caveat = tr(" (a guess from {n_trials} trials)", n_trials=n_trials) if few else ""
     bars = axes.barh(keys, [importances[key] for key in keys], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axes.margins(x=0.12)
-    axes.set(xlabel=f"Importance for {metric}", title=f"What mattered{caveat}")
+    axes.set(
+        xlabel=tr("Importance for {metric}", metric=metric),
+        title=tr("What mattered{caveat}", caveat=caveat),
+    )
     return figure
 
 
@@ -138,7 +142,7 @@ def sweep_parallel_coordinates(
     axes.set(xlim=(-0.1, len(keys) - 0.6), ylim=(_ABSENT - 0.04, 1.04))
     shade = figure.colorbar(ScalarMappable(scale, colours), ax=axes, pad=0.01)
     shade.set_label(metric)
-    figure.suptitle("Which values went together", x=0.01, ha="left", fontsize=12)
+    figure.suptitle(tr("Which values went together"), x=0.01, ha="left", fontsize=12)
     return figure
 
 
@@ -198,8 +202,8 @@ def sweep_front(
         x, y = np.array(own).T
         axes.scatter(x, y, label=detector, **look)
     front = sorted(points[number] for number in best)
-    axes.plot(*np.array(front).T, "o-", color=VERMILLION, mfc="none", ms=9, label="front")
-    axes.set(xlabel=metrics[1], ylabel=metrics[0], title="What can be had for what")
+    axes.plot(*np.array(front).T, "o-", color=VERMILLION, mfc="none", ms=9, label=tr("front"))
+    axes.set(xlabel=metrics[1], ylabel=metrics[0], title=tr("What can be had for what"))
     if min(other) > 0 and max(other) / min(other) > 20:
         axes.set_xscale("log")
     figure.legend(loc="outside right upper")
