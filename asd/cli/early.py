@@ -35,7 +35,9 @@ def check(config: Config) -> None:
     for key in ("source", "checkpoint"):
         for path in _here(values.get(key)):
             if path != DEMO and not Path(path).exists():
-                raise DataError(tr("{path}: no such file or folder; check {key}", path=path, key=key))
+                raise DataError(
+                    tr("{path}: no such file or folder; check {key}", path=path, key=key)
+                )
 
 
 def _here(value: Any) -> list[str]:

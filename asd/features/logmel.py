@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
+from asd.features._mel import mel_filters, mel_frequencies
 from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd, level_in_db
-from asd.features.mel import mel_filters, mel_frequencies
 from asd.language import tr
 from asd.threads import one_thread
 

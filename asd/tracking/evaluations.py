@@ -23,7 +23,7 @@ from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
-from asd.language import Language
+from asd.language import Language, tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef

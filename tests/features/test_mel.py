@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import pytest
 
-from asd.features.mel import mel_filters, mel_frequencies
+from asd.features._mel import mel_filters, mel_frequencies
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Scale:
         """One scale for several sounds, ``(n_rows, n_frames_i)`` each, and their maps."""
         levels = np.concatenate([np.ravel(sound) for sound in sounds])
         # A single glaring cell, or a single glaring sound, must not leave all others dark.
-        brightest = [float(np.quantile(part, 0.999)) for part in maps]
+        brightest = [float(np.quantile(np.asarray(part, float), 0.999)) for part in maps]
         unusual = float(np.quantile(brightest, 0.75)) or 1.0
         return cls(float(np.quantile(levels, 0.02)), float(levels.max()), unusual)
 
