@@ -8,8 +8,9 @@ import pytest
 
 from asd import cluster
 from asd.cli import launch
+from asd.config.base import Config
 from asd.config.cli import load
-from asd.config.steps import AugmentConfig, Config, MainConfig, PreprocessConfig, TrainConfig
+from asd.config.steps import AugmentConfig, MainConfig, PreprocessConfig, TrainConfig
 from asd.data.made import mark_of
 from asd.errors import ConfigError
 from asd.parallel import parallel_map

@@ -10,6 +10,7 @@ from asd.config.steps import PreprocessConfig, TrainMachinesConfig
 from asd.data import manifest
 from asd.errors import AsdError, DataError
 from asd.steps import preprocess, train_machines
+from asd.tracking.machines import Trained
 from asd.tracking.models import load, resolve
 from tests.steps.conftest import all_runs
 
@@ -31,7 +32,7 @@ def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("data")
 
 
-def train(data: str, **fields: object) -> list[train_machines.Trained]:
+def train(data: str, **fields: object) -> list[Trained]:
     return train_machines.run(TrainMachinesConfig.parse({**WISH, "data": data, **fields}))
 
 
