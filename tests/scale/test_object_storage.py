@@ -40,7 +40,7 @@ def bucket(
     (tmp_path / "moto").mkdir()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with program(command, tmp_path / "moto", {}):
-        store = s3fs.S3FileSystem(use_listings_cache=False)
+        store = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
