@@ -102,7 +102,7 @@ def mp3_bytes(samples: NDArray[np.floating[Any]], sample_rate: int) -> bytes:
     """
     rate, content = _mp3_rate(sample_rate), io.BytesIO()
     with av.open(content, "w", format="mp3") as output:
-        encoder = cast(av.AudioStream, output.add_stream("libmp3lame", rate=rate, layout="mono"))
+        encoder = output.add_stream("libmp3lame", rate=rate, layout="mono")
         encoder.bit_rate = _MP3_BIT_RATE
         resampler = av.AudioResampler("fltp", "mono", rate)
         packed = np.clip(samples, -1, 1).astype(np.float32)[None]

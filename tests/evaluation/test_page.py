@@ -127,7 +127,8 @@ def test_a_sound_on_the_page_can_be_decoded(
     pages: dict[Language, str], evaluation: Evaluation
 ) -> None:
     source = Elements(pages["en"]).all("audio")[0]["src"]
-    with av.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as container:
+    content = io.BytesIO(base64.b64decode(source.partition(",")[2]))
+    with av.open(content, "r") as container:
         blocks = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
     sound = np.concatenate(blocks)
     # MP3 pads a few frames at both ends.
