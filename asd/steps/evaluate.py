@@ -13,7 +13,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import summary
 from asd.evaluation.robustness import markdown
 from asd.files import check_writable
-from asd.language import chosen, tr
+from asd.language import tr
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
@@ -68,8 +68,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         if config.robustness:
             changes = evaluations.log_robustness(evaluation, config.noise, tracked)
             lines += markdown(changes)
-        language = config.language or chosen()
-        evaluations.log_report(evaluation, store, model, language, changes, tracked)
+        evaluations.log_report(evaluation, store, model, config.language, changes, tracked)
         step, _ = advice(evaluation)
         answer = answer_of(evaluation)
         write_answer(tracked, answer, model)

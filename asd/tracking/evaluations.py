@@ -23,7 +23,7 @@ from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.files import write_csv
-from asd.language import Language, tr
+from asd.language import chosen, tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
@@ -84,13 +84,29 @@ def log_report(
     evaluation: Evaluation,
     store: FeatureStore,
     model: ModelRef,
-    language: Language,
+    language: Literal["", "en", "ja"],
     changes: Sequence[RobustnessRow],
     tracked: TrackedRun,
 ) -> None:
-    """Log ``report.html``, the page that people read; the parameters are those of its making."""
+    """Log ``report.html``, the page that people read.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What is told.
+    store : FeatureStore
+        Gives the features.
+    model : ModelRef
+        What was evaluated.
+    language : {'', 'en', 'ja'}
+        Of the page; that of the process where empty.
+    changes : sequence of RobustnessRow
+        How the model did on changed clips, where that was measured.
+    tracked : TrackedRun
+        Where to log.
+    """
     lineage = tracked.lineage() | {"Model": model.uri, "Trained in run": model.run_id}
-    page = evaluation_page(evaluation, store, language, lineage, changes)
+    page = evaluation_page(evaluation, store, language or chosen(), lineage, changes)
     tracked.log_text(page, "report.html")
 
 

@@ -1,10 +1,9 @@
 """Sounds on a page, each with players, picture and sentence."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd.arrays import Samples, Spectrogram
 from asd.audio.decode import read_clip
@@ -13,10 +12,11 @@ from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.hear import nearest_file, unusual_part
 from asd.evaluation.page.media import Room, audio, picture
+from asd.evaluation.page.render import DOMAIN
 from asd.evaluation.plots import Scale
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
-from asd.language import Language, speaking, translations
+from asd.language import Language, Say, speaking, translations
 from asd.pipeline.explain import Explanation, explained
 from asd.pipeline.pipeline import Pipeline
 
@@ -62,6 +62,11 @@ class Shelf:
     language: Language
     room: Room
 
+    @property
+    def say(self) -> Say:
+        """Translates into the language of the page."""
+        return translations(self.language, DOMAIN).gettext
+
     def case(
         self,
         name: str,
@@ -96,7 +101,7 @@ class Shelf:
         return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
 
     def _players(self, samples: Samples, told: Explanation, machine: str) -> tuple[Player, ...]:
-        say = translations(self.language, "report").gettext
+        say = self.say
         return (
             self._player(say("This sound"), samples, ""),
             self._nearest(told),
@@ -108,7 +113,7 @@ class Shelf:
         )
 
     def _nearest(self, told: Explanation) -> Player:
-        say = translations(self.language, "report").gettext
+        say = self.say
         title, path = say("The nearest normal sound"), nearest_file(told, self.dataset)
         if path is None:
             return Player(title, "", say("its file is no longer where the model was trained"))
@@ -120,8 +125,7 @@ class Shelf:
         if samples is None:
             return Player(title, "", otherwise)
         source = self.room.take(audio(samples, self.pipeline.scorer.sample_rate))
-        say = translations(self.language, "report").gettext
-        full = "" if source else say("left out: the page would become too large")
+        full = "" if source else self.say("left out: the page would become too large")
         return Player(title, source, full)
 
 
@@ -146,7 +150,7 @@ def totals(table: ScoreTable) -> dict[str, int]:
     return {kind: int(members.sum()) for kind, members in _kinds(table).items()}
 
 
-def _kinds(table: ScoreTable) -> Mapping[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _kinds(table: ScoreTable) -> dict[str, NDArray[np.bool_]]:
     alarms = table.is_anomaly
     return {
         "false_alarms": table.normal & alarms,
@@ -188,9 +192,9 @@ def cases(
 
 
 def _case(shelf: Shelf, evaluation: Evaluation, row: int, unusual: Spectrogram) -> Case:
-    table, say = evaluation.table, translations(shelf.language, "report").gettext
+    table, say = evaluation.table, shelf.say
     clip = table.clips[row]
-    path: Path = evaluation.dataset.file(clip)
+    path = evaluation.dataset.file(clip)
     facts = {
         say("Score"): f"{table.scores[row]:.4g}",
         say("p-value"): "" if table.p_values is None else f"{table.p_values[row]:.3g}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from asd.evaluation.style import new_figure, styled, tidy
 from asd.features.base import Axes as FrontEndAxes
 from asd.language import tr
+
+Values = NDArray[np.floating[Any]]
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
@@ -25,7 +27,7 @@ class Scale:
     unusual: float
 
     @classmethod
-    def of(cls, sounds: Sequence[ArrayLike], maps: Sequence[ArrayLike]) -> Self:
+    def of(cls, sounds: Sequence[Values], maps: Sequence[Values]) -> Self:
         """One scale for several sounds, ``(n_rows, n_frames_i)`` each, and their maps."""
         levels = np.concatenate([np.ravel(sound) for sound in sounds])
         # A single glaring cell, or a single glaring sound, must not leave all others dark.
