@@ -191,6 +191,21 @@ def test_all_json_forms_are_understood(
         assert (status, json.loads(answer)["predictions"]) == (200, answers[0])
 
 
+def logged_model(journey: "dict[str, Ran]") -> tuple[str, Path]:
+    uri = journey["evaluate"].run.data.params["model"]
+    logged = journey["train"].client.get_logged_model(uri.removeprefix("models:/"))
+    return uri, Path(logged.artifact_location.removeprefix("file://"))
+
+
+def test_the_example_that_was_logged_is_answered(
+    journey: "dict[str, Ran]", connection: hostile.Connection
+) -> None:
+    example = logged_model(journey)[1] / "serving_input_example.json"
+    status, answer = connection.post(example.read_text(encoding="utf-8"))
+    [row] = json.loads(answer)["predictions"]
+    assert (status, row["id"], row["error"]) == (200, "example", None)
+
+
 def test_params_say_what_is_told_and_by_which_threshold(
     connection: hostile.Connection, evaluated: dict[Path, float], knock: Path
 ) -> None:
@@ -416,12 +431,7 @@ def test_a_server_runs_the_files_that_were_logged_and_no_others(
 ) -> None:
     folder, without = stranger
     ran = journey["train"]
-    uri = journey["evaluate"].run.data.params["model"]
-    model = Path(
-        ran.client.get_logged_model(uri.removeprefix("models:/")).artifact_location.removeprefix(
-            "file://"
-        )
-    )
+    uri, model = logged_model(journey)
 
     # Byte code whose header says that it belongs to the source beside it, which is untouched.
     source = model / "code/asd/errors.py"
