@@ -7,12 +7,16 @@ import threading
 
 import click
 
+_PORT = click.IntRange(1, 65535)
+
 
 @click.command()
 @click.argument("name", default="")
 @click.option("--host", default="127.0.0.1", show_default=True, help="where both listen")
-@click.option("--port", default=5001, show_default=True, help="of the server of the model")
-@click.option("--receiver_port", default=5002, show_default=True, help="of webhooks and figures")
+@click.option("--port", default=5001, show_default=True, type=_PORT, help="of the model's server")
+@click.option(
+    "--receiver_port", default=5002, show_default=True, type=_PORT, help="of webhooks and figures"
+)
 @click.option(
     "--every_s",
     default=60.0,
@@ -27,22 +31,17 @@ def follow(name: str, host: str, port: int, receiver_port: int, every_s: float) 
     so (POST /webhook, signed with the secret in ASD_WEBHOOK_SECRET). GET /metrics on the same port
     tells figures for Prometheus.
     """
-    from asd.files import writing
     from asd.tracking import registry
-    from asd.tracking.follow import Follower
+    from asd.tracking.follow import Follower, check_free
     from asd.tracking.webhook import SECRET, Receiver
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     machine = name or registry.only_champion()
     follower = Follower(machine, host, port)
-    with writing(f"{host}:{receiver_port}"):
-        receiver = Receiver(
-            (host, receiver_port),
-            machine,
-            os.environ.get(SECRET, ""),
-            follower.wake,
-            follower.figures,
-        )
+    check_free(host, receiver_port)
+    secret = os.environ.get(SECRET, "")
+    address = (host, receiver_port)
+    receiver = Receiver(address, machine, secret, follower.wake, follower.figures)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: follower.stop())
     threading.Thread(target=receiver.serve_forever, daemon=True).start()

@@ -168,7 +168,7 @@ class Scorer:
 
     def of_machine(self, machine: str | None) -> "Scorer":
         """The scorer that judges what is of a machine; this one where it has none of its own."""
-        return self.own.get(machine or "", self)
+        return self if machine is None else self.own.get(machine, self)
 
     def explain_samples(
         self, windows: Sequence[Samples], machine: str | None = None

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -49,6 +50,7 @@ class Follower:
         self, name: str, host: str, port: int, command: Callable[[str], list[str]] | None = None
     ) -> None:
         self.name = name
+        self._address = (host, port)
         self._ping = f"http://{host}:{port}/ping"
         self._command = command or (lambda uri: serve_words(uri, host, port))
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,6 +125,7 @@ class Follower:
         drop_byte_code(check_files(registry.model_of(self.name, version)))
         self._refused = None
         self._end()
+        check_free(*self._address)
         uri = f"models:/{self.name}/{version}"
         logger.info("serving %s", uri)
         self._process = subprocess.Popen(
@@ -162,6 +165,23 @@ class Follower:
             except subprocess.TimeoutExpired:
                 continue
             return
+
+
+def check_free(host: str, port: int) -> None:
+    """Refuse a port on which another program listens.
+
+    Raises
+    ------
+    ServerError
+        It is taken, or there is no such address.
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise ServerError(
+            f"{host}:{port}: cannot be listened on ({error}); give another port, or end what "
+            "listens there"
+        ) from error
 
 
 def serve_words(uri: str, host: str, port: int) -> list[str]:

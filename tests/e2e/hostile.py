@@ -26,9 +26,18 @@ class Connection:
     def post(self, body: bytes | str, content_type: str | None = JSON) -> Answer:
         headers = {} if content_type is None else {"Content-Type": content_type}
         content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-        self._http.request("POST", "/invocations", content, headers)
-        answer = self._http.getresponse()
+        try:
+            self._http.request("POST", "/invocations", content, headers)
+            answer = self._http.getresponse()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            # The server ends connections that were idle for some seconds.
+            self._http.close()
+            self._http.request("POST", "/invocations", content, headers)
+            answer = self._http.getresponse()
         return answer.status, answer.read().decode()
+
+    def close(self) -> None:
+        self._http.close()
 
     def rows(self, *cells: object, **others: Any) -> list[dict[str, Any]]:
         """The answers to cells of the column `audio`; other keys stand beside the rows."""

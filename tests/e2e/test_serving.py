@@ -94,6 +94,14 @@ def knock(evaluated: dict[Path, float]) -> Path:
     return max(evaluated, key=lambda path: evaluated[path])
 
 
+@pytest.fixture
+def connection(server: str) -> Iterator[hostile.Connection]:
+    """A connection to the server, kept open during a test."""
+    made = hostile.Connection(server)
+    yield made
+    made.close()
+
+
 def no_constant(word: str) -> None:
     raise AssertionError(f"{word} is no JSON")
 
@@ -157,7 +165,9 @@ def test_wav_clips_get_the_scores_that_evaluate_gave(
     assert [row["duration_s"] for row in rows] == pytest.approx([1.0] * len(rows))
 
 
-def test_all_json_forms_are_understood(server: str, knock: Path) -> None:
+def test_all_json_forms_are_understood(
+    server: str, connection: hostile.Connection, knock: Path
+) -> None:
     audio = text(knock.read_bytes())
     forms: list[object] = [
         {"dataframe_records": [{"audio": audio}]},
@@ -177,16 +187,30 @@ def test_all_json_forms_are_understood(server: str, knock: Path) -> None:
         (frame.to_parquet(index=False), "application/vnd.apache.parquet"),
         (json.dumps(forms[0]).encode(), "application/json; charset=utf-8"),
     ):
-        status, answer = hostile.Connection(server).post(body, kind)
+        status, answer = connection.post(body, kind)
         assert (status, json.loads(answer)["predictions"]) == (200, answers[0])
 
 
+def logged_model(journey: "dict[str, Ran]") -> tuple[str, Path]:
+    uri = journey["evaluate"].run.data.params["model"]
+    logged = journey["train"].client.get_logged_model(uri.removeprefix("models:/"))
+    return uri, Path(logged.artifact_location.removeprefix("file://"))
+
+
+def test_the_example_that_was_logged_is_answered(
+    journey: "dict[str, Ran]", connection: hostile.Connection
+) -> None:
+    example = logged_model(journey)[1] / "serving_input_example.json"
+    status, answer = connection.post(example.read_text(encoding="utf-8"))
+    [row] = json.loads(answer)["predictions"]
+    assert (status, row["id"], row["error"]) == (200, "example", None)
+
+
 def test_params_say_what_is_told_and_by_which_threshold(
-    server: str, evaluated: dict[Path, float], knock: Path
+    connection: hostile.Connection, evaluated: dict[Path, float], knock: Path
 ) -> None:
     calm = min(evaluated, key=lambda path: evaluated[path])
     cells = [text(calm.read_bytes()), text(knock.read_bytes())]
-    connection = hostile.Connection(server)
 
     def told(**params: object) -> Rows:
         return connection.rows(*cells, params=params)
@@ -211,27 +235,28 @@ def test_params_say_what_is_told_and_by_which_threshold(
 
 
 def test_rows_are_called_in_the_answer_as_they_were_in_the_request(
-    server: str, knock: Path
+    connection: hostile.Connection, knock: Path
 ) -> None:
     audio = text(knock.read_bytes())
     rows = [{"audio": audio, "id": "朝"}, {"audio": "%%%", "id": "夜", "machine": "pump"}]
-    status, answer = hostile.Connection(server).post(json.dumps({"dataframe_records": rows}))
+    status, answer = connection.post(json.dumps({"dataframe_records": rows}))
     first, second = json.loads(answer)["predictions"]
     assert (status, first["id"], second["id"]) == (200, "朝", "夜")
     assert first["error"] is None
     assert second["error"].startswith("audio: not base64")
 
 
-def test_hostile_bodies_are_answered_by_a_line_of_json(server: str, knock: Path) -> None:
-    connection = hostile.Connection(server)
+def test_hostile_bodies_are_answered_by_a_line_of_json(
+    connection: hostile.Connection, knock: Path
+) -> None:
     for body, kind in hostile.bodies(text(knock.read_bytes())):
         hostile.check(*connection.post(body, kind))
 
 
 def test_good_rows_beside_hostile_ones_get_their_scores(
-    server: str, evaluated: dict[Path, float], knock: Path
+    connection: hostile.Connection, evaluated: dict[Path, float], knock: Path
 ) -> None:
-    connection, good = hostile.Connection(server), text(knock.read_bytes())
+    good = text(knock.read_bytes())
     sounds = list(hostile.cells())
     rows = connection.rows(good, *(cell for bad in sounds for cell in (bad, good)))
     assert [row["anomaly_score"] for row in rows[::2]] == pytest.approx(
@@ -243,16 +268,16 @@ def test_good_rows_beside_hostile_ones_get_their_scores(
 
 
 def test_whatever_is_sent_is_answered_by_json_and_good_rows_are_judged(
-    server: str, evaluated: dict[Path, float], knock: Path
+    connection: hostile.Connection, evaluated: dict[Path, float], knock: Path
 ) -> None:
-    connection, content = hostile.Connection(server), knock.read_bytes()
+    content = knock.read_bytes()
 
     @settings(max_examples=100)
     @given(hostile.structures())
     def shapes(body: object) -> None:
         hostile.check(*connection.post(json.dumps(body)))
 
-    @settings(max_examples=100)
+    @settings(max_examples=80)
     @given(st.lists(hostile.broken(content), min_size=1, max_size=3))
     def recordings(bad: list[str]) -> None:
         first, *others, last = connection.rows(text(content), *bad, text(content))
@@ -407,12 +432,7 @@ def test_a_server_runs_the_files_that_were_logged_and_no_others(
 ) -> None:
     folder, without = stranger
     ran = journey["train"]
-    uri = journey["evaluate"].run.data.params["model"]
-    model = Path(
-        ran.client.get_logged_model(uri.removeprefix("models:/")).artifact_location.removeprefix(
-            "file://"
-        )
-    )
+    uri, model = logged_model(journey)
 
     # Byte code whose header says that it belongs to the source beside it, which is untouched.
     source = model / "code/asd/errors.py"

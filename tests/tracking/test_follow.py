@@ -190,6 +190,13 @@ def test_what_never_served_ends_with_one_line(registry: Registry, tmp_path: Path
     assert "models:/pump/1: no server starts" in str(failed.error)
 
 
+def test_a_port_that_is_taken_is_one_line(registry: Registry) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ServerError, match=f"127.0.0.1:{port}: cannot be listened on"):
+            Follower("pump", "127.0.0.1", port).run(1)
+
+
 def test_byte_code_beside_a_model_does_not_run(registry: Registry, tmp_path: Path) -> None:
     source, mark = tmp_path / "serving_model.py", tmp_path / "byte code has run"
     stat = source.stat()
