@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ ERROR_TAG = "asd.error"
 STEP_TAG = "asd.step"
 VERSION_TAG = "asd.version"
 _NAME_TAG = "mlflow.runName"
+_BEGUN = "asd-begun-"
+"""Begins the name of a run before it gets its own."""
 _MAX_PARAM = 6000
 _MAX_TAG = 5000
 _MAX_BATCH = 1000
@@ -203,13 +206,23 @@ def _end_failed(error: BaseException) -> None:
 
 def _end_runs_of_the_dead() -> None:
     """End what processes that were killed have left RUNNING."""
-    for run_id in runs_of_the_dead(mlflow.get_tracking_uri()):
+    noted = runs_of_the_dead(mlflow.get_tracking_uri())
+    for run_id in [run_id for name in noted for run_id in _ids(name)]:
         try:
             if client().get_run(run_id).info.status in _OPEN:
                 client().set_tag(run_id, ERROR_TAG, "its process was killed")
                 client().set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
         except MlflowException as error:
             logger.debug("run %s: could not be ended (%s)", run_id, error)
+
+
+def _ids(noted: str) -> list[str]:
+    """The run that was noted, by its id or by the name that it had when it was begun."""
+    if not noted.startswith(_BEGUN):
+        return [noted]
+    experiments = [experiment.experiment_id for experiment in client().search_experiments()]
+    found = client().search_runs(experiments, f"attributes.run_name = '{noted}'")
+    return [run.info.run_id for run in found]
 
 
 def tag_failure(reason: str) -> None:
@@ -226,12 +239,15 @@ def tag_failure(reason: str) -> None:
 
 
 def _start(nested: bool) -> mlflow.ActiveRun:
+    # The store gives the id: until it is known, this name tells whose run it is.
+    name = f"{_BEGUN}{uuid.uuid4().hex}"
+    note_run(name, mlflow.get_tracking_uri())
     try:
-        return mlflow.start_run(nested=nested)
+        return mlflow.start_run(nested=nested, run_name=name)
     except MlflowException as error:
         if error.error_code == "RESOURCE_ALREADY_EXISTS":
             # Another process has made the experiment in the same moment: now it is there.
-            return mlflow.start_run(nested=nested)
+            return mlflow.start_run(nested=nested, run_name=name)
         remedy = (
             "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
             "give an absolute one, as in sqlite:////folder/mlflow.db"
