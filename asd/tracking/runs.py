@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ SECONDS_PARAM = "data.seconds"
 """Length of the data set that a step worked on."""
 VERSION_TAG = "asd.version"
 _NAME_TAG = "mlflow.runName"
+_BEGUN = "asd-begun-"
+"""Begins the name of a run before it gets its own."""
 _MAX_PARAM = 6000
 _MAX_TAG = 5000
 _MAX_BATCH = 1000
@@ -217,13 +220,23 @@ def _end_failed(error: BaseException) -> None:
 
 def _end_runs_of_the_dead() -> None:
     """End what processes that were killed have left RUNNING."""
-    for run_id in runs_of_the_dead(mlflow.get_tracking_uri()):
+    noted = runs_of_the_dead(mlflow.get_tracking_uri())
+    for run_id in [run_id for name in noted for run_id in _ids(name)]:
         try:
             if client().get_run(run_id).info.status in _OPEN:
                 client().set_tag(run_id, ERROR_TAG, "its process was killed")
                 client().set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
         except MlflowException as error:
             logger.debug("run %s: could not be ended (%s)", run_id, error)
+
+
+def _ids(noted: str) -> list[str]:
+    """The run that was noted, by its id or by the name that it had when it was begun."""
+    if not noted.startswith(_BEGUN):
+        return [noted]
+    experiments = [experiment.experiment_id for experiment in client().search_experiments()]
+    found = client().search_runs(experiments, f"attributes.run_name = '{noted}'")
+    return [run.info.run_id for run in found]
 
 
 def tag_failure(reason: str) -> None:
@@ -240,10 +253,12 @@ def tag_failure(reason: str) -> None:
 
 
 def _start(nested: bool, parent: str) -> mlflow.ActiveRun:
-    wish: dict[str, Any] = {"nested": nested}
+    # The store gives the id: until it is known, this name tells whose run it is.
+    wish: dict[str, Any] = {"nested": nested, "run_name": f"{_BEGUN}{uuid.uuid4().hex}"}
     if parent:
         experiment = client().get_run(parent).info.experiment_id
         wish |= {"parent_run_id": parent, "experiment_id": experiment}
+    note_run(wish["run_name"], mlflow.get_tracking_uri())
     try:
         return mlflow.start_run(**wish)
     except MlflowException as error:

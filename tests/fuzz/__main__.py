@@ -58,6 +58,7 @@ def _look(ended: Path) -> list[str]:
     for path in sorted(ended.iterdir()):
         if fault := fault_of(path):
             faults.append(fault)
+            FOUND.mkdir(exist_ok=True)
             shutil.copy(path, FOUND / path.name[:24])
             _say(f"{path.name}: {fault}")
         path.unlink()

@@ -9,7 +9,7 @@ import pytest
 from mlflow.entities import LoggedModelStatus
 
 from asd.errors import OutputError, TrackingError
-from asd.tracking import alive, registry
+from asd.tracking import alive, registry, runs
 from asd.tracking.digest import DIGEST_TAG
 from asd.tracking.models import MODEL_TAG, resolve, run_of, training_params
 from asd.tracking.runs import ERROR_TAG, step_run
@@ -103,6 +103,24 @@ def test_the_next_step_ends_the_runs_of_a_killed_one(workspace: Path) -> None:
         assert client().get_run(lost.info.run_id).info.status == "KILLED"
         assert client().get_run(tracked.run_id).info.status == "RUNNING"
     assert client().get_run(tracked.run_id).info.status == "FINISHED"
+
+
+def test_a_run_whose_process_was_killed_before_it_knew_its_id_is_ended(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "note_run", lambda name, _: noted.append(name))
+        with step_run("x", {}) as tracked:
+            assert len(noted) == 2, "first by a name, then by its id"
+            assert noted[1] == tracked.run_id
+    experiment = mlflow.get_experiment_by_name("test").experiment_id
+    lost = client().create_run(experiment, run_name=noted[0])
+    (workspace / alive.FOLDER).mkdir(parents=True)
+    line = f"{noted[0]} {mlflow.get_tracking_uri()}\n"
+    (workspace / alive.FOLDER / "dead").write_text(line, encoding="utf-8")
+    with step_run("x", {}):
+        assert client().get_run(lost.info.run_id).info.status == "KILLED"
 
 
 def test_names_that_are_no_text_are_logged_as_text(workspace: Path) -> None:
