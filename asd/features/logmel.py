@@ -11,6 +11,7 @@ from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
 from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd
+from asd.language import tr
 from asd.threads import one_thread
 
 _FLOOR = 1e-10
@@ -56,9 +57,12 @@ class LogMel(FrontEnd[LogMelConfig]):
     def axes(self) -> Axes:
         """Mel bands in Hz, frames in seconds, levels in dB."""
         step = self.config.hop_length / self.config.sample_rate
-        relative = " re the clip's own" if self.config.level in _LEVELS else ""
-        unit = f"dB{relative}" if self.config.scaling == "db" else "0 to 1"
-        return Axes(band_centres(self.config), "Hz", step, f"Level ({unit})")
+        value = tr("Level (dB re the clip's own)")
+        if self.config.scaling != "db":
+            value = tr("Level (0 to 1)")
+        elif self.config.level not in _LEVELS:
+            value = tr("Level (dB)")
+        return Axes(band_centres(self.config), "Hz", step, value)
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""

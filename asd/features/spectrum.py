@@ -15,6 +15,7 @@ from asd.config.search import Choose
 from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd
 from asd.features.logmel import power_level
+from asd.language import tr
 from asd.threads import one_thread
 
 _FLOOR = 1e-10
@@ -69,9 +70,10 @@ class Spectrum(FrontEnd[SpectrumConfig]):
         bin_hz = self.config.sample_rate / self.config.n_fft
         # The bins of a row are first + 1 to last, since that of 0 Hz is left out.
         centres = bin_hz * (self._edges[:-1] + self._edges[1:] + 1) / 2
-        relative = " re the clip's own" if self.config.level == "power" else ""
+        relative = self.config.level == "power"
+        value = tr("Level (dB re the clip's own)") if relative else tr("Level (dB)")
         step = self.config.hop_length / self.config.sample_rate
-        return Axes(centres, "Hz", step, f"Level (dB{relative})")
+        return Axes(centres, "Hz", step, value)
 
     @one_thread()
     def __call__(self, samples: Samples) -> Spectrogram:
