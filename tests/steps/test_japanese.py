@@ -12,7 +12,7 @@ from asd.config.steps import EvaluateConfig, PreprocessConfig, TrainConfig
 from asd.steps import evaluate, preprocess, train
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-MACHINE_READABLE = re.compile(r"\| |AUC |TP |models:/")
+MACHINE_READABLE = re.compile(r"\||AUC |TP |models:/")
 """Lines of figures and tables, whose words are names of metrics."""
 
 
