@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 from babel.messages import mofile, pofile
+from babel.messages.catalog import Catalog
 
 from asd import language
 from asd.cli.early import check
@@ -49,8 +51,18 @@ def test_the_compiled_texts_are_those_of_the_source(path: Path) -> None:
     # Placeholders of `str.format` have a test of their own: "5 % in" is no format of printf.
     wrong = list(source.check())
     assert path.stem == "messages" or not wrong
-    assert {m.id: m.string for m in source if m.id} == {m.id: m.string for m in built if m.id}
-    assert all(message.string for message in source if message.id), "not translated"
+    assert as_pairs(source) == as_pairs(built)
+    assert all(all(translated) for _, translated in as_pairs(source)), "not translated"
+
+
+def as_pairs(catalogue: Catalog) -> list[tuple[list[str], list[str]]]:
+    """Texts and translations, each a list for there may be plurals."""
+    pairs = [(m.id, m.string) for m in catalogue if m.id]
+    return sorted((as_list(text), as_list(translated)) for text, translated in pairs)
+
+
+def as_list(words: Any) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
 
 
 def as_fields(text: str) -> set[tuple[str, str, str | None]]:

@@ -27,13 +27,13 @@ from tests.steps.conftest import RATE, hum
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ("README", "docs/guide", "docs/serving")
 NOT_HERE = {
-    "make demo": "installs; tests/e2e/test_mlflow_run.py runs the demo",
+    "make demo": "installs; tests/e2e/test_mlflow_run.py gives main to mlflow run",
     "make test": "is what runs this",
     "make run": "installs; tests/e2e/test_project_files.py looks at what it calls",
     "source .venv/bin/activate": "belongs to a shell",
     "mlflow models serve": "serves until it is stopped; tests/e2e/test_serving.py does that",
     "mlflow run . --env-manager local -P config=configs/experiment.yaml": (
-        "trains networks for minutes; tests/steps/test_original_folders.py has its steps"
+        "trains networks for minutes; tests/detectors/test_original_presets.py has its settings"
     ),
 }
 """How commands begin that are not run here, and why."""
@@ -110,7 +110,7 @@ def project(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("my-settings.yaml").write_text("model: knn\ndetector: {k: 3}\n", encoding="utf-8")
     shutil.copytree(PROJECT / "configs", "configs")
 
-    def launch(module: str, config: Any, words: list[str]) -> None:
+    def launch(module: str, config: Any, words: list[str], level: int) -> None:
         importlib.import_module(f"asd.steps.{module}").run(load(config, words))
 
     # The launcher takes over logging and signals of its process, which is that of other tests.
