@@ -114,8 +114,9 @@ def test_a_run_whose_process_was_killed_before_it_knew_its_id_is_ended(
         with step_run("x", {}) as tracked:
             assert len(noted) == 2, "first by a name, then by its id"
             assert noted[1] == tracked.run_id
-    experiment = mlflow.get_experiment_by_name("test").experiment_id
-    lost = client().create_run(experiment, run_name=noted[0])
+    experiment = mlflow.get_experiment_by_name("test")
+    assert experiment is not None
+    lost = client().create_run(experiment.experiment_id, run_name=noted[0])
     (workspace / alive.FOLDER).mkdir(parents=True)
     line = f"{noted[0]} {mlflow.get_tracking_uri()}\n"
     (workspace / alive.FOLDER / "dead").write_text(line, encoding="utf-8")
