@@ -32,6 +32,9 @@ NOT_HERE = {
     "make run": "installs; tests/e2e/test_project_files.py looks at what it calls",
     "source .venv/bin/activate": "belongs to a shell",
     "mlflow models serve": "serves until it is stopped; tests/e2e/test_serving.py does that",
+    "mlflow run . --env-manager local -e rollback": (
+        "takes two promotions, which small recordings do not earn; tests/e2e/test_rollback.py"
+    ),
     "mlflow run . --env-manager local -P config=configs/experiment.yaml": (
         "trains networks for minutes; tests/detectors/test_original_presets.py has its settings"
     ),
