@@ -8,12 +8,58 @@ from asd.decision.events import Event
 from asd.evaluation.plots.timeline import timeline
 from asd.evaluation.style import shorten
 from asd.files import atomic_path
+from asd.language import tr
 from asd.pipeline.judge import Judge
 from asd.pipeline.verdict import Verdict
+from asd.text import count
 
 LONGEST_S = 60.0
 """Of an event, so much is written: around its highest window where it is longer."""
 _LONGEST_NAME = 60
+
+
+def write_extracts(
+    judge: Judge,
+    verdicts: Mapping[Path, Verdict],
+    names: Mapping[Path, str],
+    folder: Path,
+    most_clips: int,
+    most_timelines: int,
+) -> list[str]:
+    """Write clips to ``events/`` and pictures to ``timelines/`` of a folder.
+
+    The parameters are those of `write_clips` and `write_timelines`.
+
+    Returns
+    -------
+    list of str
+        How many there are, and what was left out, in words.
+    """
+    events = write_clips(judge, verdicts, names, folder / "events", most_clips)
+    alarms = write_timelines(verdicts, names, folder / "timelines", most_timelines)
+    lines = []
+    if events:
+        lines.append(
+            tr(
+                "sound of {clips} of {events}, at most {seconds:g} s each: {folder} (more with "
+                "clips=)",
+                clips=min(events, most_clips),
+                events=count(events, "event"),
+                seconds=LONGEST_S,
+                folder=folder / "events",
+            )
+        )
+    if alarms:
+        lines.append(
+            tr(
+                "scores over time of {pictures} of {recordings} with an alarm: {folder} (more "
+                "with timelines=)",
+                pictures=min(alarms, most_timelines),
+                recordings=count(alarms, "recording"),
+                folder=folder / "timelines",
+            )
+        )
+    return lines
 
 
 def write_clips(

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
 from asd.arrays import Matrix, Samples, Spectrogram
 from asd.data.manifest import Dataset
@@ -91,6 +89,10 @@ def masked(samples: Samples, mask: Spectrogram, axes: Axes, sample_rate: int) ->
     sample_rate : int
         In Hz.
     """
+    # Takes long to load, and is needed for pages alone.
+    from scipy.signal import ShortTimeFFT
+    from scipy.signal.windows import hann
+
     hop = max(1, round(axes.seconds_per_frame / 2 * sample_rate))
     transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, fs=sample_rate)
     sound = np.pad(samples, (0, max(0, transform.m_num - len(samples)))).astype(np.float64)

@@ -1,7 +1,6 @@
 """Score recordings of any length, window by window."""
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
 
 from asd.audio.decode import find_audio
@@ -9,7 +8,7 @@ from asd.config.steps import ScoreConfig
 from asd.data.recordings import unique_names
 from asd.errors import AudioError
 from asd.evaluation import listing
-from asd.evaluation.extracts import LONGEST_S, write_clips, write_timelines
+from asd.evaluation.extracts import write_extracts
 from asd.evaluation.page import recordings_page
 from asd.files import atomic_path, check_writable
 from asd.language import chosen, tr
@@ -52,7 +51,9 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         before = sum(known for _, _, known in results)
         for path in listing.write_tables(verdicts, output, config.format):
             tracked.log_files(path)
-        extracts = _extracts(pipeline, verdicts, unique_names(source, paths), config)
+        extracts = write_extracts(
+            pipeline, verdicts, unique_names(source, paths), output, config.clips, config.timelines
+        )
         lineage = tracked.lineage() | {"Model": model.uri}
         language = config.language or chosen()
         page = recordings_page(pipeline, verdicts, config.machine, language, lineage)
@@ -113,38 +114,3 @@ def _before(known: int, output: Path) -> list[str]:
     if not known:
         return []
     return [tr("judged before: {known}, taken from {folder}", known=known, folder=output / _JUDGED)]
-
-
-def _extracts(
-    pipeline: Pipeline,
-    verdicts: Mapping[Path, Verdict],
-    names: Mapping[Path, str],
-    config: ScoreConfig,
-) -> list[str]:
-    """Write clips and timelines; says how many there are, and what was left out."""
-    output = Path(config.output)
-    events = write_clips(pipeline, verdicts, names, output / "events", config.clips)
-    alarms = write_timelines(verdicts, names, output / "timelines", config.timelines)
-    lines = []
-    if events:
-        lines.append(
-            tr(
-                "sound of {clips} of {events}, at most {seconds:g} s each: {folder} (more with "
-                "clips=)",
-                clips=min(events, config.clips),
-                events=count(events, "event"),
-                seconds=LONGEST_S,
-                folder=output / "events",
-            )
-        )
-    if alarms:
-        lines.append(
-            tr(
-                "scores over time of {pictures} of {recordings} with an alarm: {folder} (more "
-                "with timelines=)",
-                pictures=min(alarms, config.timelines),
-                recordings=count(alarms, "recording"),
-                folder=output / "timelines",
-            )
-        )
-    return lines

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # MLflow's own command, in no shell
 import sys
 import threading
 import time
@@ -128,7 +128,7 @@ class Follower:
         check_free(*self._address)
         uri = f"models:/{self.name}/{version}"
         logger.info("serving %s", uri)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # nosec B603 # no shell; the address is a name of a model
             self._command(uri),
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # MLflow's server has children

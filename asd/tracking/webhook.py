@@ -21,7 +21,7 @@ from asd.tracking.registry import CHAMPION
 
 logger = logging.getLogger(__name__)
 
-SECRET = "ASD_WEBHOOK_SECRET"
+SECRET = "ASD_WEBHOOK_SECRET"  # nosec B105 # the name of a variable
 """Environment variable with the secret that the webhook was created with."""
 _HEADERS = (WEBHOOK_DELIVERY_ID_HEADER, WEBHOOK_TIMESTAMP_HEADER, WEBHOOK_SIGNATURE_HEADER)
 _LARGEST = 100_000

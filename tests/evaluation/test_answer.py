@@ -92,7 +92,7 @@ def test_the_worst_are_shown_first_and_at_most_so_many(table: ScoreTable) -> Non
     worst = chosen_rows(table)
     assert [table.scores[i] for i in worst["misses"]] == [0.45, 0.48]
     assert [table.scores[i] for i in worst["false_alarms"]] == [0.6]
-    assert len(worst["alarms"]) == 6
+    assert len(worst["alarms"]) == 7
     always = replace(table, threshold=-1.0)
     assert len(chosen_rows(always)["false_alarms"]) == 10
     assert totals(always) == {"misses": 0, "false_alarms": 20, "alarms": totals(always)["alarms"]}

@@ -32,6 +32,13 @@ NOT_HERE = {
     "make run": "installs; tests/e2e/test_project_files.py looks at what it calls",
     "source .venv/bin/activate": "belongs to a shell",
     "mlflow models serve": "serves until it is stopped; tests/e2e/test_serving.py does that",
+    "asd ask": "asks a server; tests/e2e/test_serving.py has one",
+    "ASD_WEBHOOK_SECRET=": "serves until it is stopped; tests/tracking/test_follow.py",
+    "audio=": "is of curl's; tests/e2e/test_serving.py sends the same",
+    "printf": "is of curl's; tests/e2e/test_serving.py sends the same",
+    "    curl": "asks a server; tests/e2e/test_serving.py sends the same",
+    "mlflow models generate-dockerfile": "takes a registered champion of that name, and docker",
+    "docker": "is not everywhere",
     "mlflow run . --env-manager local -e rollback": (
         "takes two promotions, which small recordings do not earn; tests/e2e/test_rollback.py"
     ),
