@@ -3,3 +3,5 @@
 import os
 
 os.environ["ASD_LANG"] = "en"
+# Processes take seconds to start, longer than the little work of a test; tests of them ask for them.
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"

@@ -57,6 +57,7 @@ class Follower:
         self._version: str | None = None
         self._refused: str | None = None
         self._wake, self._stop = threading.Event(), threading.Event()
+        self._turning = threading.Lock()
         self.figures = CollectorRegistry()
         self._up = Gauge("asd_server_up", "Whether a server answers.", registry=self.figures)
         self._serving = Gauge(
@@ -79,7 +80,8 @@ class Follower:
             There is no champion, its files are not those that were logged, or no server starts.
         """
         try:
-            self._turn_to(self._champion())
+            with self._turning:
+                self._turn_to(self._champion())
             while not self._stop.is_set():
                 self._wake.wait(every_s)
                 self._wake.clear()
@@ -103,11 +105,12 @@ class Follower:
         What goes wrong is logged: the server in service stays as it is.
         """
         try:
-            version = self._champion()
-            alive = self._process is not None and self._process.poll() is None
-            if (alive and version == self._version) or version == self._refused:
-                return
-            self._turn_to(version)
+            with self._turning:
+                version = self._champion()
+                alive = self._process is not None and self._process.poll() is None
+                if (alive and version == self._version) or version == self._refused:
+                    return
+                self._turn_to(version)
         except MlflowException as error:
             logger.error("the registry cannot be asked: %s", first_line(error))
         except AsdError as error:

@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 1800
     while not what():
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -50,10 +50,10 @@ def recordings_page(
     alarms = [(path, verdict) for path, verdict in ranked if verdict.is_anomaly]
     heard = [(path, verdict, _worst(pipeline, path, verdict)) for path, verdict in alarms[:MOST]]
     scorer = pipeline.scorer
-    maps = scorer.explain_samples([samples for _, _, samples in heard], machine)
     front_end = scorer.own.get(machine, scorer).front_ends[0]
     cases = []
     if heard:
+        maps = scorer.explain_samples([samples for _, _, samples in heard], machine)
         scale = Scale.of([front_end(samples) for _, _, samples in heard], maps)
         trained = Dataset(Path(pipeline.trained_on.path), ())
         shelf = Shelf(pipeline, trained, scale, language, Room())
