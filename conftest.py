@@ -3,5 +3,5 @@
 import os
 
 os.environ["ASD_LANG"] = "en"
-# Processes take seconds to start, longer than the little work of a test; tests of them ask for them.
+# Processes take seconds to start, longer than the work of most tests; those of them ask for some.
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"
