@@ -93,7 +93,8 @@ def test_it_is_fitted_logged_evaluated_promoted_and_served(
     assert (params["near.detector.k"], params["near.weight"]) == ("2", "2.0")
     assert params["gmm.features.sample_rate"] == params["tones.features.sample_rate"] == "8000"
     assert evaluated.evaluation.metrics["auc"] > 0.95
-    assert len(list(Path(".cache/features").glob("*/features.json"))) == 2, "a store a front end"
+    stores = list(Path(".cache/features").glob("*/features.json"))
+    assert len(stores) == 3, "one a front end, and one for what is usual in words"
 
     assert promote.run(PromoteConfig(model_uri=evaluated.model.uri))
     assert only(runs(), "promote").data.metrics["reload_difference"] <= 1e-6
