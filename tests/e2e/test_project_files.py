@@ -194,7 +194,14 @@ def test_the_reference_is_that_of_the_configs() -> None:
 
 
 def test_make_run_is_mlflow_run_in_the_environment() -> None:
-    words = ["make", "--no-print-directory", "-n", "run", "STEP=train", "P=model=knn data=data/demo"]
+    words = [
+        "make",
+        "--no-print-directory",
+        "-n",
+        "run",
+        "STEP=train",
+        "P=model=knn data=data/demo",
+    ]
     told = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     last = told.splitlines()[-1]
     assert last.endswith("mlflow run . --env-manager local -e train -P model=knn -P data=data/demo")
