@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,7 @@ def speaking(language: Language) -> Iterator[None]:
         _SPOKEN.reset(token)
 
 
+@cache
 def translations(language: Language, domain: str) -> gettext.NullTranslations:
     """The texts of a language; English ones stand for themselves.
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -49,8 +50,7 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     normal, anomalous = _classes(table)
     truth = np.repeat([0, 1], [len(normal), len(anomalous)])
     fpr, tpr, _ = roc_points(truth, np.concatenate([normal, anomalous]), drop_intermediate=False)
-    figure = new_figure(6.4, 6.0)
-    axes = tidy(figure.subplots(), "both")
+    figure, axes = _square()
     inside = np.append(fpr[fpr <= max_fpr], max_fpr)
     under = np.append(tpr[fpr <= max_fpr], np.interp(max_fpr, fpr, tpr))
     whole, part = auc(normal, anomalous), auc(normal, anomalous, max_fpr)
@@ -67,15 +67,11 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label=tr("chance"))
     x, y = float((normal > table.threshold).mean()), float((anomalous > table.threshold).mean())
     label = tr("at the threshold: {y:.0%} found, {x:.1%} false alarms", y=y, x=x)
-    axes.plot(
-        [x], [y], "o", color=ANOMALY, markeredgecolor="white", markersize=11, label=label, zorder=5
-    )
-    axes.set(xlim=(-0.015, 1.0), ylim=(0, 1.015), aspect="equal")
+    _mark_threshold(axes, x, y, label)
+    axes.set(xlim=(-0.015, 1.0))
     axes.set(
         xlabel=tr("False-alarm rate (normal clips)"), ylabel=tr("Detection rate (anomalous clips)")
     )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_title(
         tr(
             "ROC: {n_anomalous} anomalous against {n_normal} normal clips",
@@ -106,8 +102,7 @@ def precision_recall(table: ScoreTable) -> Figure:
     scores = np.concatenate([normal, anomalous])
     precision, recall, _ = precision_recall_curve(truth, scores)
     whole, share = float(average_precision_score(truth, scores)), len(anomalous) / len(truth)
-    figure = new_figure(6.4, 6.0)
-    axes = tidy(figure.subplots(), "both")
+    figure, axes = _square()
     label = tr("average precision {value:.3f}", value=whole)
     axes.step(recall, precision, where="post", color=BLUE, linewidth=2.2, label=label)
     axes.axhline(share, color=GREY, linewidth=1, linestyle="--", label=tr("chance"))
@@ -117,19 +112,31 @@ def precision_recall(table: ScoreTable) -> Figure:
         label = tr(
             "at the threshold: {right} of {alarms} alarms are right", right=right, alarms=alarms
         )
-        axes.plot(
-            [right / len(anomalous)], [right / alarms], "o", color=ANOMALY,
-            markeredgecolor="white", markersize=11, label=label, zorder=5,
-        )  # fmt: skip
-    axes.set(xlim=(0, 1.015), ylim=(0, 1.015), aspect="equal")
+        _mark_threshold(axes, right / len(anomalous), right / alarms, label)
+    axes.set(xlim=(0, 1.015))
     axes.set(
         xlabel=tr("Detection rate (anomalous clips)"), ylabel=tr("Share of alarms that are right")
     )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_title(tr("Precision and recall"))
     axes.legend(loc="lower left")
     return figure
+
+
+def _square() -> tuple[Figure, Axes]:
+    """A figure of one share against another."""
+    figure = new_figure(6.4, 6.0)
+    axes = tidy(figure.subplots(), "both")
+    axes.set(ylim=(0, 1.015), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    return figure, axes
+
+
+def _mark_threshold(axes: Axes, x: float, y: float, label: str) -> None:
+    """Mark where the threshold cuts a curve."""
+    axes.plot(
+        [x], [y], "o", color=ANOMALY, markeredgecolor="white", markersize=11, label=label, zorder=5
+    )
 
 
 def _classes(table: ScoreTable) -> tuple[Scores, Scores]:
