@@ -60,7 +60,7 @@ def soft_mask(
     -------
     ndarray of shape (n_bands, n_frames) or None
     """
-    own = pipeline.own.get(machine or "", pipeline)
+    own = pipeline.of_machine(machine)
     front_end = describing(own.scorer.sample_rate)
     sound = front_end(samples)
     gain: Matrix = np.ones(sound.shape)

@@ -67,7 +67,7 @@ def explained(
     language: Language | None = None,
 ) -> Explanation:
     """As `explain`, with the map that is there already, as `Scorer.explain` gives it."""
-    own = pipeline.own.get(machine or "", pipeline)
+    own = pipeline.of_machine(machine)
     front_end = describing(own.scorer.sample_rate)
     sound, axes = front_end(samples), front_end.axes()
     meaning = own.scorer.front_ends[0].axes()

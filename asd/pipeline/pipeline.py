@@ -216,6 +216,10 @@ class Pipeline(Judge):
         note = "; ".join(part for part in (self.decision.note, *notes) if part)
         return replace(self, decision=replace(self.decision, note=note))
 
+    def of_machine(self, machine: str | None) -> "Pipeline":
+        """The pipeline of a machine; this one where it has none of its own."""
+        return self if machine is None else self.own.get(machine, self)
+
     def _joined(self, own: Mapping[str, "Pipeline"]) -> "Pipeline":
         """The same pipeline, that leaves these machines to pipelines of their own."""
         scorers = {name: pipeline.scorer for name, pipeline in own.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -82,18 +82,13 @@ class Usual:
         wide = np.asarray(shaped, np.float64)
         return cls(sample_rate, wide, _scatter(wide, names.astype(np.intp)), clips)
 
-    @cached_property
-    def front_end(self) -> LogMel:
-        """The log-mel front end that describes sounds."""
-        return describing(self.sample_rate)
-
     def expected(self, sound: Spectrogram) -> Expected:
         """What a sound would be like, were it as usual.
 
         Parameters
         ----------
         sound : ndarray of shape (n_bands, n_frames)
-            From `front_end`.
+            From the front end `describing` of `sample_rate`.
         """
         own = profile(sound)
         distances, shifts = _compared(own, self.profiles)
@@ -121,6 +116,7 @@ class Usual:
         return cls(int(arrays["sample_rate"]), profiles, arrays["scatter"], clips)
 
 
+@cache
 def describing(sample_rate: int) -> LogMel:
     """The front end that describes sounds of a rate: log-mel with its defaults."""
     return LogMel(LogMelConfig(sample_rate=sample_rate))

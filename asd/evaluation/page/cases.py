@@ -91,8 +91,7 @@ class Shelf:
             Machine that it is of.
         """
         told = explained(self.pipeline, samples, unusual, machine, self.language)
-        scorer = self.pipeline.scorer.own.get(machine, self.pipeline.scorer)
-        front_end = scorer.front_ends[0]
+        front_end = self.pipeline.scorer.of_machine(machine).front_ends[0]
         with speaking(self.language):
             figure = plots.explanation(
                 front_end(samples), unusual, "", front_end.axes(), self.scale

@@ -50,7 +50,7 @@ def recordings_page(
     alarms = [(path, verdict) for path, verdict in ranked if verdict.is_anomaly]
     heard = [(path, verdict, _worst(pipeline, path, verdict)) for path, verdict in alarms[:MOST]]
     scorer = pipeline.scorer
-    front_end = scorer.own.get(machine, scorer).front_ends[0]
+    front_end = scorer.of_machine(machine).front_ends[0]
     cases = []
     if heard:
         maps = scorer.explain_samples([samples for _, _, samples in heard], machine)
