@@ -72,6 +72,7 @@ class Shelf:
         name: str,
         facts: tuple[tuple[str, str], ...],
         samples: Samples,
+        sound: Spectrogram,
         unusual: Spectrogram,
         machine: str,
     ) -> Case:
@@ -85,17 +86,17 @@ class Shelf:
             What is known of it.
         samples : ndarray of shape (n_samples,)
             At the rate of the front ends.
+        sound : ndarray of shape (n_rows, n_frames)
+            What the first front end makes of it.
         unusual : ndarray of shape (n_rows, n_frames)
             The detector's map of it.
         machine : str
             Machine that it is of.
         """
         told = explained(self.pipeline, samples, unusual, machine, self.language)
-        front_end = self.pipeline.scorer.of_machine(machine).front_ends[0]
         with speaking(self.language):
-            figure = plots.explanation(
-                front_end(samples), unusual, "", front_end.axes(), self.scale
-            )
+            axes = self.pipeline.scorer.front_ends[0].axes()
+            figure = plots.explanation(sound, unusual, "", axes, self.scale)
         players = self._players(samples, told, machine)
         return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
 
@@ -180,17 +181,19 @@ def cases(
     further = np.linspace(0, len(table) - 1, min(_FOR_SCALE, len(table))).astype(int).tolist()
     rows = list(dict.fromkeys([*shown, *further]))
     part = Dataset(evaluation.dataset.root, tuple(table.clips[row] for row in rows))
-    maps = dict(zip(rows, pipeline.scorer.explain(part, store), strict=True))
+    maps = pipeline.scorer.explain(part, store)
     sounds = list(store.features(part, pipeline.scorer.front_ends[0]))
-    scale = Scale.of(sounds, list(maps.values()))
-    shelf = Shelf(pipeline, evaluation.dataset, scale, language, room)
+    shelf = Shelf(pipeline, evaluation.dataset, Scale.of(sounds, maps), language, room)
+    heard = dict(zip(rows, zip(sounds, maps, strict=True), strict=True))
     return {
-        kind: [_case(shelf, evaluation, row, maps[row]) for row in places]
+        kind: [_case(shelf, evaluation, row, *heard[row]) for row in places]
         for kind, places in by_kind.items()
     }
 
 
-def _case(shelf: Shelf, evaluation: Evaluation, row: int, unusual: Spectrogram) -> Case:
+def _case(
+    shelf: Shelf, evaluation: Evaluation, row: int, sound: Spectrogram, unusual: Spectrogram
+) -> Case:
     table, say = evaluation.table, shelf.say
     clip = table.clips[row]
     path = evaluation.dataset.file(clip)
@@ -204,4 +207,4 @@ def _case(shelf: Shelf, evaluation: Evaluation, row: int, unusual: Spectrogram) 
     }
     known = tuple((name, text) for name, text in facts.items() if text)
     samples = read_clip(path, shelf.pipeline.scorer.sample_rate)
-    return shelf.case(path.name, known, samples, unusual, clip.machine)
+    return shelf.case(path.name, known, samples, sound, unusual, clip.machine)

@@ -50,16 +50,15 @@ def recordings_page(
     alarms = [(path, verdict) for path, verdict in ranked if verdict.is_anomaly]
     heard = [(path, verdict, _worst(pipeline, path, verdict)) for path, verdict in alarms[:MOST]]
     scorer = pipeline.scorer
-    front_end = scorer.of_machine(machine).front_ends[0]
     cases = []
     if heard:
         maps = scorer.explain_samples([samples for _, _, samples in heard], machine)
-        scale = Scale.of([front_end(samples) for _, _, samples in heard], maps)
+        sounds = [scorer.front_ends[0](samples) for _, _, samples in heard]
         trained = Dataset(Path(pipeline.trained_on.path), ())
-        shelf = Shelf(pipeline, trained, scale, language, Room())
+        shelf = Shelf(pipeline, trained, Scale.of(sounds, maps), language, Room())
         cases = [
-            shelf.case(path.name, _facts(verdict, say), samples, unusual, machine)
-            for (path, verdict, samples), unusual in zip(heard, maps, strict=True)
+            shelf.case(path.name, _facts(verdict, say), samples, sound, unusual, machine)
+            for (path, verdict, samples), sound, unusual in zip(heard, sounds, maps, strict=True)
         ]
     return render(
         "recordings.html",
