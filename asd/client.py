@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import requests
+from typing import TYPE_CHECKING, Any
 
 from asd.errors import ServerError
+
+if TYPE_CHECKING:
+    import requests
 
 URL = "http://127.0.0.1:5001"
 """Where ``mlflow models serve -p 5001`` answers."""
@@ -121,7 +122,9 @@ class Client:
             ) from error
         raise ServerError(f"{self.url}: refuses the request ({reason})")
 
-    def _post(self, body: dict[str, Any]) -> requests.Response:
+    def _post(self, body: dict[str, Any]) -> "requests.Response":
+        import requests
+
         until = time.monotonic() + self._patience_s
         while True:
             try:

@@ -75,7 +75,7 @@ def test_results_of_a_cluster_come_in_the_order_of_the_items(
 
 def test_the_launcher_connects_where_dask_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(launch, "connected", asked.append)
+    monkeypatch.setattr(cluster, "connected", asked.append)
     launch._spread(TrainConfig())
     launch._spread(TrainConfig.model_validate(DASK))
     assert asked == ["tcp://head:8786"]

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from asd.audio.decode import find_audio
 from asd.client import URL, Answer, Client
 from asd.errors import ServerError
 from asd.files import check_writable, write_csv
@@ -34,6 +33,8 @@ def ask(source: Path, url: str, output: str, jobs: int, wait_s: float, **told: A
     Nothing but the files goes to the server, and needs no MLflow store. The answers are written as
     CSV, a row a recording; alarms and recordings that could not be judged are shown.
     """
+    from asd.audio.decode import find_audio
+
     paths = find_audio(source)
     target = Path(output)
     check_writable(target.parent, "output")

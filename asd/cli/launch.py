@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 
 from asd.cli.early import check
 from asd.cli.edges import at_hand
-from asd.cluster import connected
 from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
 from asd.config.spread import SpreadConfig
@@ -81,6 +80,8 @@ def launch(
 def _spread(config: Config) -> AbstractContextManager[None]:
     """Within the block the work goes where the user wants it done."""
     if isinstance(config, SpreadConfig) and config.backend == "dask":
+        from asd.cluster import connected
+
         return connected(config.scheduler)
     return nullcontext()
 

@@ -16,7 +16,7 @@ from asd.cli.follow import follow
 from asd.cli.launch import USER_ERROR, launch
 from asd.config import steps
 from asd.config.base import Config
-from asd.config.cli import PROGRAM, fields, load, plain
+from asd.config.cli import PROGRAM, fields, hint, load, plain
 from asd.config.recipes import recipe_names
 from asd.detectors import names
 from asd.errors import AsdError, ConfigError
@@ -92,13 +92,10 @@ def _pair(key: str, value: str) -> tuple[str, str]:
 
 
 def _option(key: str, field: Any) -> click.Option:
-    usual = field.get_default(call_default_factory=True, validated_data={})
-    default = "required" if field.is_required() else f"default: {plain(usual)}"
-    text = " ".join((field.description or "").split())
     return click.Option(
         [f"--{key}", key.replace(".", "__")],
         metavar=_choices(key, field.annotation) or key.rpartition(".")[2].upper(),
-        help=f"{text} ({default})",
+        help=hint(field),
         shell_complete=_completion(key, field.annotation),
     )
 

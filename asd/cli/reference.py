@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from asd import detectors, features
 from asd.cli.main import STEPS
 from asd.config.base import Config
-from asd.config.cli import fields, plain
+from asd.config.cli import fields, meaning, plain, usual
 
 _HEAD = """# Reference
 
@@ -50,11 +50,13 @@ def _table(config: type[Config]) -> list[str]:
 
 
 def _row(key: str, field: Any) -> str:
-    usual = field.get_default(call_default_factory=True, validated_data={})
-    default = "required" if field.is_required() else _code(plain(usual) if usual != {} else "")
-    meaning = " ".join((field.description or "").split())
+    default = (
+        "required"
+        if field.is_required()
+        else _code(plain(usual(field)) if usual(field) != {} else "")
+    )
     choices = ", ".join(map(_code, _words(field.annotation)))
-    text = f"{meaning} One of {choices}." if choices else meaning
+    text = f"{meaning(field)} One of {choices}." if choices else meaning(field)
     return f"| `{key}` | {default} | {_plain(text)} |"
 
 

@@ -61,13 +61,8 @@ def help_text(config: type[Config], program: str) -> str:
     )
     parser.add_argument("--config", metavar="YAML", help="file with any of the keys below")
     for key, field in fields(config):
-        usual = field.get_default(call_default_factory=True, validated_data={})
-        default = "required" if field.is_required() else f"default: {plain(usual)}"
-        text = " ".join((field.description or "").split())
         metavar = key.rpartition(".")[2].upper()
-        parser.add_argument(
-            f"--{key}", metavar=metavar, help=f"{text} ({default})".replace("%", "%%")
-        )
+        parser.add_argument(f"--{key}", metavar=metavar, help=hint(field).replace("%", "%%"))
     return parser.format_help()
 
 
@@ -85,6 +80,22 @@ def plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(plain(part) for part in value)
     return "" if value is None else str(value)
+
+
+def usual(field: Any) -> Any:
+    """The default of a field; of one that is required, pydantic's mark for "not given"."""
+    return field.get_default(call_default_factory=True, validated_data={})
+
+
+def meaning(field: Any) -> str:
+    """What a field means, on one line."""
+    return " ".join((field.description or "").split())
+
+
+def hint(field: Any) -> str:
+    """What ``--help`` says of a field: its meaning and its default."""
+    default = "required" if field.is_required() else f"default: {plain(usual(field))}"
+    return f"{meaning(field)} ({default})"
 
 
 def fields(config: type[Config], prefix: str = "") -> Iterator[tuple[str, Any]]:

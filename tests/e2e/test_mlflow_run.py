@@ -178,6 +178,7 @@ HEAVY = {"torch", "sklearn", "mlflow", "matplotlib", "librosa", "pandas", "scipy
             ("-m", f"entrypoints.{path.stem}", "--help")
             for path in sorted((PROJECT / "entrypoints").glob("[!_]*.py"))
         ),
+        ("-c", "import asd.cli.main"),
         ("-c", "import asd.detectors; asd.detectors.names()"),
     ],
     ids=lambda command: command[1],
