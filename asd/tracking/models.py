@@ -21,7 +21,7 @@ from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.contract import SIGNATURE, example
 from asd.tracking.digest import DIGEST_TAG, changed, model_digest
-from asd.tracking.store import client, first_line
+from asd.tracking.store import client, experiment_ids, first_line
 
 MODEL_TAG = "asd.model"
 DATA_TAG = "asd.data"
@@ -256,7 +256,7 @@ def _model_of_run(run_id: str) -> str:
 def _newest() -> ModelRef:
     """The newest model that was logged to its end by a run that nobody has deleted."""
     store = client()
-    experiments = [experiment.experiment_id for experiment in store.search_experiments()]
+    experiments = experiment_ids()
     token = None
     while True:
         models = store.search_logged_models(

@@ -7,7 +7,7 @@ from asd.language import tr
 from asd.text import markdown_table
 from asd.tracking import registry
 from asd.tracking.runs import SECONDS_PARAM, STEP_TAG
-from asd.tracking.store import client
+from asd.tracking.store import client, recent_runs
 
 _SHOWN = ("auc", "pauc", "recall", "false_alarm_rate")
 
@@ -20,13 +20,8 @@ def newest_runs(most: int) -> list[str]:
     TrackingError
         The store cannot be read.
     """
-    store = client()
-    ids = [experiment.experiment_id for experiment in store.search_experiments()]
-    found = store.search_runs(
-        ids, f"tags.`{STEP_TAG}` != ''", order_by=["start_time DESC"], max_results=most
-    )
     rows = []
-    for run in found:
+    for run in recent_runs(f"tags.`{STEP_TAG}` != ''", most):
         when = datetime.fromtimestamp(run.info.start_time / 1000).strftime("%m-%d %H:%M")
         figures = [
             f"{run.data.metrics[key]:.3f}" if key in run.data.metrics else "" for key in _SHOWN
@@ -46,10 +41,8 @@ def newest_pace(step: str) -> tuple[float, float] | None:
     taken, sound : float
         Both in seconds; None where there is no such run.
     """
-    store = client()
-    ids = [experiment.experiment_id for experiment in store.search_experiments()]
     done = f"tags.`{STEP_TAG}` = '{step}' and attributes.status = 'FINISHED'"
-    for run in store.search_runs(ids, done, order_by=["start_time DESC"], max_results=20):
+    for run in recent_runs(done, 20):
         sound = float(run.data.params.get(SECONDS_PARAM, 0))
         if sound > 0:
             return (run.info.end_time - run.info.start_time) / 1000, sound

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from asd.tracking.registry import Holders
 from asd.tracking.runs import STEP_TAG
-from asd.tracking.store import client
+from asd.tracking.store import recent_runs
 
 _NAME, _BACK, _AWAY = "asd.registered", "asd.champion", "asd.previous"
 
@@ -38,13 +38,7 @@ def cut_short(name: str, seen: Holders, present_run: str) -> Rollback | None:
     present_run : str
         Id of the run that asks.
     """
-    experiments = [experiment.experiment_id for experiment in client().search_experiments()]
-    runs = client().search_runs(
-        experiments,
-        f"tags.`{STEP_TAG}` = 'rollback' and tags.`{_NAME}` = '{name}'",
-        order_by=["attributes.start_time DESC"],
-        max_results=2,
-    )
+    runs = recent_runs(f"tags.`{STEP_TAG}` = 'rollback' and tags.`{_NAME}` = '{name}'", 2)
     newest = next((run for run in runs if run.info.run_id != present_run), None)
     if newest is None or newest.info.status == "FINISHED":
         return None

@@ -24,7 +24,7 @@ from asd.language import tr
 from asd.text import printable
 from asd.tracking.alive import note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
-from asd.tracking.store import check_artifacts, client, first_line
+from asd.tracking.store import check_artifacts, client, first_line, recent_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -234,9 +234,7 @@ def _ids(noted: str) -> list[str]:
     """The run that was noted, by its id or by the name that it had when it was begun."""
     if not noted.startswith(_BEGUN):
         return [noted]
-    experiments = [experiment.experiment_id for experiment in client().search_experiments()]
-    found = client().search_runs(experiments, f"attributes.run_name = '{noted}'")
-    return [run.info.run_id for run in found]
+    return [run.info.run_id for run in recent_runs(f"attributes.run_name = '{noted}'", 1)]
 
 
 def tag_failure(reason: str) -> None:

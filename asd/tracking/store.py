@@ -57,6 +57,17 @@ def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
     return connected
 
 
+def experiment_ids() -> list[str]:
+    """All experiments of the store that nobody has deleted."""
+    return [experiment.experiment_id for experiment in client().search_experiments()]
+
+
+def recent_runs(wanted: str, most: int) -> list[Run]:
+    """The newest runs of all experiments that fit a filter of MLflow's, the newest first."""
+    newest = ["attributes.start_time DESC"]
+    return list(client().search_runs(experiment_ids(), wanted, max_results=most, order_by=newest))
+
+
 def find_runs(experiment: str, wanted: str) -> list[Run]:
     """All runs of an experiment that fit a filter of MLflow's, the newest first."""
     store = client()
