@@ -60,7 +60,7 @@ fuzz: setup ## changed recordings of every container into the decoder, for an ho
 	$(BIN)/python -m tests.fuzz .cache/fuzz
 
 # Both read what is installed, and ask nobody.
-sbom: setup ## refuse packages under other licences than those allowed, and write sbom.json
+sbom: setup ## refuse packages under licences that bind users, and write sbom.json
 	$(BIN)/python -m pip install --quiet --editable '.[dev,sbom]'
 	$(BIN)/pip-licenses --summary
 	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file sbom.json
