@@ -15,6 +15,12 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parents[1]
+LONG = ("tests/golden/", "tests/e2e/", "tests/steps/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long come first: no process is to be left with it when others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ def as_fields(text: str) -> set[tuple[str, str, str | None]]:
 
 
 def translated() -> dict[texts.Text, str]:
-    return {text: texts.japanese(texts.catalogue(), text) for text in texts.known()}
+    among = texts.catalogue()
+    return {text: texts.japanese(among, text) for text in texts.known()}
 
 
 def test_every_text_of_the_code_is_translated_and_no_other() -> None:

@@ -7,19 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from mlflow import MlflowClient
 from mlflow.entities import Run
+
+from tests.e2e.fork import Command, fork_server, run
 
 PROJECT = Path(__file__).resolve().parents[2]
 RATE = 8000
@@ -67,25 +72,72 @@ class Project:
     """A copy of the files that ``mlflow run`` needs; the package itself is that installed."""
 
     root: Path
+    server: Any
+    """Forks what has been imported."""
 
     def run(self, entry: str, *words: str, cwd: Path | None = None, uri: str = "") -> Ran:
-        """Give ``mlflow run`` a word each: ``key=value``, or an option of its own."""
+        """Give ``mlflow run`` a word each, in a fork: ``key=value``, or an option of its own."""
+        return self.give(self.command(entry, *words), cwd, uri)
+
+    def give(self, command: Sequence[str], cwd: Path | None = None, uri: str = "") -> Ran:
+        """Give a command of MLflow's as it stands, in a fork."""
+        begun = self.begin(command, cwd, uri)
+        begun.process.join()
+        return begun.ran()
+
+    def begin(self, command: Sequence[str], cwd: Path | None = None, uri: str = "") -> "Begun":
+        """The same, without waiting for its end; it is the first of a group of its own."""
         here = cwd or self.root
-        command = ["mlflow", "run", str(self.root), "--env-manager", "local", "-e", entry]
-        for word in words:
-            command += [word] if word.startswith("--") else ["-P", word]
-        environment = clean_environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
+        said = Path(tempfile.mkdtemp(prefix="said-", dir=self.root.parent))
+        told = Command(tuple(command), here, _environment(uri), said / "stdout", said / "stderr")
+        process = self.server.Process(target=run, args=(told,))
+        process.start()
+        return Begun(process, told, _store(here, uri))
+
+    def run_anew(self, entry: str, *words: str, cwd: Path | None = None, uri: str = "") -> Ran:
+        """As `run`, from the first import on: what a shell does."""
+        here = cwd or self.root
         done = subprocess.run(
-            command,
+            self.command(entry, *words),
             cwd=here,
-            env=environment,
+            env=_environment(uri),
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
             check=False,
         )
-        store = uri or f"sqlite:///{here}/mlflow.db"
-        return Ran(done.returncode, done.stdout, done.stderr, store)
+        return Ran(done.returncode, done.stdout, done.stderr, _store(here, uri))
+
+    def command(self, entry: str, *words: str) -> tuple[str, ...]:
+        """The words of the command."""
+        given = [(word,) if word.startswith("--") else ("-P", word) for word in words]
+        start = ("mlflow", "run", str(self.root), "--env-manager", "local", "-e", entry)
+        return (*start, *(part for parts in given for part in parts))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An ``mlflow run`` that may not have ended yet."""
+
+    process: ForkServerProcess
+    command: Command
+    store: str
+
+    def ran(self) -> Ran:
+        """What came of it."""
+        stdout, stderr = (
+            path.read_text(encoding="utf-8") for path in (self.command.stdout, self.command.stderr)
+        )
+        assert self.process.exitcode is not None
+        return Ran(self.process.exitcode, stdout, stderr, self.store)
+
+
+def _environment(uri: str) -> dict[str, str]:
+    return clean_environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
+
+
+def _store(folder: Path, uri: str) -> str:
+    return uri or f"sqlite:///{folder}/mlflow.db"
 
 
 def clean_environment() -> dict[str, str]:
@@ -174,6 +226,7 @@ def write_recordings(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def make_project() -> Callable[[Path], Project]:
     """Give the function that makes a copy of the project's files with some recordings."""
+    server = fork_server(clean_environment())
 
     def make(root: Path) -> Project:
         root.mkdir(parents=True)
@@ -183,7 +236,7 @@ def make_project() -> Callable[[Path], Project]:
             PROJECT / "entrypoints", root / "entrypoints", ignore=shutil.ignore_patterns("__pyc*")
         )
         write_recordings(root / "録音 1")
-        return Project(root)
+        return Project(root, server)
 
     return make
 

@@ -1,10 +1,7 @@
 """What users type: ``mlflow run``, in a folder of their own, with good words and with bad ones."""
 
 import csv
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +12,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Project, Ran
 
 pytestmark = pytest.mark.e2e
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 BAD = {
     "unknown key": (
@@ -29,23 +24,27 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def aside(
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is not the project's, from which it is called."""
+    return tmp_path_factory.mktemp("outside")
+
+
+@pytest.fixture(scope="module")
+def other(
     tmp_path_factory: pytest.TempPathFactory, make_project: "Callable[[Path], Project]"
-) -> "Iterator[dict[str, Future[Ran]]]":
-    """Called from a folder outside the project, and beside the journey: there is time for both."""
-    project = make_project(tmp_path_factory.mktemp("aside") / "asd")
+) -> "Project":
+    """A project of its own, with something that is no recording."""
+    project = make_project(tmp_path_factory.mktemp("other") / "asd")
     (project.root / "notes.wav").write_text("this is no sound\n" * 50, encoding="utf-8")
-    outside = tmp_path_factory.mktemp("outside")
+    return project
+
+
+@pytest.fixture(scope="module")
+def led(other: "Project", outside: Path) -> "Ran":
+    """The whole way in one command, as a shell does it."""
     words = ("source=録音 1", "clip_seconds=1", "sample_rate=8000", "models=gmm")
-    with ThreadPoolExecutor(1) as lane:
-        ran = {"main": lane.submit(project.run, "main", *words, cwd=outside)}
-        for name, (entry, wrong, _) in BAD.items():
-            ran[name] = lane.submit(project.run, entry, *wrong, cwd=outside)
-        uri = "sqlite:///mlflow.db"
-        ran["lost"] = lane.submit(project.run, "train", cwd=outside, uri=uri)
-        yield ran
-        lane.shutdown(cancel_futures=True)
+    return other.run_anew("main", *words, cwd=outside)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -102,8 +101,8 @@ def test_promote_makes_the_champion_that_score_uses(
     assert [(row["windows"], row["is_anomaly"]) for row in files] == [("6", "1")] * 2
 
 
-def test_main_leads_a_folder_to_a_champion(aside: "dict[str, Future[Ran]]") -> None:
-    ran = aside["main"].result()
+def test_main_leads_a_folder_to_a_champion(led: "Ran") -> None:
+    ran = led
     assert ran.code == 0, ran.stdout + ran.stderr
     assert ran.run.info.status == "FINISHED"
     assert "mlflow ui" in ran.stdout
@@ -125,65 +124,32 @@ def test_main_leads_a_folder_to_a_champion(aside: "dict[str, Future[Ran]]") -> N
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_a_failed_run(aside: "dict[str, Future[Ran]]", name: str) -> None:
-    ran = aside[name].result()
+def test_bad_input_is_one_line_and_a_failed_run(other: "Project", outside: Path, name: str) -> None:
+    entry, wrong, expected = BAD[name]
+    # One of them as a shell does it.
+    run = other.run_anew if name == "unknown key" else other.run
+    ran = run(entry, *wrong, cwd=outside)
     assert ran.code != 0
     [line] = ran.errors
-    assert BAD[name][2] in line
+    assert expected in line
     assert "Traceback" not in ran.stdout + ran.stderr
     assert ran.run.info.status == "FAILED"
     assert ran.run.data.tags["asd.error"] == line.removeprefix("error: ")
 
 
 def test_from_another_folder_the_store_is_there_and_the_data_in_the_project(
-    aside: "dict[str, Future[Ran]]",
+    led: "Ran", outside: Path
 ) -> None:
-    ran = aside["main"].result()
-    outside = Path(ran.store.removeprefix("sqlite:///")).parent
-    assert ran.artifacts.is_relative_to(outside / "mlruns")
+    assert led.artifacts.is_relative_to(outside / "mlruns")
     assert not (outside / "data").exists()
 
 
 def test_a_relative_store_given_from_another_folder_is_named_in_one_line(
-    aside: "dict[str, Future[Ran]]",
+    other: "Project", outside: Path
 ) -> None:
-    ran = aside["lost"].result()
+    ran = other.run("train", cwd=outside, uri="sqlite:///mlflow.db")
     assert ran.code != 0
     [line] = ran.errors
     assert "sqlite:///mlflow.db" in line
     assert "give an absolute one" in line
     assert "Traceback" not in ran.stdout + ran.stderr
-
-
-def imported(*command: str) -> set[str]:
-    """The top-level names of all modules that a Python program imports."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", *command],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-
-
-HEAVY = {"torch", "sklearn", "mlflow", "matplotlib", "librosa", "pandas", "scipy", "av", "optuna"}
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        *(
-            ("-m", f"entrypoints.{path.stem}", "--help")
-            for path in sorted((PROJECT / "entrypoints").glob("[!_]*.py"))
-        ),
-        ("-c", "import asd.cli.main"),
-        ("-c", "import asd.detectors; asd.detectors.names()"),
-    ],
-    ids=lambda command: command[1],
-)
-def test_help_and_the_list_of_detectors_load_no_large_library(command: tuple[str, ...]) -> None:
-    names = imported(*command)
-    assert "asd" in names
-    assert not names & HEAVY

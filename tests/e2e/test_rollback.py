@@ -14,8 +14,8 @@ import pytest
 from asd.config.steps import PreprocessConfig, TrainConfig
 from asd.steps import preprocess, train
 from asd.tracking import registry
-from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import resolve
+from tests.shortcuts import scores_here
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project
@@ -74,10 +74,10 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
     assert registry.holders("hum") == registry.Holders("1", "2", None)
     assert len(answers) > 1
     assert set(answers) == {served} == {afterwards}, "the server keeps the model it has loaded"
-    [before] = fresh_scores(second, [recording])
+    [before] = scores_here(second, [recording])
     assert served == pytest.approx(before, abs=1e-6)
     assert resolve(registry.address("hum")) == first
-    [next_start] = fresh_scores(first, [recording])
+    [next_start] = scores_here(first, [recording])
     assert next_start != pytest.approx(served, abs=1e-3)
 
 

@@ -2,19 +2,22 @@
 
 import os
 import signal
-import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from asd.config.steps import CutConfig
+from asd.data.preprocess import preprocess
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project
 
 pytestmark = pytest.mark.e2e
 
-TRIALS = 20
+TRIALS = 12
 WORDS = (
     "model=knn",
     "data=data/hum",
@@ -26,13 +29,11 @@ WORDS = (
 )
 
 
-def test_killed_at_trial_7_of_20(
-    tmp_path: Path, make_project: "Callable[[Path], Project]", environment: dict[str, str]
-) -> None:
+def test_killed_at_trial_4_of_12(tmp_path: Path, make_project: "Callable[[Path], Project]") -> None:
     project = make_project(tmp_path / "asd")
-    cut = ("source=録音 1", "output=data/hum", "clip_seconds=1", "sample_rate=8000")
-    assert project.run("preprocess", *cut).code == 0
-    kill_after(project.root, "trial 6:", environment)
+    cutting = CutConfig(clip_seconds=1.0, sample_rate=8000)
+    preprocess(project.root / "録音 1", project.root / "data/hum", cutting)
+    kill_after(project, "trial 3:")
 
     again = project.run("sweep", *WORDS)
     assert again.code == 0, again.stdout + again.stderr
@@ -49,22 +50,12 @@ def test_killed_at_trial_7_of_20(
     assert sorted(run.info.status for run in sweeps) == ["FINISHED", "KILLED"]
 
 
-def kill_after(root: Path, line: str, environment: dict[str, str]) -> None:
+def kill_after(project: "Project", line: str) -> None:
     """Start the sweep and kill all of it once it has said `line`."""
-    command = ["mlflow", "run", str(root), "--env-manager", "local", "-e", "sweep"]
-    command += [part for word in WORDS for part in ("-P", word)]
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env=environment | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    with process.stdout as output:
-        said = any(text.startswith(line) for text in output)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert said
+    begun = project.begin(project.command("sweep", *WORDS))
+    said = begun.command.stdout
+    while not (said.exists() and f"\n{line}" in said.read_text(encoding="utf-8")):
+        assert begun.process.is_alive(), begun.ran()
+        time.sleep(0.05)
+    os.killpg(begun.process.pid or 0, signal.SIGKILL)
+    begun.process.join()

@@ -19,9 +19,9 @@ from mlflow.entities import Run
 
 from asd.config.steps import CutConfig, EvaluateConfig, SweepConfig, TrainConfig
 from asd.data.preprocess import preprocess
-from asd.search import pseudo_anomalies as proxy
 from asd.steps import evaluate, sweep, train
 from asd.tracking import registry
+from tests import shortcuts
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Project, Ran
@@ -39,8 +39,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Large enough for all rows and columns: the tables draw those in view only.
+    # Large enough for all rows and columns, since the tables draw those in view only; and coarse.
     "--window-size=3000,3000",
+    "--force-device-scale-factor=0.25",
     "--virtual-time-budget=20000",
 )
 
@@ -82,10 +83,7 @@ def tried(ui: "tuple[str, Project]") -> "tuple[Ran, Ran]":
     """The first training below that server: as usual, and with the remedy."""
     _, project = ui
     words = (f"data={DATA}", "model=knn")
-    with ThreadPoolExecutor(2) as both:
-        usual = both.submit(project.run, "train", *words)
-        remedied = both.submit(project.run, "train", *words, "--experiment-name=asd")
-        return usual.result(), remedied.result()
+    return project.run("train", *words), project.run("train", *words, "--experiment-name=asd")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +97,7 @@ def six(ui: "tuple[str, Project]", tried: "tuple[Ran, Ran]") -> list[Run]:
         patch.chdir(project.root)
         patch.setenv("MLFLOW_TRACKING_URI", store)
         patch.setenv("MLFLOW_EXPERIMENT_NAME", "asd")
+        shortcuts.make_little(patch)
         trained = [
             train.run(TrainConfig.parse({"model": model, "data": DATA, "features": features}))
             for model, features in wishes.items()
@@ -122,7 +121,7 @@ def searched(ui: "tuple[str, Project]", six: list[Run]) -> Run:
         patch.chdir(project.root)
         patch.setenv("MLFLOW_TRACKING_URI", store)
         patch.setenv("MLFLOW_EXPERIMENT_NAME", "asd")
-        patch.setattr(proxy, "LEAST", 12)
+        shortcuts.make_little(patch)
         sweep.run(SweepConfig.parse(wish))
     client = MlflowClient(store)
     experiment = six[0].info.experiment_id

@@ -5,7 +5,6 @@ through its commands, the MLflow client and files; the few names it imports stan
 """
 
 import csv
-import io
 import json
 import logging
 import os
@@ -20,10 +19,9 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import pytest
 import soundfile
-from matplotlib.figure import Figure
 from mlflow.entities import Run
-from PIL import Image
 
 from asd.config.recipes import recipe_names
 
@@ -31,6 +29,7 @@ from asd.config.recipes import recipe_names
 from asd.data.demo import DemoSize, make_demo
 from asd.detectors import names as detector_names
 from asd.pipeline.pipeline import Pipeline
+from tests import shortcuts
 from tests.golden import signals
 
 __all__ = ["PROJECT", "Observed", "Pipeline", "probe", "run_apart"]
@@ -267,19 +266,12 @@ def _short(value: str | float) -> str | float:
         return value
 
 
-def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
-    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
-        Image.new("RGB", (1, 1)).save(target, "PNG")
-    else:
-        Path(target).touch()
-
-
 def main() -> None:
     """Observe, and write what was seen as JSON."""
-    # Drawing would take four fifths of the time; pictures are named here, and tested elsewhere.
-    setattr(Figure, "savefig", _no_picture)  # noqa: B010 - mypy knows no other way
     target, *words = sys.argv[1:]
-    observed = observe(Path(words[1]) if len(words) > 1 else None, bool(words))
+    with pytest.MonkeyPatch.context() as patch:
+        shortcuts.take(patch)
+        observed = observe(Path(words[1]) if len(words) > 1 else None, bool(words))
     Path(target).write_text(json.dumps(observed, ensure_ascii=False), encoding="utf-8")
 
 

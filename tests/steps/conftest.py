@@ -1,6 +1,5 @@
 """A folder of its own for each test, with an MLflow store and small recordings."""
 
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,9 @@ import mlflow
 import numpy as np
 import pytest
 import soundfile
-from matplotlib.figure import Figure
-from PIL import Image
 
 from asd.tracking.store import client
+from tests import shortcuts
 
 RATE = 8000
 
@@ -35,18 +33,10 @@ def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    # Drawing takes most of the time of a step; plots have tests of their own, and are drawn in e2e.
-    monkeypatch.setattr(Figure, "savefig", _no_picture)
+    shortcuts.take(monkeypatch)
     mlflow.create_experiment("test", artifact_location=(tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "test")
     return tmp_path
-
-
-def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
-    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
-        Image.new("RGB", (1, 1)).save(target, "PNG")
-    else:
-        Path(target).touch()
 
 
 def hum(rng: np.random.Generator, seconds: float, knock: bool = False) -> np.ndarray:

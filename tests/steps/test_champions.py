@@ -20,18 +20,8 @@ from asd.errors import AsdError
 from asd.steps import preprocess, promote, recalibrate, rollback, score, train
 from asd.steps.prepare import machine_of
 from asd.tracking import registry
-from asd.tracking.models import ModelRef, load
+from asd.tracking.models import ModelRef
 from asd.tracking.registry import Holders
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No new process for every promotion."""
-
-    def here(model: ModelRef, files: list[Path]) -> list[float]:
-        return [load(model).judge(path).anomaly_score for path in files]
-
-    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", here)
 
 
 @pytest.fixture

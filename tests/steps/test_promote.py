@@ -40,6 +40,8 @@ from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
 from asd.tracking.runs import TrackedRun
+from tests import shortcuts
+from tests.shortcuts import scores_here
 
 RATE = 8000
 DATA = "data/hum"
@@ -77,15 +79,10 @@ def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Traine
     """The models with an empty registry; fewer draws, and no new process for every promotion."""
     monkeypatch.setattr(evaluations, "auc_interval", functools.partial(auc_interval, n=50))
     monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
-    monkeypatch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
+    shortcuts.take(monkeypatch)
     yield models
     if registry.holders(NAME) != Holders(None, None, None):
         mlflow.MlflowClient().delete_registered_model(NAME)
-
-
-def scores_here(model: ModelRef, files: list[Path]) -> list[float]:
-    pipeline = load(model)
-    return [pipeline.judge(path).anomaly_score for path in files]
 
 
 def make_clips(root: Path) -> None:

@@ -40,9 +40,8 @@ QUICK = {
 
 
 @pytest.fixture
-def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A data set of 1 s clips, and few pseudo-anomalies."""
-    monkeypatch.setattr(proxy, "LEAST", 12)
+def data(recordings: Path) -> str:
+    """A data set of 1 s clips."""
     config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
     preprocess.run(PreprocessConfig.parse({**config, "sample_rate": 8000}))
     return "data/hum"

@@ -1,0 +1,51 @@
+"""What takes most of the time of a step and has tests of its own, left out of tests of steps."""
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from asd.evaluation import plots
+from asd.evaluation.page import cases
+from asd.evaluation.page.cases import chosen_rows
+from asd.search import pseudo_anomalies
+from asd.tracking.models import ModelRef, load
+
+
+def take(patch: pytest.MonkeyPatch) -> None:
+    """Let steps draw nothing, make little, and load no model in a new process.
+
+    tests/evaluation draws every figure and whole pages, tests/e2e those of whole runs;
+    tests/steps/test_promote.py loads a model in a new process.
+    """
+    make_little(patch)
+    blank = Figure()
+    blank.subplots()
+    for name in filter(str.islower, plots.__all__):
+        patch.setattr(plots, name, lambda *_, **__: blank)
+    patch.setattr(Figure, "savefig", _no_picture)
+    patch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
+
+
+def make_little(patch: pytest.MonkeyPatch) -> None:
+    """Show one clip of a kind, with an empty picture, and make few pseudo-anomalies."""
+    patch.setattr(plots, "explanation", lambda *_: Figure())
+    patch.setattr(cases, "chosen_rows", partial(chosen_rows, most=1))
+    patch.setattr(pseudo_anomalies, "LEAST", 12)
+
+
+def scores_here(model: ModelRef, files: Sequence[Path]) -> list[float]:
+    """What `asd.tracking.fresh.fresh_scores` gives, from this process."""
+    pipeline = load(model)
+    return [pipeline.judge(path).anomaly_score for path in files]
+
+
+def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
+    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+        Image.new("RGB", (1, 1)).save(target, "PNG")
+    else:
+        Path(target).touch()
