@@ -14,6 +14,8 @@ from asd.threads import one_thread
 
 _FLOOR = 1e-10
 """Power below which decibels are not told apart, `amin` in librosa: -100 dB."""
+_NEPERS_PER_DB = np.log(10) / 10
+"""Of power."""
 _RANGE_DB = 80.0
 """Range that `clip_max` scaling keeps below the maximum of a clip."""
 _BLOCK_BANDS = 16
@@ -129,8 +131,9 @@ def power_level(decibels: Spectrogram) -> float:
     decibels : ndarray of shape (n_mels, n_frames)
         At least one frame.
     """
-    power = np.power(10.0, decibels.astype(np.float64) / 10).mean(axis=0)
-    return float(10 * np.log10(np.median(power)))
+    # exp of torch takes a fifth of the time of NumPy's power.
+    power = torch.from_numpy(decibels).double().mul_(_NEPERS_PER_DB).exp_().mean(dim=0)
+    return float(10 * np.log10(np.median(power.numpy())))
 
 
 def decibel_level(decibels: Spectrogram) -> float:
