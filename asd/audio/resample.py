@@ -1,7 +1,7 @@
 """Turn the frames of a track into blocks of one rate and layout."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -19,12 +19,12 @@ _RESAMPLER = {"filter_size": "128", "cutoff": "0.97", "rematrix_maxval": "1.0"}
 _SAMPLES_AT_ONCE = 1 << 15
 _PADDING_FRAMES = 3
 """Most frames of a codec that are padding; what goes on for longer is sound."""
-_SAMPLES = {
-    "u8": (np.uint8, 2**7),
-    "s16": (np.int16, 2**15),
-    "s32": (np.int32, 2**31),
-    "flt": (np.float32, 1),
-    "dbl": (np.float64, 1),
+_SAMPLES: dict[str, tuple[np.dtype[Any], int]] = {
+    "u8": (np.dtype(np.uint8), 2**7),
+    "s16": (np.dtype(np.int16), 2**15),
+    "s32": (np.dtype(np.int32), 2**31),
+    "flt": (np.dtype(np.float32), 1),
+    "dbl": (np.dtype(np.float64), 1),
 }
 """Formats that are read as they stand: type, and what is full scale."""
 _MOST_PLANES = 7
@@ -106,11 +106,12 @@ class Unpacker:
         return samples
 
 
-def _plane(frames: list[av.AudioFrame], plane: int, kind: type[Any], width: int) -> NDArray[Any]:
+def _plane(
+    frames: list[av.AudioFrame], plane: int, kind: np.dtype[Any], width: int
+) -> NDArray[Any]:
     # As `AudioFrame.to_ndarray` does, which takes three times as long.
-    return np.concatenate(
-        [np.frombuffer(frame.planes[plane], kind, frame.samples * width) for frame in frames]
-    )
+    pieces = [(cast(Any, frame.planes[plane]), frame.samples * width) for frame in frames]
+    return np.concatenate([np.frombuffer(memory, kind, count) for memory, count in pieces])
 
 
 class Ending:
