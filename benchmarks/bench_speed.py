@@ -5,6 +5,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Measure, print, and write the section where all was measured."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
     _say_little()
     load = os.getloadavg()[0]
     chosen = sys.argv[1:] or list(PARTS)
@@ -54,8 +56,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 
 def _section(rows: list[Row], load: float) -> list[str]:
     return [
-        "`make bench`: medians of one run. The limits of the machine, which stand first, are of that",
-        "run too, and what is to be reached stands in brackets. The column written last:",
+        "`make bench`: medians of one run. The limits of the machine, which stand first, are of",
+        "the same run; aims stand in brackets. The column written last:",
         f"torch {torch.__version__}, PyAV {av.__version__}, load of the machine when it began",
         f"{load:.1f} (a load above 0 blurs the figures).",
         "",
