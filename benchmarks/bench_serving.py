@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +31,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.steps import score, train
 from asd.tracking.models import load, resolve
 from benchmarks.page import write_section
+from benchmarks.timing import seconds
 
 RATE = 16000
 SECONDS = 10
@@ -87,41 +88,65 @@ def main() -> None:
 def _serving(uri: str, pipeline: Pipeline, count: int) -> Iterator[str]:
     content = _wav()
     pipeline.judge(content)
-    alone = median(_seconds(lambda: pipeline.judge(content)) for _ in range(max(5, count // 10)))
+    alone = median(seconds(lambda: pipeline.judge(content)) for _ in range(max(5, count // 10)))
+    with servers(uri) as (ours, bare, process):
+        before = _megabytes(process)
+        for clients in CLIENTS:
+            p50, speed = asked(ours, content, clients, count)
+            bare_p50, bare_speed = asked(bare, content, clients, count)
+            yield (
+                f"| {clients} | {1000 * p50:.1f} ms | {p50 / alone:.2f} | "
+                f"{p50 / bare_p50:.2f} | {speed:.1f} | {speed / bare_speed:.2f} |"
+            )
+        yield ""
+        yield (
+            f"Memory of the server: {before:.0f} MB before, {_megabytes(process):.0f} MB after "
+            f"{count * len(CLIENTS)} requests."
+        )
+
+
+@contextmanager
+def servers(uri: str) -> Iterator[tuple[str, str, int]]:
+    """Addresses of a server of a model and of a bare app, both warm, and the first one's process.
+
+    Parameters
+    ----------
+    uri : str
+        The model.
+    """
     mlflow = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", uri]
-    ours_words = [*mlflow, "--env-manager", "local", "-p"]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bare.py"
         program.write_text(BARE, encoding="utf-8")
         with (
-            _server(ours_words) as (ours, process),
+            _server([*mlflow, "--env-manager", "local", "-p"]) as (ours, process),
             _server([sys.executable, str(program)]) as (bare, _),
         ):
             for url in (ours, bare):
-                _asked(url, content, 1, 5)
-            before = _megabytes(process)
-            for clients in CLIENTS:
-                p50, speed = _asked(ours, content, clients, count)
-                bare_p50, bare_speed = _asked(bare, content, clients, count)
-                yield (
-                    f"| {clients} | {1000 * p50:.1f} ms | {p50 / alone:.2f} | "
-                    f"{p50 / bare_p50:.2f} | {speed:.1f} | {speed / bare_speed:.2f} |"
-                )
-            yield ""
-            yield (
-                f"Memory of the server: {before:.0f} MB before, {_megabytes(process):.0f} MB after "
-                f"{count * len(CLIENTS)} requests."
-            )
+                asked(url, _wav(), 1, 5)
+            yield ours, bare, process
 
 
-def _asked(url: str, content: bytes, clients: int, count: int) -> tuple[float, float]:
-    """Median seconds of a request, and requests a second."""
+def asked(url: str, content: bytes, clients: int, count: int) -> tuple[float, float]:
+    """Median seconds of a request, and requests a second.
+
+    Parameters
+    ----------
+    url : str
+        Of a server.
+    content : bytes
+        The recording that each request holds.
+    clients : int
+        Requests at once.
+    count : int
+        Requests in all.
+    """
     body = json.dumps({"dataframe_records": [{"audio": base64.b64encode(content).decode()}]})
     session = requests.Session()
 
     def one(_: int) -> float:
         headers = {"Content-Type": "application/json"}
-        return _seconds(lambda: session.post(f"{url}/invocations", body, headers=headers))
+        return seconds(lambda: session.post(f"{url}/invocations", body, headers=headers))
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
@@ -129,23 +154,38 @@ def _asked(url: str, content: bytes, clients: int, count: int) -> tuple[float, f
     return median(times), count / (time.perf_counter() - started)
 
 
-def _batch(uri: str, seconds: float) -> Iterator[str]:
+def score_speed(uri: str, length_s: float) -> float:
+    """How many times real time `score` is, on four WAV files of so many seconds together."""
+    with _night(length_s) as folder:
+        return length_s / _scored(uri, folder)
+
+
+def _batch(uri: str, length_s: float) -> Iterator[str]:
     """Hours of sound a minute, of `score` and of decoding alone."""
+    with _night(length_s) as folder:
+        taken = _scored(uri, folder)
+        files = sorted(folder.iterdir())
+        decoding = seconds(lambda: [sum(map(len, stream_blocks(path, RATE))) for path in files])
+    yield (
+        f"`score`: {length_s / 60 / taken:.2f} hours of sound a minute, {taken / decoding:.1f} "
+        "times as long as decoding alone in one process."
+    )
+
+
+@contextmanager
+def _night(length_s: float) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "night"
         rng = np.random.default_rng(0)
         for number in range(4):
-            noise = 0.1 * rng.standard_normal(round(RATE * seconds / 4))
+            noise = 0.1 * rng.standard_normal(round(RATE * length_s / 4))
             write_wav(folder / f"{number}.wav", noise, RATE)
-        told = {"source": str(folder), "model_uri": uri, "output": f"{name}/out"}
-        taken = _seconds(lambda: score.run(ScoreConfig.parse(told)))
-        files = sorted(folder.iterdir())
-        decoding = _seconds(lambda: [sum(map(len, stream_blocks(path, RATE))) for path in files])
-    hours = seconds / 3600
-    yield (
-        f"`score`: {60 * hours / taken:.2f} hours of sound a minute, {taken / decoding:.1f} times "
-        "as long as decoding alone in one process."
-    )
+        yield folder
+
+
+def _scored(uri: str, folder: Path) -> float:
+    told = {"source": str(folder), "model_uri": uri, "output": str(folder.parent / "out")}
+    return seconds(lambda: score.run(ScoreConfig.parse(told)))
 
 
 def _wav() -> bytes:
@@ -154,12 +194,6 @@ def _wav() -> bytes:
     noise = np.random.default_rng(0).standard_normal(len(time_s))
     soundfile.write(file, 0.2 * np.sin(600 * time_s) + 0.02 * noise, RATE, format="WAV")
     return file.getvalue()
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """Find the frequency above which a recording is empty: a telephone's, or that of a lower rate."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 _N_FFT = 2048
 _BANDS = 64
@@ -38,9 +41,8 @@ class Spectrum:
             samples = np.pad(samples * np.hanning(samples.size), (0, _N_FFT - samples.size))
             frames = samples[None]
         else:
-            starts = np.linspace(0, samples.size - _N_FFT, _FRAMES).astype(int)
-            frames = np.stack([samples[start : start + _N_FFT] for start in starts]) * self._window
-        spectrum = np.fft.rfft(frames)
+            frames = samples[_places(samples.size)] * self._window
+        spectrum = rfft(frames)
         self._power += (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
         self._frames += len(frames)
 
@@ -59,3 +61,10 @@ class Spectrum:
             if levels[edge - 2 : edge].min() - levels[edge + 1 :].max() >= _DROP_DB:
                 return edge * nyquist / _BANDS
         return nyquist
+
+
+@lru_cache(4)
+def _places(n_samples: int) -> NDArray[np.intp]:
+    """Where the samples of the frames are that are looked at, ``(_FRAMES, _N_FFT)``."""
+    starts = np.linspace(0, n_samples - _N_FFT, _FRAMES).astype(np.intp)
+    return starts[:, None] + np.arange(_N_FFT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,8 @@ from asd.audio.completeness import (
     mp3_stated_s,
 )
 from asd.audio.patched import PatchedFile
-from asd.audio.refusal import refuses
-from asd.audio.resample import Resampler
+from asd.audio.refusal import refusal, refuses
+from asd.audio.resample import Block, Ending, Resampler, Unpacker
 from asd.audio.source import checked_header, open_bytes, source_name
 from asd.errors import AudioError
 from asd.language import tr
@@ -137,33 +138,41 @@ class Track:
         AudioError
             A part cannot be decoded, or less comes out than the container states.
         """
+        unpacker = Unpacker(self.name)
+        blocks = self._unpacked(unpacker, listen)
+        first = next(blocks)
         rate = sample_rate or self.sample_rate
-        wanted = self._resampler(rate, layout)
-        unchanged = layout is None and rate == self.sample_rate
-        heard = None if listen is None or unchanged else self._resampler(self.sample_rate)
-        for frame in self._frames():
-            if listen is not None and heard is not None:
-                for block in heard.blocks(frame):
-                    listen(block, self.sample_rate)
-            for block in wanted.blocks(frame):
-                if listen is not None and unchanged:
-                    listen(block, rate)
-                yield block
+        blocks = chain([first], blocks)
+        if layout is not None or rate != unpacker.sample_rate:
+            blocks = Resampler(self.name, rate, layout).blocks(blocks, unpacker)
+        ending = self._ending(rate)
+        for block in blocks:
+            yield from ending.sound(block, unpacker.longest_s)
+
+    def _unpacked(
+        self, unpacker: Unpacker, listen: Callable[[Block, int], None] | None
+    ) -> Iterator[Block]:
+        """The samples as they stand in the file, once `listen` has heard them."""
+        ending = self._ending(self.sample_rate)
+        for block in unpacker.blocks(self._frames()):
+            if listen is not None:
+                for sound in ending.sound(block, unpacker.longest_s):
+                    listen(sound, unpacker.sample_rate)
+            yield block
 
     def remark(self, text: str) -> None:
         """Keep a sentence for the user, once."""
         if text not in self.remarks:
             self.remarks.append(text)
 
-    def _resampler(self, rate: int, layout: str | None = None) -> Resampler:
+    def _ending(self, rate: int) -> Ending:
         # The edit list of MP4, and for blocks of ADPCM the fact chunk of WAV, say where the sound
         # ends; decoders add padding after it.
         padded = self._format == "mov" or self.codec.startswith("adpcm_")
-        ends_s = self._stated_s if padded else None
-        return Resampler(self.name, rate, layout, ends_s, self.remark)
+        return Ending(rate, self._stated_s if padded else None, self.remark)
 
-    def _frames(self) -> Iterator[av.AudioFrame | None]:
-        """The decoded frames, then None; complains at the end when some are missing."""
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        """The decoded frames; complains at the end when some are missing."""
         length = Length()
         if self._watch:
             self._watch(self.duration_s or 0.0)
@@ -183,17 +192,16 @@ class Track:
                 yield frame
         for text in length.check(self.name, self._format, self._promised_s, self._truncated):
             self.remark(text)
-        yield None
 
     def _packets(self) -> Iterator["av.Packet[Any]"]:
         packets = self._container.demux(*(() if self._ends_together else (self._stream,)))
         while True:
             try:
-                with refuses(self.name, "cannot be read to its end", REMEDY):
-                    packet = next(packets, None)
-            except AudioError as error:
+                packet = next(packets, None)
+            except Exception as cause:
+                error = refusal(cause, self.name, "cannot be read to its end", REMEDY)
                 if self._truncated == "refuse":
-                    raise
+                    raise error from cause
                 self.remark(str(error).removeprefix(f"{self.name}: ").partition(";")[0])
                 return
             if packet is None:
@@ -202,18 +210,18 @@ class Track:
 
     def _decode(self, packet: "av.Packet[Any]", at_s: float) -> list[av.AudioFrame]:
         try:
-            with refuses(self.name, f"corrupt or cut short at {at_s:.1f} s", REMEDY):
-                # FFmpeg calls the last packet of a WAV file corrupt when it is the shorter one.
-                if packet.is_corrupt and self._format != "wav":
-                    raise ValueError("incomplete data")
-                return cast(list[av.AudioFrame], packet.decode())
-        except AudioError as error:
+            # FFmpeg calls the last packet of a WAV file corrupt when it is the shorter one.
+            if packet.is_corrupt and self._format != "wav":
+                raise ValueError("incomplete data")
+            return cast(list[av.AudioFrame], packet.decode())
+        except Exception as cause:
+            error = refusal(cause, self.name, f"corrupt or cut short at {at_s:.1f} s", REMEDY)
             content = bytes(packet) if self._format in _BARE_FRAMES else b"sound"
             if is_tag(content):
                 return []
             if not is_padding(content):
                 if self._truncated == "refuse":
-                    raise
+                    raise error from cause
                 self.remark(f"cut short at {at_s:.1f} s")
             self._broken = error
             return []

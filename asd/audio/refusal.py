@@ -33,7 +33,12 @@ def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
     except AsdError:
         raise
     except Exception as error:
-        raise AudioError(f"{name}: {what} ({_reason(error)}); {remedy}") from error
+        raise refusal(error, name, what, remedy) from error
+
+
+def refusal(error: Exception, name: str, what: str, remedy: str) -> AudioError:
+    """The line for what a decoder raised, for loops in which `refuses` would cost too much."""
+    return AudioError(f"{name}: {what} ({_reason(error)}); {remedy}")
 
 
 def _reason(error: Exception) -> str:

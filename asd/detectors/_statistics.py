@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.arrays import Spectrogram
+from asd.features._levels import quantiles
 
 Vector = NDArray[np.float64]
 
@@ -33,8 +34,8 @@ def clip_statistics(spectrogram: Spectrogram) -> Vector:
         change = np.abs(np.diff(values, axis=1)).mean(axis=1)
     else:
         change = np.zeros(len(values))
-    quantiles = np.quantile(values, _QUANTILES, axis=1)
-    return np.concatenate([values.mean(axis=1), values.std(axis=1), *quantiles, change])
+    ordered = quantiles(spectrogram, _QUANTILES)
+    return np.concatenate([values.mean(axis=1), values.std(axis=1), *ordered, change])
 
 
 def statistics_scale(table: Vector) -> Vector:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 from asd.arrays import Samples, Spectrogram, Vector
@@ -61,7 +62,7 @@ class FrontEnd(ABC, Generic[C]):
         """Rate in Hz of the samples that `__call__` takes."""
         return self.config.sample_rate
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of all that determines the values, 16 hex digits: the name of a store's folder."""
         return hashlib.sha256(self.description.encode()).hexdigest()[:16]

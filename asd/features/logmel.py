@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from asd.arrays import Samples, Spectrogram
 from asd.config import LogMelConfig
+from asd.features._levels import power
 from asd.features._mel import mel_filters, mel_frequencies
 from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd, level_in_db
@@ -83,10 +84,10 @@ class LogMel(FrontEnd[LogMelConfig]):
         """
         if self.config.level == "rms":
             samples = samples * level_gain(samples, self.config.hop_length)
-        power = self._energy(samples)
+        energy = self._energy(samples)
         if self.config.power == 1:
-            power.sqrt_()
-        mel = torch.cat([power[:, lo:hi] @ weights for lo, hi, weights in self._bands], dim=1)
+            energy.sqrt_()
+        mel = torch.cat([energy[:, lo:hi] @ weights for lo, hi, weights in self._bands], dim=1)
         decibels = mel.T.contiguous().clamp_(min=_FLOOR).log10_().mul_(10.0)
         if self.config.scaling == "clip_max":
             decibels.sub_(decibels.max()).clamp_(min=-_RANGE_DB).add_(_RANGE_DB).div_(_RANGE_DB)
@@ -129,8 +130,7 @@ def power_level(decibels: Spectrogram) -> float:
     decibels : ndarray of shape (n_mels, n_frames)
         At least one frame.
     """
-    power = np.power(10.0, decibels.astype(np.float64) / 10).mean(axis=0)
-    return float(10 * np.log10(np.median(power)))
+    return float(10 * np.log10(np.median(power(decibels).mean(axis=0))))
 
 
 def decibel_level(decibels: Spectrogram) -> float:

@@ -164,7 +164,7 @@ class Scorer:
             Machine that they are of.
         """
         scorer = self.of_machine(machine)
-        return scorer.score_features(scorer._heard(windows))
+        return scorer.score_features(scorer.heard(windows))
 
     def of_machine(self, machine: str | None) -> "Scorer":
         """The scorer that judges what is of a machine; this one where it has none of its own."""
@@ -175,7 +175,7 @@ class Scorer:
     ) -> list[Spectrogram]:
         """As `explain`, of pieces of sound; the parameters are those of `score_samples`."""
         scorer = self.of_machine(machine)
-        return scorer._explain(scorer._heard(windows))
+        return scorer._explain(scorer.heard(windows))
 
     def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
@@ -227,8 +227,8 @@ class Scorer:
         """The features of each branch; branches with the same front end share them."""
         return self._shared(lambda front_end: store.features(dataset, front_end))
 
-    def _heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
-        """The same of pieces of sound."""
+    def heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
+        """The features of each branch of pieces of sound, as of `score_samples`."""
         return self._shared(lambda front_end: ClipSet([front_end(piece) for piece in windows]))
 
     def _shared(self, compute: Callable[[FrontEnd[Any]], ClipSet]) -> list[ClipSet]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
 from asd.config import LogMelConfig
 from asd.data.manifest import Dataset
+from asd.features._levels import power, quantiles
 from asd.features.logmel import LogMel
 from asd.features.store import FeatureStore
 
@@ -124,9 +125,8 @@ def describing(sample_rate: int) -> LogMel:
 
 def profile(sound: Spectrogram) -> Matrix:
     """Quantiles over time and mean power of each band, in dB, ``(n_statistics, n_bands)``."""
-    values = sound.astype(np.float64)
-    power = 10 * np.log10(np.power(10, values / 10).mean(axis=1))
-    return np.stack([*np.quantile(values, _QUANTILES, axis=1), power])
+    mean = 10 * np.log10(power(sound).mean(axis=1))
+    return np.stack([*quantiles(sound, _QUANTILES), mean])
 
 
 def _flat_profile(sound: Spectrogram) -> Vector:

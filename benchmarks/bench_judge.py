@@ -1,0 +1,97 @@
+"""One clip judged, in process and by a real server, beside the least that it takes."""
+
+import io
+from collections.abc import Iterator
+
+import librosa
+import numpy as np
+import soundfile
+import torch
+
+from asd.arrays import Spectrogram
+from asd.config import LogMelConfig
+from asd.config.steps import TrainConfig
+from asd.features.logmel import LogMel
+from asd.pipeline.pipeline import Pipeline
+from asd.steps import train
+from asd.tracking.models import load, resolve
+from benchmarks.bench_serving import RATE, SECONDS, asked, score_speed, servers
+from benchmarks.limits import limits
+from benchmarks.page import Row
+from benchmarks.timing import interleaved
+
+REQUESTS = 200
+CLIENTS = 16
+HOUR = 3600
+
+
+def rows() -> Iterator[Row]:
+    """Features, a judgement, requests, and a batch."""
+    yield _log_mel()
+    model = resolve(train.run(TrainConfig()).uri)
+    pipeline, content = load(model), _flac()
+    alone, told = _judge(pipeline, content)
+    yield "judge of one 10 s FLAC clip", told
+    yield from _served(model.uri, content, alone)
+    speed = score_speed(model.uri, HOUR)
+    yield "`score` of an hour of WAV", f"{speed:.0f} times real time (aim 1000)"
+
+
+def _log_mel() -> Row:
+    """Of a clip, on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config = LogMelConfig()
+    clip = np.random.default_rng(0).standard_normal(SECONDS * RATE).astype(np.float32) * 0.1
+    ours = LogMel(config)
+    slow, fast = interleaved(lambda: _librosa(clip, config), lambda: ours(clip))
+    torch.set_num_threads(threads)
+    bare = limits().fft_s
+    told = f"{1000 * fast:.2f} ms, {slow / fast:.1f} times librosa; {bare / fast:.0%} of the limit"
+    return "log-mel of a 10 s clip, 1 thread", f"{told}, the bare FFT"
+
+
+def _librosa(clip: Spectrogram, config: LogMelConfig) -> None:
+    power = librosa.feature.melspectrogram(
+        y=clip, sr=RATE, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
+    )
+    librosa.power_to_db(power, ref=1.0)
+
+
+def _judge(pipeline: Pipeline, content: bytes) -> tuple[float, str]:
+    """Seconds of a judgement, and what is to be said of it."""
+    samples, _ = soundfile.read(io.BytesIO(content), dtype="float32")
+    scorer = pipeline.scorer
+    front_ends = list({front_end.key: front_end for front_end in scorer.front_ends}.values())
+    features = scorer.heard([samples])
+    whole, decode, hear, score = interleaved(
+        lambda: pipeline.judge(content),
+        lambda: soundfile.read(io.BytesIO(content), dtype="float32"),
+        lambda: [front_end(samples) for front_end in front_ends],
+        lambda: scorer.score_features(features),
+    )
+    parts = decode + hear + score
+    each = " + ".join(f"{1000 * part:.1f}" for part in (decode, hear, score))
+    told = f"{1000 * whole:.1f} ms, {whole / parts:.2f} times its parts"
+    return whole, f"{told}, {each} ms (libsndfile, log-mel, score; aim 1.5)"
+
+
+def _served(uri: str, content: bytes, alone: float) -> Iterator[Row]:
+    with servers(uri) as (ours, bare, _):
+        p50, speed = asked(ours, content, 1, REQUESTS)
+        least, _ = asked(bare, content, 1, REQUESTS)
+        _, many = asked(ours, content, CLIENTS, REQUESTS)
+    ratio = p50 / (alone + least)
+    told = f"p50 {1000 * p50:.1f} ms, {ratio:.2f} times judge and a bare FastAPI app"
+    yield "a request of that clip, 1 client", f"{told} of {1000 * least:.1f} ms (aim 1.5)"
+    told = f"{many:.0f} requests a second, {many / speed:.2f} times those of 1 client"
+    yield f"the same, {CLIENTS} clients", f"{told} (aim 1.6)"
+
+
+def _flac() -> bytes:
+    file = io.BytesIO()
+    time_s = np.arange(SECONDS * RATE) / RATE
+    noise = np.random.default_rng(0).standard_normal(len(time_s))
+    sound = 0.2 * np.sin(600 * time_s) + 0.02 * noise
+    soundfile.write(file, sound, RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
