@@ -193,10 +193,11 @@ def main() -> None:
     ]  # fmt: skip
     chosen = [_without(group, groups, methods, known, results) for group in GROUPS]
     lines = [
-        "`python -m benchmarks.bench_recipes`, with `pip install -e '.[bench]'`. AUC / pAUC (10 %),",
-        "mean over the tasks of a group and over groups; *tilted* is the mean over groups where test clips went through a microphone",
-        "that favours high or low notes by 6 dB. Weights before the branches of a recipe; a star",
-        "marks those that do not hear a lean within 8 dB; the last recipe is `auto`.",
+        "`python -m benchmarks.bench_recipes`, with `pip install -e '.[bench]'`. AUC / pAUC",
+        "(10 %), mean over the tasks of a group and over groups; *tilted* is the mean over groups",
+        "where test clips went through a microphone that favours high or low notes by 6 dB. Weights",
+        "before the branches of a recipe; a star marks those that do not hear a lean within 8 dB;",
+        "the last recipe is `auto`.",
         "",
         *markdown_table(["method", *GROUPS, "mean", "tilted"], rows, "l" + "r" * (len(GROUPS) + 2)),
         "",
@@ -210,7 +211,8 @@ def main() -> None:
 
 
 def _group(known: Mapping[str, Task], result: Mapping[str, Judged], names: Iterable[str]) -> Matrix:
-    return np.array([figures(known[name], result[name]) for name in names]).mean(axis=0)
+    values = np.array([figures(known[name], result[name]) for name in names])
+    return np.asarray(values.mean(axis=0))
 
 
 def _without(
