@@ -195,7 +195,7 @@ def main() -> None:
     lines = [
         "`python -m benchmarks.bench_recipes`, with `pip install -e '.[bench]'`. AUC / pAUC",
         "(10 %), mean over the tasks of a group and over groups; *tilted* is the mean over groups",
-        "where test clips went through a microphone that favours high or low notes by 6 dB. Weights",
+        "where a microphone favours high or low notes of the test clips by 6 dB. Weights stand",
         "before the branches of a recipe; a star marks those that do not hear a lean within 8 dB;",
         "the last recipe is `auto`.",
         "",
