@@ -37,6 +37,10 @@ class Branch(Config):
     """The detector's own fields."""
     features: dict[str, Any] = Field(default_factory=dict)
     """The front end's own fields; `name` says which, log-mel where not given."""
+    tilt_db: float = Field(0.0, ge=0)
+    """By how much a clip's spectrum may lean otherwise than the training clips', low notes against
+    high, in dB from the lowest row to the highest, without the branch hearing it: as through
+    another microphone. 0 hears every lean."""
     weight: float = Field(1.0, gt=0)
     """How much of a say the branch has beside the others."""
 
@@ -122,7 +126,9 @@ class Recipe(Config):
 def _flat_branch(branch: Branch, prefix: str) -> dict[str, Any]:
     # Log-mel, the usual front end, goes without saying: params have the names they always had.
     features = {k: v for k, v in branch.features.items() if (k, v) != ("name", "logmel")}
+    tilt = {f"{prefix}tilt_db": branch.tilt_db} if branch.tilt_db else {}
     return {
         **flatten(branch.detector, f"{prefix}detector."),
         **flatten(features, f"{prefix}features."),
+        **tilt,
     }

@@ -31,6 +31,8 @@ class Axes:
     """Time from one column to the next."""
     value: str
     """What the values are, with their unit, as the label of a colour bar."""
+    in_db: bool = True
+    """Whether the values are levels in decibels."""
 
 
 def level_in_db(relative: bool) -> str:
@@ -76,6 +78,10 @@ class FrontEnd(ABC, Generic[C]):
     @abstractmethod
     def axes(self) -> Axes:
         """What rows and columns mean."""
+
+    def level(self, values: Spectrogram) -> float:  # noqa: ARG002
+        """What is taken off all values of a clip, ``(n_rows, n_frames)``, as its level."""
+        return 0.0
 
     @abstractmethod
     def __call__(self, samples: Samples) -> Spectrogram:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd.arrays import Indices, Matrix, Spectrogram, Vector
 from asd.data.manifest import Clip
@@ -35,6 +36,8 @@ class ClipSet(Sequence[Spectrogram]):
         self._places: Indices = np.arange(len(spectrograms))
         self._rows = None if clips is None else tuple(clips)
         self._memo: dict[Describe, dict[int, Vector]] = {}
+        self._offset: Describe | None = None
+        self._offsets: dict[int, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -46,10 +49,18 @@ class ClipSet(Sequence[Spectrogram]):
     def __getitem__(self, index: int | slice) -> "Spectrogram | ClipSet":
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
-        return self._whole[int(self._places[index])]
+        return self._read(int(self._places[index]))
 
     def __iter__(self) -> Iterator[Spectrogram]:
-        return (self._whole[int(place)] for place in self._places)
+        return (self._read(int(place)) for place in self._places)
+
+    def _read(self, place: int) -> Spectrogram:
+        clip = self._whole[place]
+        if self._offset is None:
+            return clip
+        if place not in self._offsets:
+            self._offsets[place] = self._offset(clip).astype(np.float32)
+        return clip - self._offsets[place][:, None]
 
     @property
     def clips(self) -> tuple[Clip, ...]:
@@ -75,7 +86,20 @@ class ClipSet(Sequence[Spectrogram]):
         """Some of the clips, in the order of `places`, ``(n,)``; nothing is read."""
         part = ClipSet.__new__(ClipSet)
         part._whole, part._rows, part._memo = self._whole, self._rows, self._memo
+        part._offset, part._offsets = self._offset, self._offsets
         part._places = self._places[places]
+        return part
+
+    def less(self, describe: Describe) -> "ClipSet":
+        """The same clips, from each of whose rows a value is taken off when it is read.
+
+        Parameters
+        ----------
+        describe : callable
+            Gives the values of a clip, ``(n_rows,)``; it is asked once a clip.
+        """
+        part = self.take(np.arange(len(self)))
+        part._offset, part._offsets, part._memo = describe, {}, {}
         return part
 
     def table(self, describe: Describe) -> Matrix:
@@ -87,5 +111,5 @@ class ClipSet(Sequence[Spectrogram]):
         known = self._memo.setdefault(describe, {})
         for place in self._places.tolist():
             if place not in known:
-                known[place] = describe(self._whole[place])
+                known[place] = describe(self._read(place))
         return np.stack([known[place] for place in self._places.tolist()])

@@ -60,7 +60,13 @@ class LogMel(FrontEnd[LogMelConfig]):
             value = level_in_db(self.config.level in _LEVELS)
         else:
             value = tr("Level (0 to 1)")
-        return Axes(band_centres(self.config), "Hz", step, value)
+        return Axes(band_centres(self.config), "Hz", step, value, self.config.scaling == "db")
+
+    def level(self, values: Spectrogram) -> float:
+        """The clip's level in dB; 0 where it is not taken off what the bands hold."""
+        if self.config.scaling != "db" or self.config.level not in _LEVELS:
+            return 0.0
+        return _LEVELS[self.config.level](values)
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
@@ -92,8 +98,7 @@ class LogMel(FrontEnd[LogMelConfig]):
         if self.config.scaling == "clip_max":
             decibels.sub_(decibels.max()).clamp_(min=-_RANGE_DB).add_(_RANGE_DB).div_(_RANGE_DB)
         values = np.asarray(decibels.numpy(), dtype=np.float32)
-        if self.config.scaling == "db" and self.config.level in _LEVELS:
-            values -= np.float32(_LEVELS[self.config.level](values))
+        values -= np.float32(self.level(values))
         return values
 
     def batch(self, samples: Samples) -> Spectrogram:

@@ -72,6 +72,10 @@ class Spectrum(FrontEnd[SpectrumConfig]):
         step = self.config.hop_length / self.config.sample_rate
         return Axes(centres, "Hz", step, level_in_db(self.config.level == "power"))
 
+    def level(self, values: Spectrogram) -> float:
+        """The clip's level in dB; 0 where it is not taken off."""
+        return power_level(values) if self.config.level == "power" else 0.0
+
     @one_thread()
     def __call__(self, samples: Samples) -> Spectrogram:
         """Spectra of one clip, ``(n_bins, n_frames)`` float32, in dB.
@@ -85,6 +89,5 @@ class Spectrum(FrontEnd[SpectrumConfig]):
         sums = np.add.reduceat(power, self._edges[:-1], axis=1, dtype=np.float64)
         means = (sums / np.diff(self._edges)).T
         values = np.asarray(10 * np.log10(np.maximum(means, _FLOOR)), dtype=np.float32)
-        if self.config.level == "power":
-            values -= np.float32(power_level(values))
+        values -= np.float32(self.level(values))
         return np.ascontiguousarray(values)

@@ -36,10 +36,13 @@ from asd.pipeline.judge import Judge
 from asd.pipeline.machines import with_own_detector
 from asd.pipeline.notes import odd_recording_note
 from asd.pipeline.scorer import Scorer
+from asd.pipeline.tilt import Tilt
 from asd.pipeline.usual import Usual
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
+_OLDEST = 2
+"""The first format with a number; those before are read by `legacy`."""
 _HEADER = "pipeline.json"
 _CALIBRATION = "calibration.npz"
 _USUAL = "usual.npz"
@@ -297,6 +300,7 @@ class Pipeline(Judge):
             "format": FORMAT,
             "recipe": self.recipe.model_dump(mode="json"),
             "fusion": self.scorer.fusion.to_dict(),
+            "tilts": [tilt and tilt.to_dict() for tilt in self.scorer.tilts],
             "decision": self.decision.to_dict(),
             "sound": self.sound.model_dump(mode="json"),
             "trained_on": asdict(self.trained_on),
@@ -325,9 +329,10 @@ class Pipeline(Judge):
             _check_format(folder, header["format"])
             recipe = _parsed(Recipe, header["recipe"])
             fusion = Fusion.from_dict(header["fusion"])
+            tilts = [tilt and Tilt.from_dict(tilt) for tilt in header.get("tilts", ())]
             pooled = cls(
                 recipe=recipe,
-                scorer=Scorer.load(folder / "branches", recipe, fusion),
+                scorer=Scorer.load(folder / "branches", recipe, fusion, tilts),
                 decision=Decision.from_dict(header["decision"], calibration),
                 sound=_parsed(Sound, header["sound"]),
                 trained_on=TrainedOn(**header["trained_on"]),
@@ -376,7 +381,7 @@ def _usual(path: Path) -> Usual | None:
 
 
 def _check_format(folder: Path, number: Any) -> None:
-    if number != FORMAT:
+    if not _OLDEST <= number <= FORMAT:
         raise DetectorError(
             f"{folder}: saved in format {number} by a later release, this one reads up to {FORMAT};"
             " update the package"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
+from asd.pipeline.tilt import Tilt
 from asd.progress import ProgressBar
 
 SCALE_FOLDS = 4
@@ -46,6 +48,8 @@ class Scorer:
     front_ends: tuple[FrontEnd[Any], ...]
     detectors: tuple[Detector[Any], ...]
     fusion: Fusion
+    tilts: tuple[Tilt | None, ...]
+    """What of a clip's lean each branch does not hear."""
     own: Mapping[str, "Scorer"] = field(default_factory=dict)
     """Scorers of machines that have one of their own; it judges what is of that machine."""
 
@@ -93,21 +97,40 @@ class Scorer:
     ) -> Self:
         """As `fit`, with out-of-fold scores that are there already; None for one branch."""
         context = context or FitContext()
+        front_ends, tilts = _listeners(recipe, train, store)
+        inside, aside = (
+            _heard(front_ends, tilts, partial(store.features, side)) for side in (train, valid)
+        )
         fitted = []
-        for branch in recipe.branches:
-            front_end = make_front_end(branch)
+        for branch, learned, kept in zip(recipe.branches, inside, aside, strict=True):
             own = context.below(branch.label if len(recipe.branches) > 1 else "")
-            detector = make_detector(branch, recipe.seed)
-            inside, aside = (store.features(side, front_end) for side in (train, valid))
-            fitted.append(detector.fit(inside, aside, own))
+            fitted.append(make_detector(branch, recipe.seed).fit(learned, kept, own))
         rows = np.zeros((len(fitted), 1)) if scale is None else scale.scores
-        return cls.of(recipe, fitted, Fusion.fit(recipe, rows))
+        return cls.of(recipe, fitted, Fusion.fit(recipe, rows), tilts)
 
     @classmethod
-    def of(cls, recipe: Recipe, fitted: Sequence[Detector[Any]], fusion: Fusion) -> Self:
-        """The scorer of a recipe whose detectors are fitted, in the order of its branches."""
+    def of(
+        cls,
+        recipe: Recipe,
+        fitted: Sequence[Detector[Any]],
+        fusion: Fusion,
+        tilts: Sequence[Tilt | None] = (),
+    ) -> Self:
+        """The scorer of a recipe whose detectors are fitted, in the order of its branches.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            What was fitted, every field filled in.
+        fitted : sequence of Detector
+            One a branch.
+        fusion : Fusion
+            How their scores become one.
+        tilts : sequence of Tilt or None, optional
+            One a branch; all branches hear every lean where not given.
+        """
         front_ends = tuple(make_front_end(branch) for branch in recipe.branches)
-        return cls(front_ends, tuple(fitted), fusion)
+        return cls(front_ends, tuple(fitted), fusion, tuple(tilts) or (None,) * len(fitted))
 
     @property
     def sample_rate(self) -> int:
@@ -210,10 +233,12 @@ class Scorer:
             detector.save(folder / str(number))
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe, fusion: Fusion) -> Self:
-        """Read back what `save` wrote."""
+    def load(
+        cls, folder: Path, recipe: Recipe, fusion: Fusion, tilts: Sequence[Tilt | None]
+    ) -> Self:
+        """Read back what `save` wrote; the other parameters are those of `of`."""
         loaded = [detectors.load(folder / str(n)) for n in range(len(recipe.branches))]
-        return cls.of(recipe, loaded, fusion)
+        return cls.of(recipe, loaded, fusion, tilts)
 
     def _by_machine(self, dataset: Dataset) -> Iterator[tuple["Scorer", list[int], Dataset]]:
         """Who judges, the places of the clips that it judges, and these clips."""
@@ -224,17 +249,16 @@ class Scorer:
             yield self if machine is None else self.own[machine], places, part
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
-        """The features of each branch; branches with the same front end share them."""
-        return self._shared(lambda front_end: store.features(dataset, front_end))
+        """What each branch hears of the clips."""
+        return _heard(self.front_ends, self.tilts, partial(store.features, dataset))
 
     def heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
-        """The features of each branch of pieces of sound, as of `score_samples`."""
-        return self._shared(lambda front_end: ClipSet([front_end(piece) for piece in windows]))
+        """What each branch hears of pieces of sound, as of `score_samples`."""
 
-    def _shared(self, compute: Callable[[FrontEnd[Any]], ClipSet]) -> list[ClipSet]:
-        known = {front_end.key: front_end for front_end in self.front_ends}
-        sets = {key: compute(front_end) for key, front_end in known.items()}
-        return [sets[front_end.key] for front_end in self.front_ends]
+        def features(front_end: FrontEnd[Any]) -> ClipSet:
+            return ClipSet([front_end(piece) for piece in windows])
+
+        return _heard(self.front_ends, self.tilts, features)
 
     def _branch_scores(self, sets: Sequence[ClipSet]) -> Matrix:
         pairs = zip(self.detectors, sets, strict=True)
@@ -274,20 +298,48 @@ def out_of_fold(
     # Epochs of folds say nothing about the detector that is served.
     quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
     scores = np.empty((len(recipe.branches), len(clips.clips)))
-    known: dict[str, ClipSet] = {}
+    heard = _heard(*_listeners(recipe, clips, store), partial(store.features, clips))
     total = len(recipe.branches) * n_folds
     with _unheard(), ProgressBar(total=total, desc="calibration folds", unit="fit") as bar:
-        for row, branch in zip(scores, recipe.branches, strict=True):
-            front_end = make_front_end(branch)
-            if front_end.key not in known:
-                known[front_end.key] = store.features(clips, front_end)
-            whole = known[front_end.key]
+        for row, branch, whole in zip(scores, recipe.branches, heard, strict=True):
             for inside, held_out in splits(fold_of):
                 row[held_out] = _held_out_scores(
                     make_detector(branch, recipe.seed), whole, inside, held_out, quiet
                 )
                 bar.update()
     return OutOfFold(scores, n_folds, time.perf_counter() - started)
+
+
+def _listeners(
+    recipe: Recipe, normal: Dataset, store: FeatureStore
+) -> tuple[list[FrontEnd[Any]], list[Tilt | None]]:
+    """Front end of each branch, and what it does not hear of the lean of normal clips."""
+    front_ends = [make_front_end(branch) for branch in recipe.branches]
+    known: dict[tuple[str, float], Tilt | None] = {}
+    for branch, front_end in zip(recipe.branches, front_ends, strict=True):
+        if (front_end.key, branch.tilt_db) not in known:
+            clips = store.features(normal, front_end)
+            known[front_end.key, branch.tilt_db] = Tilt.fit(branch, front_end, clips)
+    pairs = zip(recipe.branches, front_ends, strict=True)
+    return front_ends, [known[front_end.key, branch.tilt_db] for branch, front_end in pairs]
+
+
+def _heard(
+    front_ends: Sequence[FrontEnd[Any]],
+    tilts: Sequence[Tilt | None],
+    features: Callable[[FrontEnd[Any]], ClipSet],
+) -> list[ClipSet]:
+    """What each branch hears; branches with the same front end, or that hear alike, share it."""
+    sets: dict[str, ClipSet] = {}
+    views: dict[tuple[str, Tilt | None], ClipSet] = {}
+    branches = list(zip(front_ends, tilts, strict=True))
+    for end, tilt in branches:
+        if end.key not in sets:
+            sets[end.key] = features(end)
+        if (end.key, tilt) not in views:
+            clips = sets[end.key]
+            views[end.key, tilt] = clips if tilt is None else tilt.heard(clips, end)
+    return [views[end.key, tilt] for end, tilt in branches]
 
 
 @contextmanager
