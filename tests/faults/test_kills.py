@@ -1,7 +1,7 @@
 """Every step is ended at many moments and given again: the result is that of one left in peace.
 
-Run by ``make test-faults``; `ASD_FAULT_MOMENTS` says how many moments a step has. SIGKILL and SIGTERM
-take turns.
+Run by ``make test-faults``. SIGKILL and SIGTERM take turns; `ASD_FAULT_MOMENTS` says how many
+moments a step has.
 """
 
 import os
@@ -93,7 +93,7 @@ def test_a_step_that_was_ended_is_given_again(
     total = place.changes(*words)
     right = place.result(step, output)
     assert right
-    ended = {number: 0 for number in SIGNALS}
+    ended = dict.fromkeys(SIGNALS, 0)
     wrong: list[str] = []
     for moment in range(MOMENTS):
         at = 1 + round((total - 1) * (moment + 0.5) / MOMENTS)
