@@ -108,7 +108,7 @@ def test_a_step_that_was_ended_is_given_again(
         faults += [f"other {key}" for key in right | found if right.get(key) != found.get(key)]
         faults += [f"{what} at the end" for what in (*place.running(), *place.left())]
         wrong += [f"{number.name} at change {at} of {total}: {fault}" for fault in faults]
-    said = f"{len(wrong)} faults" if wrong else "all equal, nothing RUNNING, nothing left"
+    said = "; ".join(wrong) or "all equal, nothing RUNNING, nothing left"
     row(name, total, *ended.values(), said)
     assert wrong == []
 

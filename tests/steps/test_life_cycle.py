@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import mlflow.cli
@@ -12,10 +13,10 @@ from mlflow.entities import LoggedModelStatus
 
 from asd.config.steps import (
     EvaluateConfig,
+    MoveThresholdConfig,
     PreprocessConfig,
     PromoteConfig,
     ScoreConfig,
-    MoveThresholdConfig,
     TrainConfig,
 )
 from asd.errors import OutputError, TrackingError
@@ -110,6 +111,27 @@ def test_a_run_that_was_removed_for_good_is_refused_in_one_line(removed: ModelRe
         ) as told:
             evaluate.run(EvaluateConfig(model_uri=uri, data="data/m"))
         assert "\n" not in str(told.value)
+
+
+def test_a_run_that_is_stopped_while_it_ends_is_killed_and_not_left_running(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stops = mlflow.MlflowClient.set_terminated, iter([True])
+    begun: list[str] = []
+
+    def stopped_once(*args: Any) -> None:
+        if next(stops, False):
+            raise KeyboardInterrupt
+        whole(*args)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", stopped_once)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        step_run("outer", {}) as outer,
+        step_run("inner", {}) as inner,
+    ):
+        begun += [outer.run_id, inner.run_id]
+    assert [client().get_run(run_id).info.status for run_id in begun] == ["KILLED", "KILLED"]
 
 
 def test_a_deleted_experiment_says_how_to_get_it_back(
