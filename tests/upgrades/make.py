@@ -1,14 +1,15 @@
 """Make what a release leaves on a disk: ``python -m tests.upgrades.make``, once a release.
 
-A data set, an MLflow store with a champion and its evaluation, and a study, in one archive. The
-store is kept as SQL, in which `ROOT` stands for the folder it was made in.
+A data set, an MLflow store with a champion and its evaluation, and a study, in one archive, without
+pictures and pages. The store is kept as SQL, in which `ROOT` stands for the folder it was made in.
 """
 
 import os
 import sqlite3
+import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 import asd
 from asd.audio.encode import write_wav
+from asd.tracking.digest import model_digest
 
 KEPT = Path(__file__).parent
 ROOT = "@root@"
@@ -25,14 +27,18 @@ STUDY = "kept"
 TRIALS = 2
 SWEEP = {"model": "knn", "data": DATA, "study": STUDY, "features": {"n_mels": "32"}}
 _RATE = 4000
+_LEFT_OUT = ("__pycache__", ".png", ".webp", "report.html")
 
 
 def main() -> None:
     """Make the archive of the present release."""
     with tempfile.TemporaryDirectory() as name, chdir(name):
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{name}/mlflow.db"
+        os.environ |= {"MLFLOW_TRACKING_URI": f"sqlite:///{name}/mlflow.db", "LOGNAME": "asd"}
+        sys.argv = ["asd"]  # as MLflow notes what it was started by
         _use()
-        Path(STORE).write_text("\n".join(_dump(Path(name).resolve())), encoding="utf-8")
+        digests = dict(map(_without_project, Path("mlruns").glob("*/models/*/artifacts")))
+        replaced = {str(Path(name).resolve()): ROOT} | digests
+        Path(STORE).write_text("\n".join(_dump(replaced)), encoding="utf-8")
         target = KEPT / f"{asd.__version__}.tar.xz"
         with tarfile.open(target, "w:xz", preset=9) as archive:
             for path in (STORE, "mlruns", DATA, ".cache/studies"):
@@ -80,15 +86,27 @@ def _record(folder: Path) -> None:
     (folder / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
 
 
-def _dump(root: Path) -> Iterator[str]:
+def _without_project(model: Path) -> tuple[str, str]:
+    """Take the place of this project out of a model; its digest before and afterwards."""
+    before, described = model_digest(model), model / "MLmodel"
+    project = f"{Path(asd.__file__).parents[1]}{os.sep}"
+    text = described.read_text(encoding="utf-8").replace(project, "")
+    described.write_text(text, encoding="utf-8")
+    return before, model_digest(model)
+
+
+def _dump(replaced: Mapping[str, str]) -> Iterator[str]:
     with closing(sqlite3.connect("mlflow.db")) as connection:
-        yield from (line.replace(str(root), ROOT) for line in connection.iterdump())
+        for line in connection.iterdump():
+            for old, new in replaced.items():
+                line = line.replace(old, new)
+            yield line
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
-    return None if "__pycache__" in member.name or member.name.endswith(".png") else member
+    return None if any(name in member.name for name in _LEFT_OUT) else member
 
 
 if __name__ == "__main__":
