@@ -51,7 +51,7 @@ test-scale: setup ## more than one machine: PostgreSQL, Dask, a bucket and Spark
 	$(IN_VENV) ASD_TEST_SCALE=1 pytest tests/scale
 
 # Not part of `make test`; ASD_FAULT_MOMENTS=3 makes it short.
-test-faults: setup ## each step ended at 25 moments and given again, some hours
+test-faults: setup ## each step ended at 25 moments and given again, an hour or more
 	$(IN_VENV) ASD_TEST_FAULTS=1 pytest tests/faults
 
 # Not part of `make test`; ASD_FUZZ_SECONDS is processor time. What it finds is kept as a test.

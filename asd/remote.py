@@ -22,8 +22,6 @@ from asd.progress import ProgressBar
 
 COPIES = Path(".cache/remote")
 MARK = ".asd-uploading"
-LAST = "manifest.csv"
-"""Makes a folder a data set: put there after all other files."""
 _INDEX = ".index"
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "size")
 """What stores say of a file that changes with it."""
@@ -106,8 +104,13 @@ class RemoteFolder:
             self.fetch()
         return self.copy
 
-    def send(self) -> int:
+    def send(self, last: str) -> int:
         """Put the copy there, whole or marked as not; gives the number of files that had changed.
+
+        Parameters
+        ----------
+        last : str
+            The file that makes it whole: put there after all others.
 
         Raises
         ------
@@ -121,12 +124,12 @@ class RemoteFolder:
             return 0
         with _told(self.url, OutputError, "cannot be written"):
             self._fs.pipe_file(self._at(MARK), b"")
-        self._each(self._put, changed - {LAST}, "send")
+        self._each(self._put, changed - {last}, "send")
         with _told(self.url, OutputError, "cannot be written"):
             for name in gone:
                 self._fs.rm_file(self._at(name))
-            if LAST in changed:
-                self._put(LAST)
+            if last in changed:
+                self._put(last)
             self._fs.rm_file(self._at(MARK))
         self._note(self._listing())
         return len(changed)

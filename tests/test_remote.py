@@ -9,8 +9,9 @@ import pytest
 from asd.cli.early import check
 from asd.cli.edges import at_hand
 from asd.config.steps import CompareConfig, PreprocessConfig, TrainConfig
+from asd.data.manifest import MANIFEST_NAME
 from asd.errors import ConfigError, DataError, OutputError
-from asd.remote import LAST, MARK, RemoteFolder, is_url
+from asd.remote import MARK, RemoteFolder, is_url
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: asd-platform[scale]")
 
@@ -53,7 +54,7 @@ def test_an_address_is_told_from_a_path(text: object, expected: bool) -> None:
 def test_what_was_sent_is_fetched_again(there: Path) -> None:
     remote = RemoteFolder(url_of(there))
     write(remote.copy, a="1", sub__b="2")
-    assert remote.send() == 2
+    assert remote.send(MANIFEST_NAME) == 2
     assert content(there) == {"a": "1", "sub/b": "2"}
     (remote.copy / "a").write_text("changed here")
     (remote.copy / "more").write_text("made here")
@@ -76,12 +77,12 @@ def test_only_what_has_changed_goes_over_the_network(
 
         monkeypatch.setattr(remote._fs, verb, noted)
     remote.fetch()
-    assert remote.send() == 0
+    assert remote.send(MANIFEST_NAME) == 0
     assert moved == []
     (there / "a").write_text("longer")
     remote.fetch()
     (remote.copy / "b").write_text("also longer")
-    assert remote.send() == 1
+    assert remote.send(MANIFEST_NAME) == 1
     assert moved == ["get_file a", "put_file b"]
     assert content(there) == {"a": "longer", "b": "also longer"}
 
@@ -103,25 +104,25 @@ def cut_short(remote: RemoteFolder, at: str, monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(remote._fs, "put_file", put)
         with pytest.raises(OutputError, match=r"cannot be written .*the network is gone"):
-            remote.send()
+            remote.send(MANIFEST_NAME)
 
 
-@pytest.mark.parametrize("at", ["b", LAST])
+@pytest.mark.parametrize("at", ["b", MANIFEST_NAME])
 def test_what_was_cut_short_is_never_taken_for_whole(
     at: str, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(there, a="old", **{LAST: "old"})
+    write(there, a="old", **{MANIFEST_NAME: "old"})
     remote = RemoteFolder(url_of(there))
     remote.fetch()
-    write(remote.copy, a="new", b="new", **{LAST: "new"})
+    write(remote.copy, a="new", b="new", **{MANIFEST_NAME: "new"})
     cut_short(remote, at, monkeypatch)
-    assert (there / LAST).read_text() == "old"
+    assert (there / MANIFEST_NAME).read_text() == "old"
     with pytest.raises(DataError, match="is not whole"):
         RemoteFolder(url_of(there)).fetch()
     # The step that makes it finds what it had made, and sends the rest.
-    assert content(remote.prepare())[LAST] == "new"
-    remote.send()
-    assert content(there) == {"a": "new", "b": "new", LAST: "new"}
+    assert content(remote.prepare())[MANIFEST_NAME] == "new"
+    remote.send(MANIFEST_NAME)
+    assert content(there) == {"a": "new", "b": "new", MANIFEST_NAME: "new"}
     assert content(RemoteFolder(url_of(there)).fetch()) == content(there)
 
 
@@ -130,7 +131,7 @@ def test_files_that_are_no_more_go_there_too(there: Path) -> None:
     remote = RemoteFolder(url_of(there))
     remote.fetch()
     (remote.copy / "a").unlink()
-    remote.send()
+    remote.send(MANIFEST_NAME)
     assert content(there) == {"b": "2"}
 
 
@@ -161,9 +162,9 @@ def test_a_step_gets_folders_and_its_output_is_sent(there: Path) -> None:
     check(config)  # nothing is known yet of what is elsewhere
     with at_hand(config) as local:
         assert (Path(local.source) / "a.wav").read_text() == "sound"
-        write(Path(local.output), x="1", **{LAST: "rows"})
+        write(Path(local.output), x="1", **{MANIFEST_NAME: "rows"})
         assert not (there / "out").exists()
-    assert content(there / "out") == {"x": "1", LAST: "rows"}
+    assert content(there / "out") == {"x": "1", MANIFEST_NAME: "rows"}
 
 
 def test_nothing_is_sent_of_a_step_that_failed(there: Path) -> None:
@@ -181,9 +182,9 @@ def test_nothing_is_sent_of_a_step_that_failed(there: Path) -> None:
 
 
 def test_what_stands_at_the_output_is_there_for_the_step_to_refuse(there: Path) -> None:
-    write(there / "out", **{LAST: "rows"})
+    write(there / "out", **{MANIFEST_NAME: "rows"})
     with at_hand(PreprocessConfig(source="x", output=url_of(there / "out"))) as local:
-        assert content(Path(local.output)) == {LAST: "rows"}
+        assert content(Path(local.output)) == {MANIFEST_NAME: "rows"}
 
 
 def test_several_addresses_and_plain_folders_go_together(there: Path) -> None:
@@ -218,7 +219,7 @@ def test_the_mark_is_there_before_the_first_file(
         whole(source, target)
 
     monkeypatch.setattr(remote._fs, "put_file", put)
-    remote.send()
+    remote.send(MANIFEST_NAME)
     assert marked == [True]
     assert not (there / MARK).exists()
 
@@ -228,6 +229,6 @@ def test_folders_at_urls_may_lie_in_each_other(there: Path) -> None:
     inner, outer = RemoteFolder(url_of(there / "inner")), RemoteFolder(url_of(there))
     inner.fetch()
     assert content(outer.fetch()) == {"a": "1", "inner/b": "2"}
-    inner.send()
-    outer.send()
+    inner.send(MANIFEST_NAME)
+    outer.send(MANIFEST_NAME)
     assert content(there) == {"a": "1", "inner/b": "2"}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from asd.config.base import Config
+from asd.data.manifest import MANIFEST_NAME
 from asd.remote import RemoteFolder, is_url
 from asd.text import count
 
@@ -37,7 +38,7 @@ def at_hand(config: C) -> Iterator[C]:
     changes |= {key: str(folder.prepare()) for key, folder in outputs.items()}
     yield config.model_copy(update=changes)
     for folder in outputs.values():
-        logger.info("sent to %s: %s", folder.url, count(folder.send(), "file"))
+        logger.info("sent to %s: %s", folder.url, count(folder.send(MANIFEST_NAME), "file"))
 
 
 def _fetched(url: str) -> str:

@@ -182,10 +182,10 @@ def step_run(
             tracked.set_tags(tags)
             tracked.log_params(params)
             yield tracked
+        mlflow.end_run()
     except BaseException as error:
-        _end_failed(error)
+        _end_failed(run.info.run_id, error)
         raise
-    mlflow.end_run()
 
 
 @contextmanager
@@ -206,14 +206,18 @@ def _plain_errors() -> Iterator[None]:
         ) from error
 
 
-def _end_failed(error: BaseException) -> None:
-    """End the active run as what happened calls for; a store that is gone is not told."""
+def _end_failed(run_id: str, error: BaseException) -> None:
+    """End a run as what happened calls for; a store that is gone is not told."""
     interrupted = isinstance(error, KeyboardInterrupt)
     if isinstance(error, AsdError) or interrupted:
         tag_failure(str(error) or "interrupted")
     status = RunStatus.KILLED if interrupted else RunStatus.FAILED
+    active = mlflow.active_run()
     try:
-        mlflow.end_run(RunStatus.to_string(status))
+        if active and active.info.run_id == run_id:
+            mlflow.end_run(RunStatus.to_string(status))
+        else:  # MLflow was stopped while it ended the run, which it takes from its list first
+            client().set_terminated(run_id, RunStatus.to_string(status))
     except (MlflowException, SQLAlchemyError, OSError) as second:
         logger.debug("the run could not be ended (%s)", second)
 

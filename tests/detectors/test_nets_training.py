@@ -1,9 +1,11 @@
 """The training loop: what is kept, when it stops, and that a kill does not change the outcome."""
 
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,32 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_training(
     detector.fit(ClipSet(make_clips(4, 0)), ClipSet([]), context)
     assert detector.score(ClipSet(make_clips(2, 1))).shape == (2,)
     assert "the checkpoint is not kept" in caplog.text
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_checkpoint_for_which_there_is_no_room_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = build()
+    with largest_file(2000):
+        detector.fit(ClipSet(make_clips(4, 0)), ClipSet([]), FitContext(checkpoint_dir=tmp_path))
+    assert f"not kept ({tmp_path / CHECKPOINT_NAME}: cannot be written" in caplog.text
+
+
+def test_weights_for_which_there_is_no_room_are_what_the_system_says(tmp_path: Path) -> None:
+    detector = build()
+    detector.fit(ClipSet(make_clips(4, 0)), ClipSet([]), FitContext())
+    with largest_file(2000), pytest.raises(OSError, match="File too large"):
+        detector.save(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

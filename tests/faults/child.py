@@ -17,6 +17,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from tests.faults.light import lighten
+
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 _READS = ("SELECT", "PRAGMA")
@@ -35,6 +37,8 @@ class Command:
     """Where to note how many changes there were."""
     at: int = 0
     signal: int = 0
+    reload_apart: bool = False
+    """Whether a promotion reloads its model in a process of its own; see `lighten`."""
 
 
 def run(command: Command) -> None:
@@ -51,6 +55,7 @@ def run(command: Command) -> None:
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = list(command.words)
+    lighten(command.reload_apart)
     counter = _Counter(command.at, command.signal)
     sys.addaudithook(counter.audit)
     event.listen(Engine, "before_cursor_execute", counter.statement)

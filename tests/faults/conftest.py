@@ -79,7 +79,7 @@ def recordings(folder: Path) -> None:
     rng = np.random.default_rng(0)
     rows = ["file,label,split"]
     for index in range(14):
-        t = np.arange(4 * RATE) / RATE
+        t = np.arange(2 * RATE) / RATE
         knock = index >= 10
         signal = 0.2 * np.sin(2 * np.pi * (1500 if knock else 200) * t)
         write_wav(folder / f"r{index:02d}.wav", signal + 0.02 * rng.standard_normal(len(t)), RATE)

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pkgutil
 import shutil
 import sqlite3
 import time
@@ -13,12 +12,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import asd
 from asd.locks import hold, release
 from tests.faults.child import Command, run
 
 PROJECT = Path(__file__).resolve().parents[2]
-_APART = {"asd.tracking._fresh_process", "asd.tracking.serving_model"}
 _ENDING_S = 30.0
 """Within this time, what a killed process has started is to end."""
 _TIMED = ("seconds", "latency", "_ms", "per_s")
@@ -33,9 +30,7 @@ def fork_server() -> Any:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     context = multiprocessing.get_context("forkserver")
-    named = (module.name for module in pkgutil.walk_packages(asd.__path__, "asd."))
-    needed = ["sklearn.neighbors", "matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store"]
-    context.set_forkserver_preload([*needed, *(name for name in named if name not in _APART)])
+    context.set_forkserver_preload(["tests.faults.warm"])
     return context
 
 

@@ -1,6 +1,7 @@
 """Every step is ended at many moments and given again: the result is that of one left in peace.
 
-Run by ``make test-faults``; `ASD_FAULT_MOMENTS` says how many moments a step has for each signal.
+Run by ``make test-faults``. SIGKILL and SIGTERM take turns; `ASD_FAULT_MOMENTS` says how many
+moments a step has.
 """
 
 import os
@@ -76,38 +77,39 @@ JOBS = {"extract": 2}
 _RUN_OF = {"import_checkpoint": "import"}
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_that_was_ended_is_given_again(
-    name: str,
-    number: signal.Signals,
-    place_of: Callable[[Commands], Place],
-    row: Callable[..., None],
+    name: str, place_of: Callable[[Commands], Place], row: Callable[..., None]
 ) -> None:
     before, words, output = STEPS[name]
     step = _RUN_OF.get(words[0], words[0])
-    place = place_of(before)
-    place.jobs = JOBS.get(name, 1)
+
+    def fresh() -> Place:
+        place = place_of(before)
+        place.jobs = JOBS.get(name, 1)
+        return place
+
+    place = fresh()
     total = place.changes(*words)
     right = place.result(step, output)
     assert right
-    ended = 0
+    ended = dict.fromkeys(SIGNALS, 0)
     wrong: list[str] = []
     for moment in range(MOMENTS):
         at = 1 + round((total - 1) * (moment + 0.5) / MOMENTS)
-        place = place_of(before)
-        place.jobs = JOBS.get(name, 1)
+        number = SIGNALS[moment % len(SIGNALS)]
+        place = fresh()
         code = place.run(*words, at=at, signal=number)
         faults = check_ended(place, words, code, number)
-        ended += code != 0
+        ended[number] += code != 0
         if place.run(*words):
             faults.append(f"given again: {place.said(words)[-300:]}")
         found = place.result(step, output)
         faults += [f"other {key}" for key in right | found if right.get(key) != found.get(key)]
         faults += [f"{what} at the end" for what in (*place.running(), *place.left())]
-        wrong += [f"at change {at} of {total}: {fault}" for fault in faults]
-    said = f"{len(wrong)} faults" if wrong else "all equal, nothing RUNNING, nothing left"
-    row(name, number.name, total, ended, said)
+        wrong += [f"{number.name} at change {at} of {total}: {fault}" for fault in faults]
+    said = "; ".join(wrong) or "all equal, nothing RUNNING, nothing left"
+    row(name, total, *ended.values(), said)
     assert wrong == []
 
 

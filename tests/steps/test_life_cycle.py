@@ -3,15 +3,27 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
+import mlflow.cli
 import pytest
+from click.testing import CliRunner
 from mlflow.entities import LoggedModelStatus
 
+from asd.config.steps import (
+    EvaluateConfig,
+    MoveThresholdConfig,
+    PreprocessConfig,
+    PromoteConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from asd.errors import OutputError, TrackingError
+from asd.steps import evaluate, preprocess, promote, score, threshold, train
 from asd.tracking import alive, registry, runs
 from asd.tracking.digest import DIGEST_TAG
-from asd.tracking.models import MODEL_TAG, resolve, run_of, training_params
+from asd.tracking.models import MODEL_TAG, ModelRef, resolve, run_of, training_params
 from asd.tracking.runs import ERROR_TAG, step_run
 from asd.tracking.store import client
 
@@ -68,6 +80,58 @@ def test_a_model_outlives_its_run(older: str) -> None:
     assert run_of(gone) is None
     assert training_params(gone) == {}
     assert registry._code_tags(gone) == {}
+
+
+@pytest.fixture
+def removed(recordings: Path) -> ModelRef:
+    """Give a model whose run was deleted, and removed for good as users do it."""
+    preprocess.run(PreprocessConfig(source=str(recordings), output="data/m", clip_seconds=1))
+    model = train.run(TrainConfig(data="data/m", model="mahalanobis"))
+    client().delete_run(model.run_id)
+    done = CliRunner().invoke(mlflow.cli.gc, ["--backend-store-uri", mlflow.get_tracking_uri()])
+    assert done.exit_code == 0, done.output
+    assert run_of(model) is None
+    return model
+
+
+def test_a_model_whose_run_was_removed_for_good_works_where_it_is_named(removed: ModelRef) -> None:
+    evaluate.run(EvaluateConfig(model_uri=removed.uri, data="data/m"))
+    assert score.run(ScoreConfig(source="recordings", model_uri=removed.uri))
+    assert promote.run(PromoteConfig(model_uri=removed.uri, data="data/m"))
+    assert score.run(ScoreConfig(source="recordings"))
+    threshold.run(MoveThresholdConfig(false_alarm_rate=0.2))
+
+
+def test_a_run_that_was_removed_for_good_is_refused_in_one_line(removed: ModelRef) -> None:
+    with pytest.raises(TrackingError, match="no trained model yet, or its runs were deleted"):
+        evaluate.run(EvaluateConfig(data="data/m"))
+    for uri in (removed.run_id, f"runs:/{removed.run_id}/mahalanobis"):
+        with pytest.raises(
+            TrackingError, match=r"no such model \(Run with id=\w+ not found"
+        ) as told:
+            evaluate.run(EvaluateConfig(model_uri=uri, data="data/m"))
+        assert "\n" not in str(told.value)
+
+
+def test_a_run_that_is_stopped_while_it_ends_is_killed_and_not_left_running(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stops = mlflow.MlflowClient.set_terminated, iter([True])
+    begun: list[str] = []
+
+    def stopped_once(*args: Any) -> None:
+        if next(stops, False):
+            raise KeyboardInterrupt
+        whole(*args)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", stopped_once)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        step_run("outer", {}) as outer,
+        step_run("inner", {}) as inner,
+    ):
+        begun += [outer.run_id, inner.run_id]
+    assert [client().get_run(run_id).info.status for run_id in begun] == ["KILLED", "KILLED"]
 
 
 def test_a_deleted_experiment_says_how_to_get_it_back(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from asd.arrays import Scores, Spectrogram
 from asd.detectors.base import Detector, FitContext
@@ -140,7 +140,7 @@ class TorchAutoencoder(Detector[T]):
     def _write_state(cls, folder: Path, state: dict[str, NDArray[Any]]) -> None:
         # safetensors writes memory as it lies, whatever the strides say.
         packed = {key: np.asarray(value, order="C") for key, value in state.items()}
-        save_file(packed, folder / _WEIGHTS_NAME)
+        (folder / _WEIGHTS_NAME).write_bytes(save(packed))
 
     @classmethod
     def _read_state(cls, folder: Path) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from asd.errors import DetectorError, OutputError
 from asd.files import atomic_path
@@ -65,8 +65,8 @@ def write(
     packed = {key: value.contiguous() for key, value in tensors.items()}
     try:
         with atomic_path(folder / CHECKPOINT_NAME) as partial:
-            save_file(packed, partial, metadata={"progress": json.dumps(header)})
-    except (OutputError, OSError, SafetensorError) as error:
+            partial.write_bytes(save(packed, metadata={"progress": json.dumps(header)}))
+    except OutputError as error:
         logger.warning(
             "epoch %d: the checkpoint is not kept (%s); the training goes on, and begins anew if "
             "it is stopped",
