@@ -153,7 +153,7 @@ def test_fields_of_a_branch_and_of_all_front_ends() -> None:
     )
     usual = recipe_of(TrainConfig(model="auto"))
     recipe = recipe_of(config)
-    assert [branch.features for branch in recipe.branches] == [{"n_mels": "64"}] * 3
+    assert [branch.features for branch in recipe.branches] == [{"n_mels": "64"}] * 4
     changed = {branch.label: branch.detector for branch in recipe.branches}
     before = {branch.label: branch.detector for branch in usual.branches}
     assert changed == {**before, "patch-8": {**before["patch-8"], "frames": "16"}}

@@ -1,17 +1,15 @@
 """What a step leaves out here because it costs most of the time, and changes nothing on the disk.
 
-Pictures are written, and are white; a sweep invents few anomalies; a promotion starts no process
-that reloads its model.
+Pictures are written, and are white; a sweep invents few anomalies; a promotion reloads its model
+in its own process.
 """
 
 from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
-from asd.evaluation import gates
-from asd.evaluation.gates import Gate, Probe
 from asd.evaluation.style import new_figure
-from asd.tracking.models import ModelRef, check_files, drop_byte_code
+from tests.shortcuts import scores_here
 
 
 def lighten(reload_apart: bool) -> None:
@@ -26,9 +24,4 @@ def lighten(reload_apart: bool) -> None:
     patch("asd.evaluation.plots.explanation", lambda *_: new_figure()).start()
     patch("asd.search.pseudo_anomalies.LEAST", 8).start()
     if not reload_apart:
-        patch("asd.steps.promote.reload_gate", _reloaded).start()
-
-
-def _reloaded(model: ModelRef, probe: Probe) -> Gate:
-    drop_byte_code(check_files(model))
-    return gates.reload(probe, probe.scores)
+        patch("asd.tracking.fresh.fresh_scores", scores_here).start()

@@ -30,7 +30,7 @@ def fork_server() -> Any:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.warm"])
+    context.set_forkserver_preload(["tests.warm"])
     return context
 
 
