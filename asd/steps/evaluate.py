@@ -13,7 +13,7 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import summary
 from asd.evaluation.robustness import markdown
 from asd.files import check_writable
-from asd.language import tr
+from asd.language import chosen, tr
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
@@ -57,7 +57,8 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         params = {"model": model.uri, "train_run": model.run_id}
         tracked.log_params(params | evaluation.pipeline.recipe.flat())
         store = feature_store()
-        evaluations.log_details(evaluation, store, tracked)
+        language = config.language or chosen()
+        drawn = evaluations.log_details(evaluation, language, tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
             logger.info(tr("clips judged anomalous copied to {folder}", folder=config.anomalies))
@@ -68,7 +69,7 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         if config.robustness:
             changes = evaluations.log_robustness(evaluation, config.noise, tracked)
             lines += markdown(changes)
-        evaluations.log_report(evaluation, store, model, config.language, changes, tracked)
+        evaluations.log_report(evaluation, drawn, store, model, language, changes, tracked)
         step, _ = advice(evaluation)
         answer = answer_of(evaluation)
         write_answer(tracked, answer, model)

@@ -70,10 +70,14 @@ class Project:
 
     def run(self, entry: str, *words: str, cwd: Path | None = None, uri: str = "") -> Ran:
         """Give ``mlflow run`` a word each: ``key=value``, or an option of its own."""
-        here = cwd or self.root
         command = ["mlflow", "run", str(self.root), "--env-manager", "local", "-e", entry]
         for word in words:
             command += [word] if word.startswith("--") else ["-P", word]
+        return self.give(command, cwd, uri)
+
+    def give(self, command: list[str], cwd: Path | None = None, uri: str = "") -> Ran:
+        """Give a command as it stands."""
+        here = cwd or self.root
         environment = clean_environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
         done = subprocess.run(
             command,

@@ -21,8 +21,9 @@ from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.page import evaluation_page, recordings_page
 from asd.evaluation.page.cases import chosen_rows
 from asd.evaluation.page.media import PAGE_BYTES, Room
+from asd.evaluation.report import figures
 from asd.features.store import FeatureStore
-from asd.language import LANGUAGES, Language, translations
+from asd.language import LANGUAGES, Language, speaking, translations
 from asd.pipeline.pipeline import Pipeline
 from tests.pipeline.conftest import RATE, hum, make_side
 
@@ -78,9 +79,13 @@ def evaluation(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def pages(evaluation: Evaluation, store: FeatureStore) -> dict[Language, str]:
     """The report in each language."""
-    return {
-        language: evaluation_page(evaluation, store, language, LINEAGE) for language in LANGUAGES
-    }
+
+    def page(language: Language) -> str:
+        with speaking(language):
+            drawn = figures(evaluation)
+        return evaluation_page(evaluation, drawn, store, language, LINEAGE)
+
+    return {language: page(language) for language in LANGUAGES}
 
 
 def test_a_page_needs_nothing_but_itself(pages: dict[Language, str]) -> None:

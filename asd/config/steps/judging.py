@@ -26,7 +26,7 @@ class EvaluateConfig(SpreadConfig):
     official: Literal["", "dcase2020", "dcase2023"] = ""
     """Log the official scores of a DCASE Task 2, and write the files of a submission."""
     language: Literal["", "en", "ja"] = ""
-    """Language of report.html: English or Japanese; that of ASD_LANG or the locale otherwise."""
+    """Language of report.html and of plots: English or Japanese; else ASD_LANG or the locale."""
     seed: int = Field(42, ge=0)
     """Seed of the bootstrap intervals, and of the changes for `robustness`."""
 
