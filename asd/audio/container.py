@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.audio.completeness import (
-    REMEDY,
     STATES_LENGTH,
     Length,
     Truncated,
     is_padding,
     is_tag,
     mp3_stated_s,
+    remedy,
 )
 from asd.audio.patched import PatchedFile
 from asd.audio.refusal import refuses
@@ -94,7 +94,11 @@ class Track:
                 )
             )
         self._stream = container.streams.audio[index]
-        with refuses(self.name, "its sound cannot be decoded", "export it with a usual codec"):
+        with refuses(
+            self.name,
+            lambda: tr("its sound cannot be decoded"),
+            lambda: tr("export it with a usual codec"),
+        ):
             self.sample_rate = self._stream.rate
             self.channels = self._stream.channels
             self.layout = self._stream.layout.name
@@ -189,7 +193,7 @@ class Track:
         packets = self._container.demux(*(() if self._ends_together else (self._stream,)))
         while True:
             try:
-                with refuses(self.name, "cannot be read to its end", REMEDY):
+                with refuses(self.name, lambda: tr("cannot be read to its end"), remedy):
                     packet = next(packets, None)
             except AudioError as error:
                 if self._truncated == "refuse":
@@ -202,7 +206,9 @@ class Track:
 
     def _decode(self, packet: "av.Packet[Any]", at_s: float) -> list[av.AudioFrame]:
         try:
-            with refuses(self.name, f"corrupt or cut short at {at_s:.1f} s", REMEDY):
+            with refuses(
+                self.name, lambda: tr("corrupt or cut short at {at_s:.1f} s", at_s=at_s), remedy
+            ):
                 # FFmpeg calls the last packet of a WAV file corrupt when it is the shorter one.
                 if packet.is_corrupt and self._format != "wav":
                     raise ValueError("incomplete data")
@@ -214,15 +220,21 @@ class Track:
             if not is_padding(content):
                 if self._truncated == "refuse":
                     raise
-                self.remark(f"cut short at {at_s:.1f} s")
+                self.remark(tr("cut short at {at_s:.1f} s", at_s=at_s))
             self._broken = error
             return []
 
     def _check_rate(self, rate: int) -> None:
         if not MIN_RATE <= rate <= MAX_RATE:
             raise AudioError(
-                f"{self.name}: states a sample rate of {rate} Hz, recordings have {MIN_RATE} to "
-                f"{MAX_RATE} Hz; export it again"
+                tr(
+                    "{name}: states a sample rate of {rate} Hz, recordings have "
+                    "{min_rate} to {max_rate} Hz; export it again",
+                    name=self.name,
+                    rate=rate,
+                    min_rate=MIN_RATE,
+                    max_rate=MAX_RATE,
+                )
             )
 
     def _stated(self) -> float | None:
@@ -277,7 +289,9 @@ def open_track(
         header = checked_header(file, name, truncated)
         readable = PatchedFile(file, header.patches) if header.patches else file
         with refuses(
-            name, "cannot be read", "no audio or video, or corrupt, or cut short: export it again"
+            name,
+            lambda: tr("cannot be read"),
+            lambda: tr("no audio or video, or corrupt, or cut short: export it again"),
         ):
             # Tags in Shift_JIS and the like are none of our concern, but must not end the reading.
             container = av.open(

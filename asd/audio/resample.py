@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.audio.refusal import refuses
+from asd.language import tr
 
 # Longer filter than the default (32 taps, cutoff 0.97 but -18 dB at 1.04 of the new Nyquist
 # frequency): flat to 0.94 of Nyquist, aliases below -100 dB from 1.04 on; costs little.
@@ -68,7 +69,11 @@ class Resampler:
                     yield part
 
     def _convert(self, frame: av.AudioFrame | None) -> list[NDArray[np.float32]]:
-        with refuses(self._name, "sample rate or channels change midway", "export it again"):
+        with refuses(
+            self._name,
+            lambda: tr("sample rate or channels change midway"),
+            lambda: tr("export it again"),
+        ):
             return [
                 np.asarray(out.to_ndarray(), np.float32).reshape(out.samples, -1).T
                 for out in self._resampler.resample(frame)

@@ -19,6 +19,7 @@ from asd.errors import ConfigError
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
@@ -122,7 +123,10 @@ class Scorer:
         if len(rates) > 1:
             listed = ", ".join(map(str, sorted(rates)))
             raise ConfigError(
-                f"features.sample_rate: branches have {listed} Hz; give all of them the same"
+                tr(
+                    "features.sample_rate: branches have {listed} Hz; give all of them the same",
+                    listed=listed,
+                )
             )
         return rates.pop()
 

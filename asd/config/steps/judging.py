@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from asd.config.spread import SpreadConfig
 from asd.config.steps.values import MachineName, Truncated
+from asd.language import tr
 
 
 class EvaluateConfig(SpreadConfig):
@@ -33,7 +34,9 @@ class EvaluateConfig(SpreadConfig):
     @model_validator(mode="after")
     def _noise_is_used(self) -> "EvaluateConfig":
         if self.noise and not self.robustness:
-            raise ValueError(f"noise={self.noise} is for robustness=true, which is not set")
+            raise ValueError(
+                tr("noise={noise} is for robustness=true, which is not set", noise=self.noise)
+            )
         return self
 
 
@@ -49,8 +52,11 @@ class UseConfig(SpreadConfig):
     def _one_model(self) -> "UseConfig":
         if self.model_uri and self.name:
             raise ValueError(
-                f"name={self.name} is not used beside model_uri, which says which model; give one "
-                "of them"
+                tr(
+                    "name={name} is not used beside model_uri, which says which model; "
+                    "give one of them",
+                    name=self.name,
+                )
             )
         return self
 
@@ -77,7 +83,7 @@ class MoveThresholdConfig(UseConfig):
     @model_validator(mode="after")
     def _one_wish(self) -> "MoveThresholdConfig":
         if self.value is not None and self.false_alarm_rate is not None:
-            raise ValueError("false_alarm_rate and value cannot both be kept; give one of them")
+            raise ValueError(tr("false_alarm_rate and value cannot both be kept; give one of them"))
         return self
 
 
