@@ -19,7 +19,6 @@ from asd.evaluation.report import LEADERBOARD, figures, subject
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
 from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
-from asd.features.store import FeatureStore
 from asd.files import write_csv
 from asd.language import Language, speaking, tr
 from asd.pipeline.calibration import FitReport
@@ -27,6 +26,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
 from asd.tracking.notes import log_grid
 from asd.tracking.runs import TrackedRun
+from asd.tracking.store import feature_store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +35,8 @@ _EVIDENCE = (
     "auc", "auc_low", "auc_high", "pauc", "average_precision", "f1",
     "false_alarm_rate", "false_alarm_rate_low", "false_alarm_rate_high",
 )  # fmt: skip
+REPORT = "report.html"
+"""The artifact that people read."""
 _OFFICIAL = {"dcase2020": official.dcase2020, "dcase2023": official.dcase2023}
 
 
@@ -84,7 +86,6 @@ def log_details(
 def log_report(
     evaluation: Evaluation,
     drawn: "Mapping[str, Figure]",
-    store: FeatureStore,
     model: ModelRef,
     language: Language,
     changes: Sequence[RobustnessRow],
@@ -98,8 +99,6 @@ def log_report(
         What is told.
     drawn : mapping of str to Figure
         What `log_details` gave; the page changes their size.
-    store : FeatureStore
-        Gives the features.
     model : ModelRef
         What was evaluated.
     language : {'en', 'ja'}
@@ -110,8 +109,8 @@ def log_report(
         Where to log.
     """
     lineage = tracked.lineage() | {"Model": model.uri, "Trained in run": model.run_id}
-    page = evaluation_page(evaluation, drawn, store, language, lineage, changes)
-    tracked.log_text(page, "report.html")
+    page = evaluation_page(evaluation, drawn, feature_store(), language, lineage, changes)
+    tracked.log_text(page, REPORT)
 
 
 def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:

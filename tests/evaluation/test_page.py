@@ -128,6 +128,19 @@ def test_each_alarm_has_a_sentence_a_picture_and_three_sounds(
         Image.open(io.BytesIO(content)).verify()
 
 
+def test_cells_of_wide_tables_carry_their_column(pages: dict[Language, str]) -> None:
+    """On a phone each row of a table of more than three columns is a list."""
+    for page in pages.values():
+        wide = re.findall(r'<table class="many">(.*?)</table>', page, re.DOTALL)
+        assert wide
+        for table in wide:
+            columns = re.findall(r'<th scope="col">(.*?)</th>', table)
+            for row in re.findall(r'<tr><th scope="row">.*?</tr>', table):
+                assert re.findall(r'<td data-column="(.*?)">', row) == columns[1:]
+        for table in re.findall(r"<table>(.*?)</table>", page, re.DOTALL):
+            assert table.count('<th scope="col">') <= 3
+
+
 def test_a_sound_on_the_page_can_be_decoded(
     pages: dict[Language, str], evaluation: Evaluation
 ) -> None:

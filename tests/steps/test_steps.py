@@ -196,6 +196,18 @@ def test_main_ends_with_a_champion_below_one_parent(
     assert steps == ["evaluate", "evaluate", "main", "preprocess", "promote", "train", "train"]
     assert len(parents) == 2, "all but the parent stand below it"
 
+    # From the answer above the runs, one click leads to the mistakes of the best.
+    [parent] = [run for run in runs() if run.data.tags["asd.step"] == "main"]
+    experiment = mlflow.get_experiment(parent.info.experiment_id)
+    for tags in (experiment.tags, parent.data.tags):
+        [(run_id, path)] = re.findall(
+            rf"\(#/experiments/{experiment.experiment_id}/runs/(\w+)/artifacts/(.+)\)",
+            tags["mlflow.note.content"],
+        )
+        best = mlflow.get_run(run_id)
+        assert best.data.params["model"] == f"models:/{champion.model_id}"
+        assert path in artifacts(best)
+
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
