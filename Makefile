@@ -88,7 +88,7 @@ format: setup ## put the code into shape
 	$(BIN)/ruff format .
 
 ui: setup ## compare the runs in a browser, on http://127.0.0.1:5000
-	@echo "open http://127.0.0.1:5000/#/experiments/0 : the answer stands above the runs"
+	@echo "open http://127.0.0.1:5000/#/experiments/0/runs : the answer stands above the runs"
 	$(IN_VENV) mlflow ui --port 5000
 
 bench: setup ## speed and memory, written to docs/benchmarks.md

@@ -19,6 +19,7 @@ import joblib
 
 import asd
 from asd.errors import ConfigError, WorkerError
+from asd.language import tr
 from asd.text import count
 
 T = TypeVar("T")
@@ -58,14 +59,18 @@ def connected(scheduler: str) -> Iterator[None]:
         from distributed import Client
     except ImportError as error:
         raise ConfigError(
-            "backend=dask: Dask is not installed; pip install 'asd-platform[scale]'"
+            tr("backend=dask: Dask is not installed; pip install 'asd-platform[scale]'")
         ) from error
     try:
         client = Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise WorkerError(
-            f"scheduler={scheduler}: no Dask scheduler answers there ({error}); start one with "
-            "`dask scheduler`, or correct the address"
+            tr(
+                "scheduler={scheduler}: no Dask scheduler answers there ({error}); "
+                "start one with `dask scheduler`, or correct the address",
+                scheduler=scheduler,
+                error=error,
+            )
         ) from error
     with client:
         _check_workers(client, scheduler)
@@ -131,14 +136,17 @@ def results(
                 yield begins[future], future.result()
     except KilledWorker as error:
         raise WorkerError(
-            "the same part of the work has ended several Dask workers, mostly because memory ran "
-            "out; give the workers more memory, or fewer threads"
+            tr(
+                "the same part of the work has ended several Dask workers, mostly "
+                "because memory ran out; give the workers more memory, or fewer "
+                "threads"
+            )
         ) from error
     except (CancelledError, OSError) as error:
         if isinstance(error, OSError) and client.status == "running":
             raise
         raise WorkerError(
-            "the Dask scheduler is gone; start it again and give the command again"
+            tr("the Dask scheduler is gone; start it again and give the command again")
         ) from error
     finally:
         if client.status == "running":
@@ -150,7 +158,10 @@ def _check_workers(client: Any, scheduler: str) -> None:
         client.wait_for_workers(1, timeout=_ANSWER_S)
     except TimeoutError as error:
         raise WorkerError(
-            f"scheduler={scheduler}: has no workers; start some with `dask worker {scheduler}`"
+            tr(
+                "scheduler={scheduler}: has no workers; start some with `dask worker {scheduler}`",
+                scheduler=scheduler,
+            )
         ) from error
     here = Path.cwd()
     for worker, answer in client.run(_look, here, on_error="return").items():
@@ -162,7 +173,7 @@ def _check_workers(client: Any, scheduler: str) -> None:
             reason = f"does not see the folder {here}; share the disk under the same path"
         else:
             continue
-        raise WorkerError(f"Dask worker {worker}: {reason}")
+        raise WorkerError(tr("Dask worker {worker}: {reason}", worker=worker, reason=reason))
 
 
 def _look(folder: Path) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from asd.errors import OutputError
+from asd.language import tr
 from asd.locks import new_file, release
 from asd.text import printable
 
@@ -94,7 +95,9 @@ def writing(path: Path | str) -> Iterator[None]:
         # What pathlib says of a NUL in a name, and of links that lead round in a circle.
         if not str(error).startswith(("embedded null", "Symlink loop")):
             raise
-        raise OutputError(f"{printable(str(path))}: no name for a file ({error})") from error
+        raise OutputError(
+            tr("{path}: no name for a file ({error})", path=printable(str(path)), error=error)
+        ) from error
 
 
 def unwritable(path: Path | str, error: OSError) -> OutputError:
@@ -105,7 +108,14 @@ def unwritable(path: Path | str, error: OSError) -> OutputError:
     elif error.errno == errno.ENAMETOOLONG:
         remedy = "choose a shorter name"
     reason = error.strerror or str(error)
-    return OutputError(f"{printable(str(path))}: cannot be written ({reason}); {remedy}")
+    return OutputError(
+        tr(
+            "{path}: cannot be written ({reason}); {remedy}",
+            path=printable(str(path)),
+            reason=reason,
+            remedy=remedy,
+        )
+    )
 
 
 def is_storage_error(error: object) -> TypeGuard[OSError]:

@@ -19,6 +19,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from asd import cluster
 from asd.errors import AsdError, AudioError, DataError, OutputError, WorkerError
+from asd.language import tr
 from asd.progress import ProgressBar
 
 T = TypeVar("T")
@@ -78,8 +79,12 @@ def parallel_map(
         return list(ProgressBar(results, total=len(items), desc=desc, disable=hide))
     except TerminatedWorkerError as error:
         raise WorkerError(
-            f"{desc}: a process that did part of the work was killed, mostly because memory ran "
-            "out; give the command again, with LOKY_MAX_CPU_COUNT=1 for one process at a time"
+            tr(
+                "{desc}: a process that did part of the work was killed, mostly "
+                "because memory ran out; give the command again, with "
+                "LOKY_MAX_CPU_COUNT=1 for one process at a time",
+                desc=desc,
+            )
         ) from error
 
 
@@ -163,11 +168,17 @@ def map_recordings(
     if bad and total == 1:
         raise AudioError(bad[0])
     if bad and (len(bad) == total or not skip_bad):
-        remedy = "mend or remove them"
+        remedy = tr("mend or remove them")
         if len(bad) < total:
-            remedy += ", or go on without them with skip_bad=true"
+            remedy = tr("mend or remove them, or go on without them with skip_bad=true")
         raise DataError(
-            f"{len(bad)} of {total} recordings cannot be used: {'; '.join(bad)}; {remedy}"
+            tr(
+                "{n} of {total} recordings cannot be used: {bad}; {remedy}",
+                n=len(bad),
+                total=total,
+                bad="; ".join(bad),
+                remedy=remedy,
+            )
         )
     return results, bad
 

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from asd.errors import AsdError
+from asd.language import tr
 
 
 def module_class(name: str, base: type[Any], error: type[AsdError]) -> type[Any]:
@@ -36,7 +37,9 @@ def module_class(name: str, base: type[Any], error: type[AsdError]) -> type[Any]
         if is_derived and value.__module__ == module.__name__:
             kind: type[Any] = value
             return kind
-    raise error(f"{module.__file__}: defines no subclass of {base.__name__}")
+    raise error(
+        tr("{file}: defines no subclass of {name}", file=module.__file__, name=base.__name__)
+    )
 
 
 def plugin_names(group: str) -> list[str]:
@@ -74,11 +77,29 @@ def plugin_class(group: str, name: str, base: type[Any], error: type[AsdError]) 
         kind = point.load()
     except (ImportError, AttributeError) as problem:
         raise error(
-            f"{source}: cannot be imported ({problem}); mend or uninstall that package"
+            tr(
+                "{source}: cannot be imported ({problem}); mend or uninstall that package",
+                source=source,
+                problem=problem,
+            )
         ) from problem
     if not (isinstance(kind, type) and issubclass(kind, base)):
-        raise error(f"{source}: must be a class derived from {base.__module__}.{base.__name__}")
+        raise error(
+            tr(
+                "{source}: must be a class derived from {module}.{name}",
+                source=source,
+                module=base.__module__,
+                name=base.__name__,
+            )
+        )
     own_name = getattr(kind, "name", "")
     if own_name != name:
-        raise error(f"{source}: its attribute name is {own_name!r}, it must be {name!r}")
+        raise error(
+            tr(
+                "{source}: its attribute name is {own_name!r}, it must be {name!r}",
+                source=source,
+                own_name=own_name,
+                name=name,
+            )
+        )
     return kind

@@ -17,6 +17,7 @@ from typing import Any
 
 from asd.errors import AsdError, ConfigError, DataError, OutputError
 from asd.files import atomic_path
+from asd.language import tr
 from asd.locks import PARTIAL
 from asd.progress import ProgressBar
 
@@ -58,12 +59,22 @@ class RemoteFolder:
         scheme, _, path = self.url.partition("://")
         if "@" in path.partition("/")[0]:
             raise ConfigError(
-                f"{scheme}://...: the address holds a secret, and MLflow logs every -P; change it, "
-                "and set it in the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                tr(
+                    "{scheme}://...: the address holds a secret, and MLflow logs every "
+                    "-P; change it, and set it in the environment, as AWS_ACCESS_KEY_ID "
+                    "and AWS_SECRET_ACCESS_KEY",
+                    scheme=scheme,
+                )
             )
         parts = [part for part in path.split("/") if part not in ("", ".", "..")]
         if not parts:
-            raise ConfigError(f"{url}: names no folder; write it as {scheme}://bucket/folder")
+            raise ConfigError(
+                tr(
+                    "{url}: names no folder; write it as {scheme}://bucket/folder",
+                    url=url,
+                    scheme=scheme,
+                )
+            )
         self.copy = COPIES.joinpath(scheme, *parts)
         self._index = COPIES.joinpath(_INDEX, scheme, *parts[:-1], f"{parts[-1]}.json")
         self._fs, self._root = _file_system(self.url)
@@ -78,11 +89,14 @@ class RemoteFolder:
         """
         there = self._listing()
         if not there:
-            raise DataError(f"{self.url}: nothing is there; check the address")
+            raise DataError(tr("{url}: nothing is there; check the address", url=self.url))
         if MARK in there:
             raise DataError(
-                f"{self.url}: is not whole: it is being put there, or that was cut short; give "
-                "the command that makes it again"
+                tr(
+                    "{url}: is not whole: it is being put there, or that was cut short; "
+                    "give the command that makes it again",
+                    url=self.url,
+                )
             )
         known = self._known()
         stale = [name for name in there if known.get(name) != [there[name], self._stamp(name)]]
@@ -216,17 +230,25 @@ def _file_system(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise ConfigError(
-            f"{url}: fsspec is not installed; pip install 'asd-platform[scale]'"
+            tr("{url}: fsspec is not installed; pip install 'asd-platform[scale]'", url=url)
         ) from error
     try:
         fs, root = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise ConfigError(
-            f"{url}: {error}; for s3:// it is pip install 'asd-platform[scale]'"
+            tr(
+                "{url}: {error}; for s3:// it is pip install 'asd-platform[scale]'",
+                url=url,
+                error=error,
+            )
         ) from error
     except ValueError as error:
         raise ConfigError(
-            f"{url}: no address of files ({error}); write s3://bucket/folder"
+            tr(
+                "{url}: no address of files ({error}); write s3://bucket/folder",
+                url=url,
+                error=error,
+            )
         ) from error
     if hasattr(fs, "auto_mkdir"):  # a disk has folders, which a store of objects has not
         fs.auto_mkdir = True

@@ -49,8 +49,10 @@ def some(words: Sequence[str], most: int = 5) -> str:
     >>> some(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
+    shown = ", ".join(words[:most])
+    if len(words) <= most:
+        return shown
+    return tr("{shown} and {n} more", shown=shown, n=len(words) - most)
 
 
 def markdown_table(

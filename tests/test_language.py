@@ -1,5 +1,8 @@
 """The language of what people read."""
 
+import ast
+import re
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -9,6 +12,8 @@ from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
 
 from asd import language
+from asd.audio.comparable import Reference
+from asd.audio.condition import Condition
 from asd.cli.early import check
 from asd.config.steps import ScoreConfig, TrainConfig
 from asd.errors import AsdError, ConfigError
@@ -116,3 +121,55 @@ def test_errors_that_users_meet_first_are_in_their_language(
             check(wish)
     with pytest.raises(ConfigError, match="seed=-1: 0 以上にしてください"):
         TrainConfig.parse({"seed": -1})
+
+
+FOR_PROGRAMS = {
+    "asd/client.py", "asd/language.py", "asd/tracking/contract.py", "asd/tracking/request.py",
+    "asd/tracking/serving.py",
+}  # fmt: skip
+"""What a server answers and its client says is English; the catalogue cannot translate itself."""
+
+
+def written_out(path: Path) -> list[str]:
+    """Errors for users whose message is a literal, which no catalogue translates."""
+    ours = {"AsdError", *subclasses(AsdError)}
+    calls = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [
+        f"{path.name}:{call.lineno}"
+        for call in calls
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in ours
+        and call.args
+        and re.search("[a-z]{3}", literal(call.args[0]))
+    ]
+
+
+def literal(message: ast.expr) -> str:
+    """The words of a message that stand in the code themselves."""
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    return "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
+
+
+def subclasses(one: type[AsdError]) -> list[str]:
+    below = one.__subclasses__()
+    return [name for sub in below for name in (sub.__name__, *subclasses(sub))]
+
+
+def test_every_error_is_a_text_of_the_catalogue() -> None:
+    root = Path(language.__file__).parents[1]
+    paths = [path for path in root.glob("asd/**/*.py") if "testing" not in path.parts]
+    found = {path.relative_to(root).as_posix(): written_out(path) for path in paths}
+    assert {name for name, lines in found.items() if lines} - FOR_PROGRAMS == set()
+
+
+def test_what_makes_a_recording_hard_to_compare_is_in_the_language_of_the_moment() -> None:
+    odd = Condition(
+        sample_rate=16000, channels=2, duration_s=1, level_db=-90, clipped=0.1, dropouts=2,
+        silent=0.9, band_hz=100, cancel_db=40, imbalance_db=60,
+    )  # fmt: skip
+    for condition in (odd, replace(odd, sample_rate=8000)):
+        with language.speaking("ja"):
+            told = Reference(16000, 10.0).notices(condition)
+        assert len(told) >= 7
+        assert not [notice.text for notice in told if not re.search("[ぁ-ん]", notice.text)]

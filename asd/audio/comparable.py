@@ -29,6 +29,7 @@ import numpy as np
 
 from asd.audio.condition import Condition
 from asd.config.base import Config
+from asd.language import tr, trn
 
 Span = tuple[float, float]
 Kind = Literal[
@@ -119,8 +120,12 @@ class Reference:
     clip_seconds: float
     ranges: Ranges | None = None
     """None for a model of an earlier release: then fixed rules alone decide."""
-    known: str = "the model knows"
-    others: str = "the training"
+    of_clips: bool = False
+    """Whether recordings are compared with each other, and not with those of a model."""
+
+    @property
+    def _others(self) -> str:
+        return tr("the others") if self.of_clips else tr("the training")
 
     def notices(self, condition: Condition) -> list[Notice]:
         """All that makes a recording hard to compare."""
@@ -131,62 +136,107 @@ class Reference:
     def _band(self, c: Condition) -> Iterator[Notice]:
         lowest_rate = self.ranges.sample_rate[0] if self.ranges else math.inf
         if c.sample_rate < min(self.sample_rate, lowest_rate):
-            text = f"recorded at {c.sample_rate} Hz, {self.known} {self.sample_rate} Hz"
-            yield Notice("rate", f"{text}: not comparable", comparable=False)
+            known = tr("the clips have") if self.of_clips else tr("the model knows")
+            text = tr(
+                "recorded at {rate} Hz, {known} {own} Hz: not comparable",
+                rate=c.sample_rate,
+                known=known,
+                own=self.sample_rate,
+            )
+            yield Notice("rate", text, comparable=False)
             return
         top = self.sample_rate / 2
         low, high = self.ranges.band_hz if self.ranges else (top, top)
         low, high, here = min(low, top), min(high, top), min(c.band_hz, top)
         if here < _NARROWER * low:
-            text = f"holds sound up to {here:.0f} Hz only, {self.others} up to {low:.0f} Hz"
-            yield Notice("band", f"{text}: not comparable", comparable=False)
+            text = tr(
+                "holds sound up to {here:.0f} Hz only, {others} up to {low:.0f} Hz: not comparable",
+                here=here,
+                others=self._others,
+                low=low,
+            )
+            yield Notice("band", text, comparable=False)
         elif here > _WIDER * high:
-            text = f"holds sound up to {here:.0f} Hz, {self.others} up to {high:.0f} Hz only"
-            yield Notice("band", f"{text}: not comparable", comparable=False)
+            text = tr(
+                "holds sound up to {here:.0f} Hz, {others} up to {high:.0f} Hz only: not "
+                "comparable",
+                here=here,
+                others=self._others,
+                high=high,
+            )
+            yield Notice("band", text, comparable=False)
 
     def _level(self, c: Condition) -> Iterator[Notice]:
-        level = f"level {c.level_db:.0f} dB of full scale"
+        level = tr("level {level_db:.0f} dB of full scale", level_db=c.level_db)
         if self.ranges is None:
             if c.level_db < _QUIET_DB:
-                text = f"{level}, close to the noise of the recorder: not comparable"
+                text = tr(
+                    "{level}, close to the noise of the recorder: not comparable", level=level
+                )
                 yield Notice("level", text, comparable=False)
             return
         low, high = self.ranges.level_db
         if c.level_db < low - _LEVEL_DB:
-            below = f"{low - c.level_db:.0f} dB below {self.others}"
-            yield Notice("level", f"{level}, {below}: not comparable", comparable=False)
+            text = tr(
+                "{level}, {below:.0f} dB below {others}: not comparable",
+                level=level,
+                below=low - c.level_db,
+                others=self._others,
+            )
+            yield Notice("level", text, comparable=False)
         elif c.level_db > high + _LEVEL_DB:
             # A fault may be that loud: comparable, so that strict=true does not leave it out.
-            above = f"{c.level_db - high:.0f} dB above {self.others}"
-            yield Notice("level", f"{level}, {above}: check the gain and the microphone")
+            text = tr(
+                "{level}, {above:.0f} dB above {others}: check the gain and the microphone",
+                level=level,
+                above=c.level_db - high,
+                others=self._others,
+            )
+            yield Notice("level", text)
 
     def _flaws(self, c: Condition) -> Iterator[Notice]:
         if c.clipped > _CLIPPED + self._highest("clipped"):
-            text = f"{c.clipped:.1%} of the samples are clipped: what is loud is distorted"
+            text = tr(
+                "{share:.1%} of the samples are clipped: what is loud is distorted", share=c.clipped
+            )
             yield Notice("clipping", text)
         if c.dropouts_per_minute > self._highest("dropouts_per_minute"):
-            number = "1 dropout" if c.dropouts == 1 else f"{c.dropouts} dropouts"
-            text = f"{number} of exact zeros, which sound like faults: not comparable"
+            text = trn(
+                "{n} dropout of exact zeros, which sound like faults: not comparable",
+                "{n} dropouts of exact zeros, which sound like faults: not comparable",
+                c.dropouts,
+            )
             yield Notice("dropouts", text, comparable=False)
         if c.silent > max(_SILENT, self._highest("silent") + _MORE_SILENT):
-            text = f"{c.silent:.0%} of it is silence: not comparable"
+            text = tr("{share:.0%} of it is silence: not comparable", share=c.silent)
             yield Notice("silence", text, comparable=False)
 
     def _channels(self, c: Condition) -> Iterator[Notice]:
         # n channels with nothing in common lose 10 lg n.
         least = _CANCEL_DB + 10 * math.log10(max(c.channels, 2) / 2)
         if c.cancel_db > max(least, self._highest("cancel_db") + _MORE_CANCEL_DB):
-            text = f"channels cancel, their mean lies {c.cancel_db:.0f} dB below them"
-            yield Notice("cancel", f"{text}: not comparable", comparable=False)
+            text = tr(
+                "channels cancel, their mean lies {below:.0f} dB below them: not comparable",
+                below=c.cancel_db,
+            )
+            yield Notice("cancel", text, comparable=False)
         if c.imbalance_db > max(_BALANCE_DB, self._highest("imbalance_db") + _MORE_BALANCE_DB):
-            text = f"one channel is {c.imbalance_db:.0f} dB louder than any other"
-            yield Notice("balance", f"{text}: not comparable", comparable=False)
+            text = tr(
+                "one channel is {louder:.0f} dB louder than any other: not comparable",
+                louder=c.imbalance_db,
+            )
+            yield Notice("balance", text, comparable=False)
 
     def _length(self, c: Condition) -> Iterator[Notice]:
         shortest = self.ranges.duration_s[0] if self.ranges else math.inf
         if c.duration_s < _SHORTER * min(self.clip_seconds, shortest):
-            text = f"lasts {c.duration_s:.2f} s, a clip of {self.others} {self.clip_seconds:g} s"
-            yield Notice("length", f"{text}: its score is less certain")
+            text = tr(
+                "lasts {seconds:.2f} s, a clip of {others} {clip:g} s: its score is less certain",
+                seconds=c.duration_s,
+                others=self._others,
+                clip=self.clip_seconds,
+            )
+            yield Notice("length", text)
 
     def _highest(self, name: str) -> float:
         return 0.0 if self.ranges is None else float(getattr(self.ranges, name)[1])

@@ -13,16 +13,19 @@ import av
 
 from asd.audio.header import is_placeholder
 from asd.errors import AudioError
+from asd.language import tr
 
 STATES_LENGTH = frozenset({"aiff", "asf", "avi", "flac", "mov", "mp3", "ogg"})
 """Formats whose length stands in the file; FFmpeg estimates that of the others from its size."""
 
 Truncated = Literal["refuse", "accept"]
 """What becomes of a recording that has lost its end."""
-
-REMEDY = "export or copy it again, or take what is there with truncated=accept"
-
 _TAGS = (b"ID3", b"3DI", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
+
+
+def remedy() -> str:
+    """What to do about a recording that has lost its end."""
+    return tr("export or copy it again, or take what is there with truncated=accept")
 
 
 class Length:
@@ -84,25 +87,41 @@ class Length:
             Less was decoded than there should be, or nothing.
         """
         if self.decoded_s == 0:
-            raise AudioError(f"{name}: the audio track holds no sound (0 samples); remove it")
+            raise AudioError(
+                tr("{name}: the audio track holds no sound (0 samples); remove it", name=name)
+            )
         # Encoder delay and padding, each up to a codec frame or two, are counted in or not.
         tolerance_s = 1e-3 if container in ("aiff", "flac") else max(0.1, 3 * self._frame_s)
         held_s = max(self.decoded_s, self._end_s, self._file_end_s)
         remarks = []
         if promised_s is not None and promised_s - held_s > tolerance_s:
-            stated = f"states {promised_s:.2f} s but holds {held_s:.2f} s"
+            stated = tr(
+                "states {promised:.2f} s but holds {held:.2f} s", promised=promised_s, held=held_s
+            )
             if truncated == "refuse":
-                raise AudioError(f"{name}: cut short or corrupt, {stated}; {REMEDY}")
-            remarks.append(f"cut short, {stated}")
+                raise AudioError(
+                    tr(
+                        "{name}: cut short or corrupt, {stated}; {remedy}",
+                        name=name,
+                        stated=stated,
+                        remedy=remedy(),
+                    )
+                )
+            remarks.append(tr("cut short, {loss}", loss=stated))
         # The clocks of sound and picture may drift apart, by 200 parts in a million at most.
         pause_s = self._end_s - self.decoded_s - 2e-4 * self._end_s
         if pause_s > tolerance_s and container != "mov":
             raise AudioError(
-                f"{name}: corrupt, {pause_s:.2f} s are missing in between; export or copy it again"
+                tr(
+                    "{name}: corrupt, {pause_s:.2f} s are missing in between; export or "
+                    "copy it again",
+                    name=name,
+                    pause_s=pause_s,
+                )
             )
         if pause_s > tolerance_s:
             # MP4 lists its packets in an index, so none is lost unseen: the recorder paused.
-            remarks.append(f"pauses of {pause_s:.2f} s are left out")
+            remarks.append(tr("pauses of {pause_s:.2f} s are left out", pause_s=pause_s))
         return remarks
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.audio.completeness import (
-    REMEDY,
     STATES_LENGTH,
     Length,
     Truncated,
     is_padding,
     is_tag,
     mp3_stated_s,
+    remedy,
 )
 from asd.audio.patched import PatchedFile
 from asd.audio.refusal import refusal, refuses
@@ -95,7 +95,11 @@ class Track:
                 )
             )
         self._stream = container.streams.audio[index]
-        with refuses(self.name, "its sound cannot be decoded", "export it with a usual codec"):
+        with refuses(
+            self.name,
+            lambda: tr("its sound cannot be decoded"),
+            lambda: tr("export it with a usual codec"),
+        ):
             self.sample_rate = self._stream.rate
             self.channels = self._stream.channels
             self.layout = self._stream.layout.name
@@ -199,7 +203,7 @@ class Track:
             try:
                 packet = next(packets, None)
             except Exception as cause:
-                error = refusal(cause, self.name, "cannot be read to its end", REMEDY)
+                error = refusal(cause, self.name, tr("cannot be read to its end"), remedy())
                 if self._truncated == "refuse":
                     raise error from cause
                 self.remark(str(error).removeprefix(f"{self.name}: ").partition(";")[0])
@@ -215,22 +219,29 @@ class Track:
                 raise ValueError("incomplete data")
             return cast(list[av.AudioFrame], packet.decode())
         except Exception as cause:
-            error = refusal(cause, self.name, f"corrupt or cut short at {at_s:.1f} s", REMEDY)
+            what = tr("corrupt or cut short at {at_s:.1f} s", at_s=at_s)
+            error = refusal(cause, self.name, what, remedy())
             content = bytes(packet) if self._format in _BARE_FRAMES else b"sound"
             if is_tag(content):
                 return []
             if not is_padding(content):
                 if self._truncated == "refuse":
                     raise error from cause
-                self.remark(f"cut short at {at_s:.1f} s")
+                self.remark(tr("cut short at {at_s:.1f} s", at_s=at_s))
             self._broken = error
             return []
 
     def _check_rate(self, rate: int) -> None:
         if not MIN_RATE <= rate <= MAX_RATE:
             raise AudioError(
-                f"{self.name}: states a sample rate of {rate} Hz, recordings have {MIN_RATE} to "
-                f"{MAX_RATE} Hz; export it again"
+                tr(
+                    "{name}: states a sample rate of {rate} Hz, recordings have "
+                    "{min_rate} to {max_rate} Hz; export it again",
+                    name=self.name,
+                    rate=rate,
+                    min_rate=MIN_RATE,
+                    max_rate=MAX_RATE,
+                )
             )
 
     def _stated(self) -> float | None:
@@ -285,7 +296,9 @@ def open_track(
         header = checked_header(file, name, truncated)
         readable = PatchedFile(file, header.patches) if header.patches else file
         with refuses(
-            name, "cannot be read", "no audio or video, or corrupt, or cut short: export it again"
+            name,
+            lambda: tr("cannot be read"),
+            lambda: tr("no audio or video, or corrupt, or cut short: export it again"),
         ):
             # Tags in Shift_JIS and the like are none of our concern, but must not end the reading.
             container = av.open(

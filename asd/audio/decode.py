@@ -320,11 +320,17 @@ def find_audio(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
-        raise DataError(f"{source}: no such file or folder; check source")
+        raise DataError(tr("{source}: no such file or folder; check source", source=source))
     paths = [path for path in walk(source).files if path.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         suffixes = " ".join(sorted(AUDIO_SUFFIXES))
-        raise DataError(f"{source}: no recordings in this folder; put files there of {suffixes}")
+        raise DataError(
+            tr(
+                "{source}: no recordings in this folder; put files there of {suffixes}",
+                source=source,
+                suffixes=suffixes,
+            )
+        )
     return paths
 
 
@@ -349,7 +355,9 @@ def _mono(
     meter: Meter | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     if channel is not None and not 0 <= channel < track.channels:
-        least = "channel=0" if track.channels == 1 else f"channel=0 to {track.channels - 1}"
+        least = "channel=0"
+        if track.channels > 1:
+            least = tr("channel=0 to {last}", last=track.channels - 1)
         raise AudioError(
             tr(
                 "{name}: channel={channel} is not there, the track has {channels}; "

@@ -16,6 +16,7 @@ from asd.audio.decode import SignalCheck
 from asd.audio.refusal import refuses
 from asd.errors import AudioError
 from asd.files import atomic_path, is_storage_error, unwritable
+from asd.language import tr
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,13 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
     """
     peak = float(np.abs(samples).max(initial=0.0))
     if not peak <= 1.0:
-        raise AudioError(f"{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain")
+        raise AudioError(
+            tr(
+                "{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain",
+                path=path,
+                peak=peak,
+            )
+        )
     # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.
     steps = np.minimum(np.rint(samples * 32768.0), 32767.0).astype(np.int16)
     # libsndfile would say "System error" of a full disk; the bytes are the same.
@@ -159,8 +166,11 @@ def transcode(
     with open_track(source, stream, truncated) as track, atomic_path(target) as partial:
         # An absolute path: FFmpeg would take a word and a colon at the start for a protocol.
         file = str(partial.resolve())
-        what = f"cannot be written as {fmt} to {target}"
-        with refuses(str(source), what, f"take another format ({track.channels} channels)"):
+        with refuses(
+            str(source),
+            lambda: tr("cannot be written as {fmt} to {target}", fmt=fmt, target=target),
+            lambda: tr("take another format ({n} channels)", n=track.channels),
+        ):
             try:
                 with av.open(file, "w", format=fmt) as output:
                     seconds = _copy(track, output, fmt)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
+from asd.language import tr
+
 _PLAUSIBLE_REST = 4096
 """So many bytes behind the stated sound may be anything, such as a tag; more of them are sound."""
 _PCM, _EXTENSIBLE = 1, 0xFFFE
@@ -130,7 +132,11 @@ def _judge(file: BinaryIO, sizes: Sizes, end: int, header: Header) -> None:
         header.shortfall = (sizes.stated, present)
     elif not sizes.open_ended:
         header.remarks.append(
-            f"its header states {max(0, sizes.stated)} bytes, {present} are there: read to the end"
+            tr(
+                "its header states {stated} bytes, {present} are there: read to the end",
+                stated=max(0, sizes.stated),
+                present=present,
+            )
         )
     real = present + sizes.besides
     # What does not fit into the field is left open; FFmpeg then reads to the end.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asd.audio import decode as audio
 from asd.audio.overlay import trim_silence
 from asd.errors import AsdError, DataError
+from asd.language import tr
 from asd.parallel import parallel_map
 from asd.text import count, printable
 
@@ -73,8 +74,13 @@ def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
     bad = [sound for sound in loaded if isinstance(sound, str)]
     if bad:
         raise DataError(
-            f"noise={folder}: {len(bad)} of {count(len(paths), 'sound')} cannot be used: "
-            f"{'; '.join(bad)}; mend or remove them"
+            tr(
+                "noise={folder}: {n} of {sounds} cannot be used: {bad}; mend or remove them",
+                folder=folder,
+                n=len(bad),
+                sounds=count(len(paths), "sound"),
+                bad="; ".join(bad),
+            )
         )
     return [sound for sound in loaded if isinstance(sound, Noise)]
 

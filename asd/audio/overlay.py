@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asd.errors import AudioError
+from asd.language import tr
 
 with warnings.catch_warnings():
     # pydub speaks of a missing ffmpeg program, which is not needed for what is used of it, of
@@ -85,7 +86,7 @@ def snr_gain_db(base: NDArray[np.float32], event: NDArray[np.float32], snr_db: f
         float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) for sound in (base, event)
     )
     if base_rms == 0.0 or event_rms == 0.0:
-        raise AudioError("silence has no signal-to-noise ratio; give noise_gain_db instead")
+        raise AudioError(tr("silence has no signal-to-noise ratio; give noise_gain_db instead"))
     return 20 * float(np.log10(base_rms / event_rms)) - snr_db
 
 

@@ -1,13 +1,14 @@
 """Whatever a decoder raises becomes one line for the user."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from asd.errors import AsdError, AudioError
+from asd.language import tr
 
 
 @contextmanager
-def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
+def refuses(name: str, what: Callable[[], str], remedy: Callable[[], str]) -> Iterator[None]:
     """Turn any exception of PyAV inside the block into an `AudioError`.
 
     Headers can be made so that PyAV raises nearly anything: AttributeError for a codec that
@@ -18,10 +19,10 @@ def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
     ----------
     name : str
         What to call the recording.
-    what : str
-        What is wrong with it, to be followed by the reason in brackets.
-    remedy : str
-        What to do.
+    what : callable
+        Gives what is wrong with it, to be followed by the reason in brackets.
+    remedy : callable
+        Gives what to do. Both are asked in case of need only: this is done for every packet.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def refuses(name: str, what: str, remedy: str) -> Iterator[None]:
     except AsdError:
         raise
     except Exception as error:
-        raise refusal(error, name, what, remedy) from error
+        raise refusal(error, name, what(), remedy()) from error
 
 
 def refusal(error: Exception, name: str, what: str, remedy: str) -> AudioError:
@@ -44,6 +45,6 @@ def refusal(error: Exception, name: str, what: str, remedy: str) -> AudioError:
 def _reason(error: Exception) -> str:
     # PyAV gives a stream without the attributes of sound where FFmpeg has no decoder for it.
     if isinstance(error, AttributeError):
-        return "its codec is unknown"
+        return tr("its codec is unknown")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(reason).split())[:200]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from asd.audio.refusal import refuses
 from asd.errors import AudioError
+from asd.language import tr
 
 Block = NDArray[np.float32]
 """Samples of one or more channels, ``(channels, n)``, full scale at 1."""
@@ -75,7 +76,10 @@ class Unpacker:
                 kind, self.layout, self.sample_rate = own, frame.layout, frame.sample_rate
             elif kind != own:
                 raise AudioError(
-                    f"{self._name}: sample rate or channels change midway; export it again"
+                    tr(
+                        "{name}: sample rate or channels change midway; export it again",
+                        name=self._name,
+                    )
                 )
             self.longest_s = max(self.longest_s, frame.samples / frame.sample_rate)
             waiting.append(frame)
@@ -88,7 +92,9 @@ class Unpacker:
 
     def _unpacked(self, frames: list[av.AudioFrame]) -> Block:
         channels = self.layout.nb_channels
-        with refuses(self._name, "its samples cannot be read", "export it again"):
+        with refuses(
+            self._name, lambda: tr("its samples cannot be read"), lambda: tr("export it again")
+        ):
             form = frames[0].format
             if form.packed.name not in _SAMPLES or (form.is_planar and channels > _MOST_PLANES):
                 packer = av.AudioResampler("flt", self.layout, self.sample_rate)
@@ -188,7 +194,7 @@ class Resampler:
         yield from self._convert(None)
 
     def _convert(self, frame: av.AudioFrame | None) -> list[Block]:
-        with refuses(self._name, "cannot be resampled", "export it again"):
+        with refuses(self._name, lambda: tr("cannot be resampled"), lambda: tr("export it again")):
             return [
                 np.ascontiguousarray(out.to_ndarray().reshape(out.samples, -1).T)
                 for out in self._resampler.resample(frame)

@@ -4,9 +4,10 @@ import io
 from pathlib import Path
 from typing import BinaryIO
 
-from asd.audio.completeness import REMEDY, Truncated, ogg_end
+from asd.audio.completeness import Truncated, ogg_end, remedy
 from asd.audio.header import Header, check_header
 from asd.errors import AudioError
+from asd.language import tr
 
 
 def open_bytes(source: Path | bytes) -> BinaryIO:
@@ -23,13 +24,19 @@ def open_bytes(source: Path | bytes) -> BinaryIO:
         return source.open("rb")
     except OSError as error:
         raise AudioError(
-            f"{source}: cannot be opened ({error.strerror}); check the path"
+            tr(
+                "{source}: cannot be opened ({reason}); check the path",
+                source=source,
+                reason=error.strerror,
+            )
         ) from error
 
 
 def source_name(source: Path | bytes) -> str:
     """What to call a source in messages."""
-    return f"audio of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+    if isinstance(source, bytes):
+        return tr("audio of {n} bytes", n=len(source))
+    return str(source)
 
 
 def checked_header(file: BinaryIO, name: str, truncated: Truncated) -> Header:
@@ -50,20 +57,26 @@ def checked_header(file: BinaryIO, name: str, truncated: Truncated) -> Header:
         The file is empty, or has lost its end and that is not accepted.
     """
     if file.seek(0, io.SEEK_END) == 0:
-        raise AudioError(f"{name}: is empty (0 bytes); record or copy it again")
+        raise AudioError(tr("{name}: is empty (0 bytes); record or copy it again", name=name))
     header = check_header(file)
     loss = ""
     if header.shortfall is not None:
         stated, present = header.shortfall
-        loss = f"its header promises {stated} bytes but {present} are there"
+        loss = tr(
+            "its header promises {stated} bytes but {present} are there",
+            stated=stated,
+            present=present,
+        )
     end = ogg_end(file)
     if end == "cut":
-        loss = "its end is missing"
+        loss = tr("its end is missing")
     if end == "unmarked":
-        header.remarks.append("its last page is not marked as the end: read to the end")
+        header.remarks.append(tr("its last page is not marked as the end: read to the end"))
     if loss and truncated == "refuse":
-        raise AudioError(f"{name}: cut short, {loss}; {REMEDY}")
+        raise AudioError(
+            tr("{name}: cut short, {loss}; {remedy}", name=name, loss=loss, remedy=remedy())
+        )
     if loss:
-        header.remarks.append(f"cut short, {loss}")
+        header.remarks.append(tr("cut short, {loss}", loss=loss))
     file.seek(0)
     return header

@@ -8,6 +8,7 @@ import click
 from asd.client import URL, Answer, Client
 from asd.errors import ServerError
 from asd.files import check_writable, write_csv
+from asd.language import tr
 from asd.progress import ProgressBar
 from asd.text import count, printable
 
@@ -46,11 +47,15 @@ def ask(source: Path, url: str, output: str, jobs: int, wait_s: float, **told: A
     write_csv(target, COLUMNS, (_row(path, answer) for path, answer in judged.items()), bom=True)
     for line in lines(judged):
         click.echo(printable(line))
-    click.echo(f"written: {target}")
+    click.echo(tr("written: {target}", target=target))
     failed = sum(bool(answer["error"]) for answer in judged.values())
     if failed:
         raise ServerError(
-            f"{failed} of {count(len(judged), 'recording')} not judged; mend or remove them"
+            tr(
+                "{failed} of {recordings} not judged; mend or remove them",
+                failed=failed,
+                recordings=count(len(judged), "recording"),
+            )
         )
 
 

@@ -30,7 +30,7 @@ def data(folder: str) -> None:
             rows.append(_row(path.parent))
         except AsdError as error:  # one that is broken does not hide the others
             unread.append(tr("not read: {error}", error=error))
-    columns = ["data", "train", "valid", "test", "anomalies", "recordings"]
+    columns = [tr("data"), "train", "valid", "test", tr("anomalies"), tr("recordings")]
     lines = markdown_table(columns, rows) if rows else []
     for line in [*lines, *unread] or [tr("{folder}: no data set in it", folder=folder)]:
         click.echo(line)

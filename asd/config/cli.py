@@ -140,15 +140,17 @@ def _read(path: Path) -> Any:
     with path.open("rb") as file:
         text = file.read(_LARGEST_YAML + 1).decode("utf-8")
     if len(text) > _LARGEST_YAML:
-        raise ValueError(f"longer than {_LARGEST_YAML} characters")
+        raise ValueError(tr("longer than {most} characters", most=_LARGEST_YAML))
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST_YAML:
-            raise ValueError(f"lists or keys nested more than {_DEEPEST_YAML} deep")
+            raise ValueError(tr("lists or keys nested more than {most} deep", most=_DEEPEST_YAML))
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"*{event.anchor} is an alias; write the value itself")
+            raise ValueError(
+                tr("*{anchor} is an alias; write the value itself", anchor=event.anchor)
+            )
     return yaml.safe_load(text)
 
 

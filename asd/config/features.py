@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from asd.config.base import Config
 from asd.config.search import Choose
+from asd.language import tr
 
 Level = Literal["power", "none", "rms", "decibels", "mean"]
 
@@ -55,7 +56,13 @@ class FramedConfig(FrontEndConfig):
     @model_validator(mode="after")
     def _no_gaps(self) -> "FramedConfig":
         if self.hop_length > self.n_fft:
-            raise ValueError(f"hop_length={self.hop_length} must be at most n_fft={self.n_fft}")
+            raise ValueError(
+                tr(
+                    "hop_length={hop_length} must be at most n_fft={n_fft}",
+                    hop_length=self.hop_length,
+                    n_fft=self.n_fft,
+                )
+            )
         return self
 
 
@@ -90,7 +97,15 @@ class LogMelConfig(FramedConfig):
         nyquist = self.sample_rate / 2
         top = self.f_max or nyquist
         if top > nyquist:
-            raise ValueError(f"f_max={top:g} must be at most half the sample rate ({nyquist:g} Hz)")
+            raise ValueError(
+                tr(
+                    "f_max={top:g} must be at most half the sample rate ({nyquist:g} Hz)",
+                    top=top,
+                    nyquist=nyquist,
+                )
+            )
         if self.f_min >= top:
-            raise ValueError(f"f_min={self.f_min:g} must be below f_max ({top:g} Hz)")
+            raise ValueError(
+                tr("f_min={f_min:g} must be below f_max ({top:g} Hz)", f_min=self.f_min, top=top)
+            )
         return self

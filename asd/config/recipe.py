@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from asd.config.base import Config, flatten
 from asd.config.cli import read_yaml
 from asd.config.threshold import ThresholdConfig
+from asd.language import tr
 
 Fusion = Literal["mean", "logmeanexp"]
 
@@ -84,7 +85,9 @@ class Recipe(Config):
         labels = [branch.label for branch in self.branches]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
-            raise ValueError(f"branches: {twice[0]} stands twice; give each another label")
+            raise ValueError(
+                tr("branches: {twice} stands twice; give each another label", twice=twice[0])
+            )
         return self
 
     @property

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from asd.config.base import Config
+from asd.language import tr
 
 
 class SpreadConfig(Config):
@@ -23,8 +24,13 @@ class SpreadConfig(Config):
     def _scheduler_of_dask(self) -> "SpreadConfig":
         if self.backend == "dask" and not self.scheduler:
             raise ValueError(
-                "backend=dask needs the scheduler's address, scheduler=tcp://host:8786"
+                tr("backend=dask needs the scheduler's address, scheduler=tcp://host:8786")
             )
         if self.scheduler and self.backend != "dask":
-            raise ValueError(f"scheduler={self.scheduler} is for backend=dask, which is not set")
+            raise ValueError(
+                tr(
+                    "scheduler={scheduler} is for backend=dask, which is not set",
+                    scheduler=self.scheduler,
+                )
+            )
         return self

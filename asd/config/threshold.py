@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from asd.config.base import Config
 from asd.config.search import Choose, Search
+from asd.language import tr
 
 ThresholdMethod = Literal["conformal", "mean_std", "quantile", "gamma", "fixed", "best_f1"]
 
@@ -36,5 +37,7 @@ class ThresholdConfig(Config):
     @model_validator(mode="after")
     def _fixed_needs_value(self) -> "ThresholdConfig":
         if self.method == "fixed" and self.value is None:
-            raise ValueError("threshold.method=fixed needs threshold.value, the threshold itself")
+            raise ValueError(
+                tr("threshold.method=fixed needs threshold.value, the threshold itself")
+            )
         return self

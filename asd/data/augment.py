@@ -193,7 +193,9 @@ def _check_pitch(pitch: Sequence[float], noise: Path | None) -> None:
                 )
             )
         if list(pitch).count(semitones) > 1:
-            raise ConfigError(f"pitch={semitones:g}: stands twice; give each number once")
+            raise ConfigError(
+                tr("pitch={semitones:g}: stands twice; give each number once", semitones=semitones)
+            )
 
 
 def _pitched(data: Dataset, clip: Clip, semitones: float) -> _Piece:

@@ -67,7 +67,7 @@ def _usual(conditions: list[Condition], sample_rate: int, clip_seconds: float) -
     if len(conditions) < _FEWEST:
         return None
     middle = Ranges.of(conditions, _MIDDLE)
-    return Reference(sample_rate, clip_seconds, middle, "the clips have", "the others")
+    return Reference(sample_rate, clip_seconds, middle, of_clips=True)
 
 
 def _texts(notices: list[Notice]) -> str:

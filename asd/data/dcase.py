@@ -1,15 +1,16 @@
-"""Trees of DCASE Challenge Task 2, 2020 to 2025, told by their file names.
+"""Trees of DCASE Challenge Task 2, 2020 to 2026, told by their file names.
 
 The names are those of the task descriptions and of the official baseline
 (nttcslab/dcase2023_task2_baseline_ae, README):
 
 - 2020: ``<machine>/{train,test}/{normal,anomaly}_id_00_00000000.wav``; the evaluation test set
   has no label in its names;
-- 2021 to 2025: ``<machine>/{train,test}/section_00_{source,target}_{train,test}_{normal,anomaly}_
+- 2021 to 2026: ``<machine>/{train,test}/section_00_{source,target}_{train,test}_{normal,anomaly}_
   0000_<attributes>.wav``, in 2021 also in folders ``source_test`` and ``target_test``; evaluation
   test sets leave out the label and, from 2022, the domain; ``attributes_00.csv`` beside the
   folders gives each file's attributes as pairs of columns ``d1p,d1v,d2p,d2v,...``;
-- ``supplemental/`` (from 2025) holds clean machine sound or noise alone.
+- ``supplemental/`` (from 2025) holds clean machine sound or noise alone;
+- from 2026 files have two channels, the microphone near the machine first, then one far from it.
 """
 
 import re

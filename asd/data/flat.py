@@ -95,6 +95,10 @@ def _check_tables(root: Path, tables: Sequence[str]) -> None:
     inside = [name for name in tables if name.endswith("/labels.csv")]
     if inside:
         raise DataError(
-            f"{root}: labels.csv stands in a sub-folder ({inside[0]}); give that folder as "
-            "source, or one table at the top"
+            tr(
+                "{root}: labels.csv stands in a sub-folder ({inside}); give that "
+                "folder as source, or one table at the top",
+                root=root,
+                inside=inside[0],
+            )
         )

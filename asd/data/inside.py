@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from asd.errors import DataError
+from asd.language import tr
 from asd.text import printable
 
 
@@ -36,7 +37,12 @@ def check_inside(root: Path, names: Iterable[str], table: Path, links: bool = Fa
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or ".." in parts:
             raise DataError(
-                f"{table}: {printable(name)} leads out of {root}; name files below that folder"
+                tr(
+                    "{table}: {name} leads out of {root}; name files below that folder",
+                    table=table,
+                    name=printable(name),
+                    root=root,
+                )
             )
         if links:
             continue
@@ -47,6 +53,11 @@ def check_inside(root: Path, names: Iterable[str], table: Path, links: bool = Fa
         place = path.resolve() if path.is_symlink() else known[folder] / path.name
         if not place.is_relative_to(home):
             raise DataError(
-                f"{table}: {printable(name)} is a link that leads out of {root}; copy what it "
-                "leads to into that folder"
+                tr(
+                    "{table}: {name} is a link that leads out of {root}; copy what it "
+                    "leads to into that folder",
+                    table=table,
+                    name=printable(name),
+                    root=root,
+                )
             )

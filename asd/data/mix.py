@@ -10,6 +10,7 @@ from asd.audio.noise import Noise
 from asd.audio.overlay import overlay, snr_gain_db
 from asd.data.manifest import Clip, Label
 from asd.errors import AudioError
+from asd.language import tr
 
 # Bytes of a file name that come from a sound's name; file systems allow 255 in all, of which
 # a clip's own name takes up to 170.
@@ -80,7 +81,14 @@ class Mix:
             try:
                 gain_db = snr_gain_db(samples, event, float(self.rng.uniform(*self.snr_db)))
             except AudioError as error:
-                raise AudioError(f"{clip.path} with {self.noise.name}: {error}") from error
+                raise AudioError(
+                    tr(
+                        "{path} with {name}: {error}",
+                        path=clip.path,
+                        name=self.noise.name,
+                        error=error,
+                    )
+                ) from error
         return round(gain_db, 1) + 0.0  # -0.0 becomes 0.0
 
 

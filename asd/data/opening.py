@@ -56,7 +56,9 @@ def open_machines(folders: Iterable[str]) -> list[Dataset]:
     machines = [machine for root in roots for machine in open_dataset(str(root)).by_machine()]
     twice = [name for name, n in Counter(one.name for one in machines).items() if n > 1]
     if twice:
-        raise DataError(f"data: two machines would be called {twice[0]}; rename a folder")
+        raise DataError(
+            tr("data: two machines would be called {twice}; rename a folder", twice=twice[0])
+        )
     return machines
 
 

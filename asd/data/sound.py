@@ -15,6 +15,7 @@ from asd.config.base import Config
 from asd.data.manifest import Dataset
 from asd.errors import DataError
 from asd.files import atomic_path
+from asd.language import tr
 
 SOUND_NAME = "sound.json"
 
@@ -57,7 +58,9 @@ def sound_of(dataset: Dataset) -> Sound:
         try:
             return Sound.parse(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
-            raise DataError(f"{path}: not a description of sound ({error})") from error
+            raise DataError(
+                tr("{path}: not a description of sound ({error})", path=path, error=error)
+            ) from error
     rate = probe(dataset.file(dataset.clips[0])).sample_rate
     return Sound(sample_rate=rate, clip_seconds=clip_seconds(dataset))
 

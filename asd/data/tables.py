@@ -36,15 +36,29 @@ class Table:
         """
         twice = [name for name, n in Counter(self.columns).items() if n > 1 and name]
         if twice:
-            raise DataError(f"{self.path}: column {twice[0]!r} stands twice; keep one of them")
+            raise DataError(
+                tr(
+                    "{path}: column {twice!r} stands twice; keep one of them",
+                    path=self.path,
+                    twice=twice[0],
+                )
+            )
         return [(line, self._record(line, cells)) for line, cells in self.rows]
 
     def _record(self, line: int, cells: tuple[str, ...]) -> dict[str, str]:
         width = len(self.columns)
         if any(cell.strip() for cell in cells[width:]):
             raise DataError(
-                f"{self.path}, line {line}: has {len(cells)} cells, the first line {width}; put "
-                f"quotes around a value with a separator in it (found: {cells[width]!r} too many)"
+                tr(
+                    "{path}, line {line}: has {n} cells, the first line {width}; put "
+                    "quotes around a value with a separator in it (found: {extra!r} too "
+                    "many)",
+                    path=self.path,
+                    line=line,
+                    n=len(cells),
+                    width=width,
+                    extra=cells[width],
+                )
             )
         padded = (*cells, *[""] * (width - len(cells)))
         return dict(zip(self.columns, padded[:width], strict=True))
@@ -80,8 +94,13 @@ def read_table(path: Path) -> Table:
             begun = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            f"{path}, line {begun}: not CSV from here on ({error}); close the quotes and save the "
-            "table again"
+            tr(
+                "{path}, line {begun}: not CSV from here on ({error}); close the "
+                "quotes and save the table again",
+                path=path,
+                begun=begun,
+                error=error,
+            )
         ) from error
     columns = tuple(name.strip() for name in rows[0][1]) if rows else ()
     return Table(path, columns, tuple(rows[1:]))
@@ -123,8 +142,13 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = len(raw[: error.start].split(b"\n"))
         raise DataError(
-            f"{path}, line {line}: is not UTF-8 text{_guess(raw)}; save the table as "
-            "'CSV UTF-8' in the spreadsheet, or convert it"
+            tr(
+                "{path}, line {line}: is not UTF-8 text{guess}; save the table as 'CSV "
+                "UTF-8' in the spreadsheet, or convert it",
+                path=path,
+                line=line,
+                guess=_guess(raw),
+            )
         ) from error
 
 

@@ -3,6 +3,7 @@
 from asd.data.manifest import Dataset
 from asd.errors import DataError
 from asd.files import file_digest
+from asd.language import tr
 from asd.parallel import parallel_map
 
 # A longer list helps nobody.
@@ -32,6 +33,11 @@ def verify(dataset: Dataset) -> None:
     if changed:
         more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
         raise DataError(
-            f"{dataset.root}: audio changed since the manifest was written: "
-            f"{', '.join(changed[:_LISTED])}{more}; restore it or run preprocess again"
+            tr(
+                "{root}: audio changed since the manifest was written: "
+                "{names}{more}; restore it or run preprocess again",
+                root=dataset.root,
+                names=", ".join(changed[:_LISTED]),
+                more=more,
+            )
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asd.errors import DetectorError
+from asd.language import tr
 from asd.text import count
 
 Values = NDArray[np.float64]
@@ -42,8 +43,12 @@ def finite(scores: ArrayLike) -> Values:
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:
         raise DetectorError(
-            f"{bad} of {len(values)} scores are NaN or infinite; train the detector again with "
-            "other parameters"
+            tr(
+                "{bad} of {n} scores are NaN or infinite; train the detector again "
+                "with other parameters",
+                bad=bad,
+                n=len(values),
+            )
         )
     return values
 
@@ -107,12 +112,17 @@ class Calibration:
         ]:
             if len(given) != n:
                 raise DetectorError(
-                    f"calibration: {len(given)} {name} for {n} scores; give one a score"
+                    tr(
+                        "calibration: {n} {name} for {scores} scores; give one a score",
+                        n=len(given),
+                        name=name,
+                        scores=n,
+                    )
                 )
         pairs = np.unique(np.stack([recording, session]), axis=1)
         if pairs.shape[1] != len(np.unique(recording)):
             raise DetectorError(
-                "calibration: a recording lies in several sessions; give each recording one"
+                tr("calibration: a recording lies in several sessions; give each recording one")
             )
         return cls(values, recording, session, machine)
 

@@ -114,7 +114,7 @@ class Decision:
             "machine {machine} is not among those of the calibration ({known}): the "
             "threshold of all machines is used",
             machine=machine,
-            known=", ".join(name or "without a name" for name in self.known),
+            known=", ".join(name or tr("without a name") for name in self.known),
         )
 
     def windows(self, scores: ArrayLike, machine: str | None = None) -> Values:

@@ -74,8 +74,13 @@ def promise(
     """
     if n_units < 0 or decision_s <= 0:
         raise ConfigError(
-            f"n_units={n_units}, decision_s={decision_s}: recordings cannot be negative and a "
-            "decision takes time; count the calibration recordings and give seconds above 0"
+            tr(
+                "n_units={n_units}, decision_s={decision_s}: recordings cannot be "
+                "negative and a decision takes time; count the calibration "
+                "recordings and give seconds above 0",
+                n_units=n_units,
+                decision_s=decision_s,
+            )
         )
     lowest = 1 / (n_units + 1)
     day = lowest * DAY_S / decision_s

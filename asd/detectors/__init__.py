@@ -78,5 +78,7 @@ def load(folder: Path) -> "Detector[Any]":
     try:
         name = json.loads((folder / "detector.json").read_text(encoding="utf-8"))["name"]
     except (OSError, ValueError, KeyError) as error:
-        raise DetectorError(f"{folder}: not a saved detector ({error})") from error
+        raise DetectorError(
+            tr("{folder}: not a saved detector ({error})", folder=folder, error=error)
+        ) from error
     return detector_class(name).load(folder)

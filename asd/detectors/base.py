@@ -20,6 +20,7 @@ from asd.arrays import Spectrogram
 from asd.config import Config
 from asd.errors import DetectorError, NotEnoughClipsError
 from asd.features.clipset import ClipSet
+from asd.language import tr
 
 Scores = NDArray[np.float64]
 
@@ -107,8 +108,13 @@ class Detector(ABC, Generic[C]):
         """
         if len(train) < self.min_clips:
             raise NotEnoughClipsError(
-                f"model={self.name} needs at least {self.min_clips} training clips, got "
-                f"{len(train)}; add recordings or cut shorter clips (clip_seconds)"
+                tr(
+                    "model={name} needs at least {min_clips} training clips, got {n}; "
+                    "add recordings or cut shorter clips (clip_seconds)",
+                    name=self.name,
+                    min_clips=self.min_clips,
+                    n=len(train),
+                )
             )
         self._fit(train, valid, context or FitContext())
         return self
@@ -156,9 +162,18 @@ class Detector(ABC, Generic[C]):
             header = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
             state = cls._read_state(folder)
         except (OSError, ValueError, BadZipFile) as error:
-            raise DetectorError(f"{folder}: not a saved detector ({error})") from error
+            raise DetectorError(
+                tr("{folder}: not a saved detector ({error})", folder=folder, error=error)
+            ) from error
         if header["name"] != cls.name:
-            raise DetectorError(f"{folder}: holds model={header['name']}, not {cls.name}")
+            raise DetectorError(
+                tr(
+                    "{folder}: holds model={name}, not {own}",
+                    folder=folder,
+                    name=header["name"],
+                    own=cls.name,
+                )
+            )
         detector = cls(cls.Config.parse(header["config"], "detector."), header["seed"])  # type: ignore[arg-type]
         detector._restore(state)
         return detector

@@ -17,6 +17,7 @@ from asd.detectors._flat import overlay, window_frames
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.language import tr
 from asd.progress import ProgressBar
 from asd.threads import one_thread
 
@@ -121,7 +122,7 @@ class Gmm(Detector[GmmConfig]):
         spread = np.sqrt(np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / len(rows))
         typical = np.sqrt(np.square(spread).mean())
         if typical == 0:
-            raise DetectorError("model=gmm: all training clips are the same; give it others")
+            raise DetectorError(tr("model=gmm: all training clips are the same; give it others"))
         self.scale_ = np.maximum(spread, _LEAST_SCALE * typical).astype(np.float32)
         rows /= self.scale_
         self._fit_directions(rows)

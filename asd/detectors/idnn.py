@@ -6,6 +6,7 @@ import torch
 
 from asd.detectors.nets.frames import FRAMES, FrameAutoencoder, FramesConfig, dense
 from asd.errors import DetectorError
+from asd.language import tr
 
 _MIDDLE = FRAMES // 2
 
@@ -44,6 +45,11 @@ class Idnn(FrameAutoencoder[IdnnConfig]):
         expected = self._n_mels(self.network_.state_dict())
         if n_mels != expected:
             raise DetectorError(
-                f"model={self.name}: trained on {expected} mel bands, got {n_mels}; set "
-                f"features.n_mels={expected}"
+                tr(
+                    "model={name}: trained on {expected} mel bands, got {n_mels}; set "
+                    "features.n_mels={expected}",
+                    name=self.name,
+                    expected=expected,
+                    n_mels=n_mels,
+                )
             )

@@ -10,6 +10,7 @@ from asd.config.search import Choose
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.training import TrainingConfig
 from asd.errors import DetectorError
+from asd.language import tr
 
 
 class LstmConfig(TrainingConfig):
@@ -73,6 +74,10 @@ class Lstm(TorchAutoencoder[LstmConfig]):
         expected = self._n_mels(self.network_.state_dict())
         if n_mels != expected:
             raise DetectorError(
-                f"model=lstm: trained on {expected} mel bands, got {n_mels}; set "
-                f"features.n_mels={expected}"
+                tr(
+                    "model=lstm: trained on {expected} mel bands, got {n_mels}; set "
+                    "features.n_mels={expected}",
+                    expected=expected,
+                    n_mels=n_mels,
+                )
             )

@@ -19,6 +19,7 @@ from asd.detectors._statistics import clip_statistics, spread_over_time
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.language import tr
 from asd.threads import one_thread
 
 _EXACT_CLIPS = 4000
@@ -150,8 +151,12 @@ class Ocsvm(Detector[OcsvmConfig]):
         """What stands for a clip, ``(n_windows, n_dims)``; statistics need one window."""
         if len(spectrogram) != self.n_mels_:
             raise DetectorError(
-                f"model=ocsvm: trained on {self.n_mels_} mel bands, got {len(spectrogram)}; set "
-                f"features.n_mels={self.n_mels_}"
+                tr(
+                    "model=ocsvm: trained on {n_mels} mel bands, got {n}; set "
+                    "features.n_mels={n_mels}",
+                    n_mels=self.n_mels_,
+                    n=len(spectrogram),
+                )
             )
         if self.config.vector == "statistics":
             return clip_statistics(spectrogram)[None]

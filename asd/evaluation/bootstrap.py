@@ -90,9 +90,17 @@ def paired_bootstrap(
     measure = metric_named(metric).rank
     if measure is None:
         ranked = ", ".join(name for name, entry in METRICS.items() if entry.rank)
-        raise ConfigError(f"metric={metric!r}: cannot be resampled; those that can are {ranked}")
+        raise ConfigError(
+            tr(
+                "metric={metric!r}: cannot be resampled; those that can are {ranked}",
+                metric=metric,
+                ranked=ranked,
+            )
+        )
     if [clip.sha256 for clip in table_a.clips] != [clip.sha256 for clip in table_b.clips]:
-        raise DataError("the two tables do not hold the same clips; score both on the same data")
+        raise DataError(
+            tr("the two tables do not hold the same clips; score both on the same data")
+        )
     truth, scores_a = _labelled(table_a)
     _, scores_b = _labelled(table_b)
 

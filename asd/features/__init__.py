@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from asd.errors import ConfigError, FeatureError
+from asd.language import tr
 from asd.plugins import module_class, plugin_class, plugin_names
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ def front_end_class(name: str) -> "type[FrontEnd[Any]]":
 
     if name not in names():
         known = ", ".join(names())
-        raise ConfigError(f"features.name={name!r}: unknown front end; known ones are {known}")
+        raise ConfigError(
+            tr(
+                "features.name={name!r}: unknown front end; known ones are {known}",
+                name=name,
+                known=known,
+            )
+        )
     if name not in _own_names():
         return plugin_class(GROUP, name, FrontEnd, FeatureError)
     return module_class(f"{__name__}.{name}", FrontEnd, FeatureError)

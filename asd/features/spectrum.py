@@ -15,6 +15,7 @@ from asd.config.search import Choose
 from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd, level_in_db
 from asd.features.logmel import power_level
+from asd.language import tr
 from asd.threads import one_thread
 
 _FLOOR = 1e-10
@@ -38,7 +39,13 @@ class SpectrumConfig(FramedConfig):
     def _a_bin_a_row(self) -> "SpectrumConfig":
         most = self.n_fft // 2
         if self.n_bins > most:
-            raise ValueError(f"n_bins={self.n_bins} must be at most half of n_fft ({most})")
+            raise ValueError(
+                tr(
+                    "n_bins={n_bins} must be at most half of n_fft ({most})",
+                    n_bins=self.n_bins,
+                    most=most,
+                )
+            )
         return self
 
 

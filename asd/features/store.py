@@ -29,6 +29,7 @@ from asd.errors import AudioError, FeatureError, OutputError
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.files import atomic_path
+from asd.language import tr
 from asd.parallel import parallel_map
 from asd.remote import RemoteFolder, is_url
 
@@ -90,7 +91,12 @@ class FeatureStore:
                 made = {key: clip for key, clip in missing.items() if _file(folder, clip).is_file()}
                 self._remote.push([f"{folder.name}/{_DESCRIPTION}", *self._names(folder, made)])
             if problems:
-                raise AudioError(f"{'; '.join(problems)}; mend these clips or run preprocess again")
+                raise AudioError(
+                    tr(
+                        "{problems}; mend these clips or run preprocess again",
+                        problems="; ".join(problems),
+                    )
+                )
         return ClipSet(_Files(dataset, folder, front_end), dataset.clips)
 
     def _missing(self, dataset: Dataset, folder: Path) -> dict[str, Clip]:
@@ -153,8 +159,13 @@ def _compute(dataset: Dataset, folder: Path, front_end: FrontEnd[Any], clip: Cli
     spectrogram = front_end(read_clip(dataset.file(clip), front_end.sample_rate))
     if not np.isfinite(spectrogram).all():
         raise FeatureError(
-            f"{dataset.file(clip)}: the front end {front_end.name} gives values that are no "
-            f"numbers, so that nothing is kept in {folder}; take other features.* or mend it"
+            tr(
+                "{file}: the front end {name} gives values that are no numbers, so "
+                "that nothing is kept in {folder}; take other features.* or mend it",
+                file=dataset.file(clip),
+                name=front_end.name,
+                folder=folder,
+            )
         )
     buffer = io.BytesIO()
     np.save(buffer, spectrogram, allow_pickle=False)
@@ -176,4 +187,4 @@ def _attempt(dataset: Dataset, folder: Path, front_end: FrontEnd[Any], clip: Cli
 
 
 def _unwritable(error: OutputError) -> FeatureError:
-    return FeatureError(f"{error}; features go to ASD_CACHE_DIR where that is set")
+    return FeatureError(tr("{error}; features go to ASD_CACHE_DIR where that is set", error=error))

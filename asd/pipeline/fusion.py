@@ -71,6 +71,15 @@ class Fusion:
         say /= say.sum(axis=0)
         return say
 
+    def times_usual(self, scores: Matrix) -> Scores:
+        """How many times the usual the score of each clip is, ``(n_clips,)``.
+
+        The mean over branches, by their `weights`, of a score to what is typical of normal clips.
+        """
+        typical = np.exp(self.centre)[:, None]
+        ratios: Scores = (self.weights(scores) * scores / typical).sum(axis=0)
+        return ratios
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON."""
         return {

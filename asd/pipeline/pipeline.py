@@ -342,7 +342,9 @@ class Pipeline(Judge):
             own = {name: cls.load(folder / _MACHINES / str(number)) for number, name in names}
             return pooled._joined(own)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise DetectorError(f"{folder}: not a saved pipeline ({error})") from error
+            raise DetectorError(
+                tr("{folder}: not a saved pipeline ({error})", folder=folder, error=error)
+            ) from error
 
 
 def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
@@ -383,8 +385,13 @@ def _usual(path: Path) -> Usual | None:
 def _check_format(folder: Path, number: Any) -> None:
     if not _OLDEST <= number <= FORMAT:
         raise DetectorError(
-            f"{folder}: saved in format {number} by a later release, this one reads up to {FORMAT};"
-            " update the package"
+            tr(
+                "{folder}: saved in format {number} by a later release, this one "
+                "reads up to {format}; update the package",
+                folder=folder,
+                number=number,
+                format=FORMAT,
+            )
         )
 
 

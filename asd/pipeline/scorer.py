@@ -20,6 +20,7 @@ from asd.errors import ConfigError
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
@@ -145,7 +146,10 @@ class Scorer:
         if len(rates) > 1:
             listed = ", ".join(map(str, sorted(rates)))
             raise ConfigError(
-                f"features.sample_rate: branches have {listed} Hz; give all of them the same"
+                tr(
+                    "features.sample_rate: branches have {listed} Hz; give all of them the same",
+                    listed=listed,
+                )
             )
         return rates.pop()
 
@@ -203,8 +207,8 @@ class Scorer:
     def explain(self, dataset: Dataset, store: FeatureStore) -> list[Spectrogram]:
         """Which part of each sound is unusual, one map ``(n_rows, n_frames_i)`` a clip, >= 0.
 
-        Of several branches, those on the first one's front end are joined, each in units of its
-        own mean over the clip and weighed by its say in the score.
+        Of several branches, those on the first one's front end are joined, weighed by their say
+        in the score: their mean over the clip is how many times the usual its score is.
         """
         maps: dict[int, Spectrogram] = {}
         for scorer, places, part in self._by_machine(dataset):
@@ -213,7 +217,7 @@ class Scorer:
         return [maps[place] for place in range(len(dataset.clips))]
 
     def _explain(self, sets: Sequence[ClipSet]) -> list[Spectrogram]:
-        weights = self.fusion.weights(self._branch_scores(sets))
+        scores = self._branch_scores(sets)
         shared = [
             place
             for place, front_end in enumerate(self.front_ends)
@@ -222,8 +226,9 @@ class Scorer:
         if len(shared) == 1:
             return self.detectors[shared[0]].explain(sets[shared[0]])
         maps = [self.detectors[place].explain(sets[place]) for place in shared]
+        weights, sizes = self.fusion.weights(scores), self.fusion.times_usual(scores)
         return [
-            _joined(weights[shared, clip], [branch[clip] for branch in maps])
+            _joined(weights[shared, clip], [branch[clip] for branch in maps], float(sizes[clip]))
             for clip in range(len(sets[0]))
         ]
 
@@ -365,7 +370,8 @@ def _held_out_scores(
     return detector.fit(whole.take(inside), outside, context).score(outside)
 
 
-def _joined(weights: Scores, maps: list[Spectrogram]) -> Spectrogram:
+def _joined(weights: Scores, maps: list[Spectrogram], mean: float) -> Spectrogram:
+    """One map of a clip, of the given mean; maps of detectors have units of their own."""
     means = np.array([float(part.mean()) or 1.0 for part in maps])
-    say = weights / means
+    say = weights / means * (mean / weights.sum())
     return np.asarray(np.tensordot(say, np.stack(maps), axes=1), dtype=np.float32)

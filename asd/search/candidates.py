@@ -11,6 +11,7 @@ from asd.config.search import Value
 from asd.config.steps import SweepConfig, TrainConfig
 from asd.detectors.base import DetectorConfig
 from asd.errors import ConfigError
+from asd.language import tr
 from asd.pipeline.branches import resolved
 from asd.search.space import Axis, Choices, Space, axes_of
 
@@ -109,7 +110,9 @@ class Candidates:
         if ranges:
             key = min(ranges)
             known = ", ".join(f"space.{key}" for key in valid)
-            raise ConfigError(f"space.{key}: unknown key; valid keys are {known}")
+            raise ConfigError(
+                tr("space.{key}: unknown key; valid keys are {known}", key=key, known=known)
+            )
         return axes
 
     def _threshold_axes(self, ranges: dict[str, Any]) -> list[Axis]:
@@ -118,8 +121,12 @@ class Candidates:
             asked = next((key for key in ranges if key.startswith("threshold.")), None)
             if asked:
                 raise ConfigError(
-                    f"space.{asked}: metric={','.join(self._config.metric)} does not depend on "
-                    "the threshold; search it with metric=f1"
+                    tr(
+                        "space.{asked}: metric={metric} does not depend on the threshold; "
+                        "search it with metric=f1",
+                        asked=asked,
+                        metric=",".join(self._config.metric),
+                    )
                 )
             return []
         given = self._config.threshold.model_dump(exclude_unset=True)
@@ -176,8 +183,11 @@ class Candidates:
         unknown = sorted(set(self._config.detector) - set(self.models))
         if len(self.models) > 1 and unknown:
             raise ConfigError(
-                f"detector.{unknown[0]}: not among model={','.join(self.models)}; write "
-                "detector.<model>.<field>"
+                tr(
+                    "detector.{unknown}: not among model={models}; write detector.<model>.<field>",
+                    unknown=unknown[0],
+                    models=",".join(self.models),
+                )
             )
         for name in self.models:
             kind = self._kind(name)

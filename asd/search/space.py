@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from asd.config import Config
 from asd.config.search import Choose, Search, Value
 from asd.errors import ConfigError
+from asd.language import tr
 
 Values = Mapping[str, Value]
 
@@ -152,7 +153,9 @@ def axes_of(
         declared = _declared(field)
         if key in overrides:
             if name in given:
-                raise ConfigError(f"space.{key}: {key} has a value already; leave one of them out")
+                raise ConfigError(
+                    tr("space.{key}: {key} has a value already; leave one of them out", key=key)
+                )
             axes.append(Axis(key, _override(key, overrides.pop(key), declared, field), when))
         elif declared is not None and name not in given:
             axes.append(Axis(key, declared, when))
@@ -180,7 +183,9 @@ def _override(key: str, raw: Any, declared: Dimension | None, field: FieldInfo) 
         return Choices(tuple(dict.fromkeys(values)))
     low, high = numbers
     if low > high:
-        raise ConfigError(f"space.{key}={raw}: write the lower number first, as in 1,8")
+        raise ConfigError(
+            tr("space.{key}={raw}: write the lower number first, as in 1,8", key=key, raw=raw)
+        )
     log = isinstance(declared, Range) and declared.log and low > 0
     return Range(low, high, log, int in types)
 
@@ -196,7 +201,9 @@ def _value(key: str, field: FieldInfo, part: Any) -> Value:
         value: Value = TypeAdapter(field.rebuild_annotation()).validate_python(text)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise ConfigError(f"space.{key}={text!r}: {reason}") from error
+        raise ConfigError(
+            tr("space.{key}={value!r}: {reason}", key=key, value=text, reason=reason)
+        ) from error
     return value
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from asd.errors import ConfigError, TrackingError
+from asd.language import tr
 
 STUDIES = Path(".cache/studies")
 _STARTS = 3
@@ -37,7 +38,7 @@ def shown(storage: str) -> str:
         return make_url(storage).render_as_string(hide_password=True) if storage else ""
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            "storage: not a database URL; write it as postgresql+psycopg2://user@host/database"
+            tr("storage: not a database URL; write it as postgresql+psycopg2://user@host/database")
         ) from error
 
 
@@ -58,9 +59,12 @@ def check_secret(storage: str, logged: bool) -> None:
     """
     if logged and storage and make_url(storage).password:
         raise ConfigError(
-            f"storage={shown(storage)}: MLflow has logged the password with this run; change it, "
-            "and give the address without one (PGPASSWORD or ~/.pgpass hold it), or in a YAML "
-            "file with config="
+            tr(
+                "storage={shown}: MLflow has logged the password with this run; "
+                "change it, and give the address without one (PGPASSWORD or "
+                "~/.pgpass hold it), or in a YAML file with config=",
+                shown=shown(storage),
+            )
         )
 
 
@@ -93,15 +97,24 @@ def open_storage(storage: str, study: str) -> BaseStorage:
             return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
         except ImportError as error:
             raise TrackingError(
-                f"storage={address}: its driver is not installed ({error}); for PostgreSQL "
-                "`pip install psycopg2-binary`"
+                tr(
+                    "storage={address}: its driver is not installed ({error}); for "
+                    "PostgreSQL `pip install psycopg2-binary`",
+                    address=address,
+                    error=error,
+                )
             ) from error
         except (SQLAlchemyError, StorageInternalError) as error:
             # Of several first starts at once, all but one may find a half-made schema.
             if start + 1 == _STARTS:
                 reason = str(error).splitlines()[0]
                 raise TrackingError(
-                    f"storage={address}: cannot be used ({reason}); check host, user and password"
+                    tr(
+                        "storage={address}: cannot be used ({reason}); check host, user and "
+                        "password",
+                        address=address,
+                        reason=reason,
+                    )
                 ) from error
         time.sleep(1 + start)
     raise AssertionError("not reached")

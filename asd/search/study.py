@@ -17,6 +17,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import TrialState
 
 from asd.errors import AsdError, ConfigError, TrackingError
+from asd.language import tr
 from asd.search.heartbeat import Heartbeat
 from asd.search.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
 from asd.search.queue import RUN, Queue
@@ -157,8 +158,13 @@ class Study:
         complete = [trial for trial in self.trials() if trial.results]
         if not complete:
             raise TrackingError(
-                f"study={self.plan.name}: none of its {len(self.trials())} trials was completed; "
-                f"the last one ended with: {self._last_failure()}"
+                tr(
+                    "study={name}: none of its {n} trials was completed; the last one "
+                    "ended with: {last_failure}",
+                    name=self.plan.name,
+                    n=len(self.trials()),
+                    last_failure=self._last_failure(),
+                )
             )
 
         def rank(trial: Trial) -> tuple[float, ...]:
@@ -215,15 +221,23 @@ class Study:
             time.sleep(_POLL_S)
         else:
             raise TrackingError(
-                f"study={self.plan.name}: its first process ended before it had begun; give "
-                "another name"
+                tr(
+                    "study={name}: its first process ended before it had begun; give another name",
+                    name=self.plan.name,
+                )
             )
         before, now = self._attribute("identity"), self.plan.identity
         for key in sorted(before | now):
             if before.get(key) != now.get(key):
                 raise ConfigError(
-                    f"study={self.plan.name}: was begun with {key}={before.get(key)}, not "
-                    f"{now.get(key)}; give the same again, or another name"
+                    tr(
+                        "study={name}: was begun with {key}={before}, not {now}; give the "
+                        "same again, or another name",
+                        name=self.plan.name,
+                        key=key,
+                        before=before.get(key),
+                        now=now.get(key),
+                    )
                 )
 
     def _seed(self, founder: bool) -> int:

@@ -13,11 +13,11 @@ from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import summary
 from asd.evaluation.robustness import markdown
 from asd.files import check_writable
-from asd.language import tr
+from asd.language import chosen, tr
 from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
-from asd.tracking.notes import write_answer
+from asd.tracking.notes import mistakes, page_of, write_answer
 from asd.tracking.runs import TrackedRun, data_params, step_run
 from asd.tracking.store import feature_store
 
@@ -30,6 +30,8 @@ class Evaluated:
 
     model: ModelRef
     evaluation: Evaluation
+    page: str
+    """Address of its report below that of MLflow's pages."""
 
 
 def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
@@ -56,8 +58,8 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         tracked.rename(f"evaluate {model.name}")
         params = {"model": model.uri, "train_run": model.run_id}
         tracked.log_params(params | evaluation.pipeline.recipe.flat())
-        store = feature_store()
-        evaluations.log_details(evaluation, store, tracked)
+        language = config.language or chosen()
+        drawn = evaluations.log_details(evaluation, language, tracked)
         if config.anomalies:
             evaluations.copy_anomalies(evaluation, Path(config.anomalies))
             logger.info(tr("clips judged anomalous copied to {folder}", folder=config.anomalies))
@@ -68,10 +70,10 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         if config.robustness:
             changes = evaluations.log_robustness(evaluation, config.noise, tracked)
             lines += markdown(changes)
-        evaluations.log_report(evaluation, store, model, config.language, changes, tracked)
+        evaluations.log_report(evaluation, drawn, model, language, changes, tracked)
         step, _ = advice(evaluation)
         answer = answer_of(evaluation)
-        write_answer(tracked, answer, model)
+        write_answer(tracked, [*answer, *mistakes(evaluated.page)], model)
         data = str(evaluation.dataset.root)
         # Which sounds to lay over clips is not ours to say.
         after = "" if step == "augment" else step_command(step, model_uri=model.uri, data=data)
@@ -113,7 +115,6 @@ def judge(
     if dataset is None:
         dataset = open_dataset(data or pipeline.trained_on.path)
     tracked.log_params(data_params(dataset))
-    store = feature_store()
-    evaluation = evaluate(model.name, pipeline, dataset, store, max_fpr, seed)
+    evaluation = evaluate(model.name, pipeline, dataset, feature_store(), max_fpr, seed)
     evaluations.log_metrics(evaluation, model, tracked)
-    return Evaluated(model, evaluation)
+    return Evaluated(model, evaluation, page_of(tracked, evaluations.REPORT))

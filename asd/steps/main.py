@@ -20,7 +20,7 @@ from asd.steps.evaluate import Evaluated
 from asd.steps.prepare import machine_of, prepare
 from asd.tracking import evaluations, registry
 from asd.tracking.lines import closing_lines
-from asd.tracking.notes import describe_experiment, write_answer
+from asd.tracking.notes import describe_experiment, mistakes, write_answer
 from asd.tracking.runs import data_params, step_run
 
 
@@ -62,8 +62,9 @@ def run(config: MainConfig) -> list[Evaluated]:
         evaluations.log_leaderboard(figures, dataset.name, tracked)
         champion = registry.champion(name)
         answer = _answer(tried, order, metric.name, promoted)
-        write_answer(tracked, [*answer, *leaderboard(figures)], best.model)
-        describe_experiment(tracked, [*answer, *leaderboard(figures)])
+        written = [*answer, *mistakes(best.page), "", *leaderboard(figures)]
+        write_answer(tracked, written, best.model)
+        describe_experiment(tracked, written)
         tracked.report(
             *answer,
             *leaderboard(figures),

@@ -11,6 +11,7 @@ from asd.data.manifest import Dataset
 from asd.data.opening import open_machines
 from asd.data.sound import sound_of
 from asd.errors import AsdError, DataError, OutputError, WorkerError
+from asd.language import tr
 from asd.parallel import parallel_map
 from asd.pipeline.branches import resolved
 from asd.steps import evaluate, train
@@ -56,8 +57,13 @@ def run(config: TrainMachinesConfig) -> list[Trained]:
         if bad:
             reasons = some([f"{one.name}: {one.error}" for one in bad])
             raise DataError(
-                f"{len(bad)} of {count(len(trained), 'machine')} have no detector: {reasons}; mend "
-                "them and give the command again, the others are kept"
+                tr(
+                    "{n} of {machines} have no detector: {reasons}; mend them and give "
+                    "the command again, the others are kept",
+                    n=len(bad),
+                    machines=count(len(trained), "machine"),
+                    reasons=reasons,
+                )
             )
     return trained
 
@@ -95,4 +101,5 @@ def _table(trained: Sequence[Trained]) -> list[str]:
     for one in trained:
         figures = [f"{one.metrics[key]:.3f}" if key in one.metrics else "" for key in _SHOWN]
         rows.append([one.name, *figures, one.model_uri])
-    return markdown_table(["machine", *(name.replace("_", " ") for name in _SHOWN), "model"], rows)
+    columns = [tr("machine"), *(name.replace("_", " ") for name in _SHOWN), tr("model")]
+    return markdown_table(columns, rows)

@@ -6,34 +6,37 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from asd.evaluation import official, plots
 from asd.evaluation.evaluation import Evaluation
-from asd.evaluation.explanation import explanations
 from asd.evaluation.metrics import metric_key
 from asd.evaluation.page import evaluation_page
-from asd.evaluation.page.cases import MOST
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures, subject
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
 from asd.evaluation.style import named
 from asd.evaluation.table import ScoreTable
-from asd.features.store import FeatureStore
 from asd.files import write_csv
-from asd.language import chosen, tr
+from asd.language import Language, speaking, tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
 from asd.tracking.notes import log_grid
 from asd.tracking.runs import TrackedRun
+from asd.tracking.store import feature_store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _EVIDENCE = (
     "auc", "auc_low", "auc_high", "pauc", "average_precision", "f1",
     "false_alarm_rate", "false_alarm_rate_low", "false_alarm_rate_high",
 )  # fmt: skip
+REPORT = "report.html"
+"""The artifact that people read."""
 _OFFICIAL = {"dcase2020": official.dcase2020, "dcase2023": official.dcase2023}
 
 
@@ -61,16 +64,15 @@ def log_leaderboard(
         tracked.log_metrics({f"{column}.{label}": metrics[column] for column in shown})
 
 
-def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun) -> None:
-    """Log plots, explanations, ``scores.csv`` and the clips judged anomalous."""
+def log_details(
+    evaluation: Evaluation, language: Language, tracked: TrackedRun
+) -> "dict[str, Figure]":
+    """Log plots, ``scores.csv`` and the clips judged anomalous; gives the plots."""
     table = evaluation.table
-    drawn = figures(evaluation)
+    with speaking(language):
+        drawn = figures(evaluation)
     tracked.log_figures(drawn)
     log_grid({name: drawn[name] for name in ("roc_curve", "score_bars") if name in drawn})
-    pipeline, dataset = evaluation.pipeline, evaluation.dataset
-    highest = np.argsort(-table.scores, kind="stable")[:MOST].tolist()
-    for name, figure in explanations(pipeline, dataset, table, store, highest):
-        tracked.log_figures({name: figure}, "explanations")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")
@@ -78,13 +80,14 @@ def log_details(evaluation: Evaluation, store: FeatureStore, tracked: TrackedRun
         if table.is_anomaly.any():
             copy_anomalies(evaluation, folder / "anomalies")
             tracked.log_files(folder / "anomalies", "anomalies")
+    return drawn
 
 
 def log_report(
     evaluation: Evaluation,
-    store: FeatureStore,
+    drawn: "Mapping[str, Figure]",
     model: ModelRef,
-    language: Literal["", "en", "ja"],
+    language: Language,
     changes: Sequence[RobustnessRow],
     tracked: TrackedRun,
 ) -> None:
@@ -94,20 +97,20 @@ def log_report(
     ----------
     evaluation : Evaluation
         What is told.
-    store : FeatureStore
-        Gives the features.
+    drawn : mapping of str to Figure
+        What `log_details` gave; the page changes their size.
     model : ModelRef
         What was evaluated.
-    language : {'', 'en', 'ja'}
-        Of the page; that of the process where empty.
+    language : {'en', 'ja'}
+        Of the page.
     changes : sequence of RobustnessRow
         How the model did on changed clips, where that was measured.
     tracked : TrackedRun
         Where to log.
     """
     lineage = tracked.lineage() | {"Model": model.uri, "Trained in run": model.run_id}
-    page = evaluation_page(evaluation, store, language or chosen(), lineage, changes)
-    tracked.log_text(page, "report.html")
+    page = evaluation_page(evaluation, drawn, feature_store(), language, lineage, changes)
+    tracked.log_text(page, REPORT)
 
 
 def copy_anomalies(evaluation: Evaluation, folder: Path) -> None:

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from asd.errors import AsdError, ServerError
+from asd.language import tr
 from asd.tracking import registry
 from asd.tracking.models import check_files, drop_byte_code
 from asd.tracking.store import first_line
@@ -119,7 +120,7 @@ class Follower:
     def _champion(self) -> str:
         version = registry.holders(self.name).champion
         if version is None:
-            raise ServerError(f"{self.name}: has no champion; make one with promote")
+            raise ServerError(tr("{name}: has no champion; make one with promote", name=self.name))
         return version
 
     def _turn_to(self, version: str) -> None:
@@ -146,7 +147,7 @@ class Follower:
         while process is not None and not self._stop.is_set() and not self._answers():
             if process.poll() is not None or time.monotonic() > until:
                 self._end()
-                raise ServerError(f"{uri}: no server starts; its output says why")
+                raise ServerError(tr("{uri}: no server starts; its output says why", uri=uri))
             self._stop.wait(0.2)
 
     def _answers(self) -> bool:
@@ -182,8 +183,13 @@ def check_free(host: str, port: int) -> None:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise ServerError(
-            f"{host}:{port}: cannot be listened on ({error}); give another port, or end what "
-            "listens there"
+            tr(
+                "{host}:{port}: cannot be listened on ({error}); give another port, "
+                "or end what listens there",
+                host=host,
+                port=port,
+                error=error,
+            )
         ) from error
 
 

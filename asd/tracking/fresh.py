@@ -17,6 +17,7 @@ from mlflow.utils.process import ShellCommandException
 from asd.errors import TrackingError
 from asd.evaluation import gates
 from asd.evaluation.gates import Gate, Probe
+from asd.language import tr
 from asd.tracking.models import ModelRef, check_files, drop_byte_code
 from asd.tracking.store import first_line
 
@@ -83,15 +84,23 @@ def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
         )
     except subprocess.TimeoutExpired as error:
         raise TrackingError(
-            f"{model.uri}: not loaded and scored in a new process within {TIMEOUT_S:.0f} s"
+            tr(
+                "{uri}: not loaded and scored in a new process within {timeout_s:.0f} s",
+                uri=model.uri,
+                timeout_s=TIMEOUT_S,
+            )
         ) from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise TrackingError(f"{model.uri}: cannot be loaded in a new process ({reason})")
+        raise TrackingError(
+            tr("{uri}: cannot be loaded in a new process ({reason})", uri=model.uri, reason=reason)
+        )
     rows = json.loads(done.stdout.splitlines()[-1])
     reasons = [row["error"] for row in rows if row["error"]]
     if reasons:
-        raise TrackingError(f"{model.uri}: cannot judge a recording ({reasons[0]})")
+        raise TrackingError(
+            tr("{uri}: cannot judge a recording ({reasons})", uri=model.uri, reasons=reasons[0])
+        )
     return [float(row["anomaly_score"]) for row in rows]
 
 
@@ -104,7 +113,7 @@ def check_environment(model: ModelRef) -> None:
         There is no ``uv`` to build it with, no example, or the model does not answer in it.
     """
     if shutil.which("uv") is None:
-        raise TrackingError("uv is not installed, which builds the environment; pip install uv")
+        raise TrackingError(tr("uv is not installed, which builds the environment; pip install uv"))
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "answer.json"
         try:
@@ -117,7 +126,13 @@ def check_environment(model: ModelRef) -> None:
             [row] = json.loads(output.read_text(encoding="utf-8"))["predictions"]
         except (MlflowException, ShellCommandException, OSError, ValueError) as error:
             raise TrackingError(
-                f"{model.uri}: does not answer in an environment of its own ({first_line(error)})"
+                tr(
+                    "{uri}: does not answer in an environment of its own ({reason})",
+                    uri=model.uri,
+                    reason=first_line(error),
+                )
             ) from error
     if row["error"]:
-        raise TrackingError(f"{model.uri}: cannot judge its example ({row['error']})")
+        raise TrackingError(
+            tr("{uri}: cannot judge its example ({error})", uri=model.uri, error=row["error"])
+        )

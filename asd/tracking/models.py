@@ -194,8 +194,12 @@ def drop_byte_code(folder: Path) -> None:
             shutil.rmtree(cached)
     except OSError as error:
         raise TrackingError(
-            f"{cached}: byte code beside a model that cannot be removed ({error.strerror}); remove "
-            "it, as it would run unchecked"
+            tr(
+                "{cached}: byte code beside a model that cannot be removed "
+                "({reason}); remove it, as it would run unchecked",
+                cached=cached,
+                reason=error.strerror,
+            )
         ) from error
 
 

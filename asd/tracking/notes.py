@@ -8,6 +8,7 @@ import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from PIL import Image
 
+from asd.language import tr
 from asd.tracking.models import ModelRef
 from asd.tracking.runs import TrackedRun
 from asd.tracking.store import client
@@ -37,6 +38,20 @@ def write_answer(tracked: TrackedRun, lines: Sequence[str], model: ModelRef | No
     tracked.set_tags({MLFLOW_RUN_NOTE: text[:_MAX_NOTE]})
     if model is not None:
         client().set_logged_model_tags(model.model_id, {MLFLOW_RUN_NOTE: text[:_MAX_NOTE]})
+
+
+def page_of(tracked: TrackedRun, artifact: str) -> str:
+    """Where MLflow's pages show an artifact of a run, below their own address."""
+    experiment = client().get_run(tracked.run_id).info.experiment_id
+    return f"#/experiments/{experiment}/runs/{tracked.run_id}/artifacts/{artifact}"
+
+
+def mistakes(page: str) -> list[str]:
+    """Lines of an answer that lead to the clips of an evaluation, by the address of its page."""
+    return [
+        "",
+        tr("Which clips it gets wrong, and why, to see and hear: [report]({page})", page=page),
+    ]
 
 
 def describe_experiment(tracked: TrackedRun, lines: Sequence[str]) -> None:

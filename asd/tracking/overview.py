@@ -30,7 +30,7 @@ def newest_runs(most: int) -> list[str]:
         rows.append([when, name, run.info.status.lower(), *figures, run.info.run_id])
     if not rows:
         return [tr("no run yet")]
-    return markdown_table(["started", "run", "status", *_SHOWN, "id"], rows, "lllrrrrl")
+    return markdown_table([tr("started"), tr("run"), tr("status"), *_SHOWN, "id"], rows, "lllrrrrl")
 
 
 def newest_pace(step: str) -> tuple[float, float] | None:
@@ -63,7 +63,8 @@ def champion_lines(name: str) -> list[str]:
             [machine, version, registry.model_of(machine, version).name]
             for machine, version in known.items()
         ]
-        return markdown_table(["machine", "version", "model"], rows, "lrl") if rows else ["none"]
+        columns = [tr("machine"), tr("version"), tr("model")]
+        return markdown_table(columns, rows, "lrl") if rows else [tr("none")]
     if name not in known:
         raise TrackingError(
             tr(
@@ -73,5 +74,5 @@ def champion_lines(name: str) -> list[str]:
             )
         )
     version = client().get_model_version(name, known[name])
-    head = f"{registry.address(name)}: version {version.version}"
+    head = tr("{address}: version {number}", address=registry.address(name), number=version.version)
     return [head, *(version.description or "").splitlines()]

@@ -201,8 +201,12 @@ def _plain_errors() -> Iterator[None]:
         if "OperationalError" not in f"{type(error)} {error}":
             raise
         raise TrackingError(
-            f"MLflow store {mlflow.get_tracking_uri()}: cannot be written ({first_line(error)}); "
-            "make room, or allow writing there"
+            tr(
+                "MLflow store {uri}: cannot be written ({reason}); make "
+                "room, or allow writing there",
+                uri=mlflow.get_tracking_uri(),
+                reason=first_line(error),
+            )
         ) from error
 
 
@@ -279,8 +283,12 @@ def _start(nested: bool, parent: str) -> mlflow.ActiveRun:
                 "--experiment-id <number>`, or give another with --experiment-name"
             )
         raise TrackingError(
-            f"MLflow store {mlflow.get_tracking_uri()}: no run can be started there "
-            f"({first_line(error)}); {remedy}"
+            tr(
+                "MLflow store {uri}: no run can be started there ({reason}); {remedy}",
+                uri=mlflow.get_tracking_uri(),
+                reason=first_line(error),
+                remedy=remedy,
+            )
         ) from error
 
 

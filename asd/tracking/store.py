@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from asd.errors import TrackingError
 from asd.features.store import FeatureStore
 from asd.files import writing
+from asd.language import tr
 from asd.tracking.database import database_of, make_whole
 
 _PROXIED = "mlflow-artifacts:"
@@ -52,7 +53,12 @@ def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
         if database and not isinstance(error, MlflowException):
             remedy = f"move {database} away or restore it from a copy, then give `make setup`"
         raise TrackingError(
-            f"MLflow store {uri}: cannot be used ({first_line(error)}); {remedy}"
+            tr(
+                "MLflow store {uri}: cannot be used ({reason}); {remedy}",
+                uri=uri,
+                reason=first_line(error),
+                remedy=remedy,
+            )
         ) from error
     return connected
 
@@ -117,9 +123,14 @@ def check_artifacts(artifact_uri: str) -> None:
     direct = not mlflow.get_tracking_uri().startswith(("http:", "https:"))
     if direct and artifact_uri.startswith(_PROXIED):
         raise TrackingError(
-            f"artifact root {artifact_uri} belongs to an `mlflow ui` that was started before the "
-            "first run and cannot be written directly; add --experiment-name asd to `mlflow run` "
-            "(or set MLFLOW_EXPERIMENT_NAME=asd), and run `make setup` before `mlflow ui` next time"
+            tr(
+                "artifact root {artifact_uri} belongs to an `mlflow ui` that was "
+                "started before the first run and cannot be written directly; add "
+                "--experiment-name asd to `mlflow run` (or set "
+                "MLFLOW_EXPERIMENT_NAME=asd), and run `make setup` before `mlflow "
+                "ui` next time",
+                artifact_uri=artifact_uri,
+            )
         )
 
 

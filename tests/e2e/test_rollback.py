@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import shlex
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from asd.config.steps import PreprocessConfig, TrainConfig
 from asd.steps import preprocess, train
 from asd.tracking import registry
 from asd.tracking.models import resolve
+from tests.e2e.conftest import PROJECT
 from tests.shortcuts import scores_here
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SERVE = ["mlflow", "models", "serve", "-m", registry.address("hum"), "--env-manager", "local"]
+SERVE = ["mlflow", "models", "serve", "-m", registry.address("pump"), "--env-manager", "local"]
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def promoted_twice(
     seen = None
     for k in (1, 3):
         wish = {"model": "knn", "data": "data/hum", "detector": {"k": k}}
-        version = registry.register("hum", train.run(TrainConfig.parse(wish)), {})
-        assert registry.promote("hum", version, seen)
+        version = registry.register("pump", train.run(TrainConfig.parse(wish)), {})
+        assert registry.promote("pump", version, seen)
         seen = version
     return project
 
@@ -50,7 +53,7 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
     promoted_twice: "Project", web_server: Callable[..., AbstractContextManager[str]]
 ) -> None:
     recording = next((promoted_twice.root / "録音 1" / "abnormal").iterdir())
-    first, second = (registry.model_of("hum", version) for version in ("1", "2"))
+    first, second = (registry.model_of("pump", version) for version in ("1", "2"))
     answers: list[float] = []
     over = threading.Event()
 
@@ -63,22 +66,29 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
         asking = threading.Thread(target=ask_on, args=(address,))
         asking.start()
         try:
-            ran = promoted_twice.run("rollback")
+            ran = promoted_twice.give(shlex.split(documented()))
         finally:
             over.set()
             asking.join()
         afterwards = ask(address, recording)
     assert ran.code == 0, ran.stdout + ran.stderr
-    assert "rolled back: knn on hum, version 1 of hum, is champion again" in ran.stdout
+    assert "rolled back: knn on hum, version 1 of pump, is champion again" in ran.stdout
     assert ran.run.info.status == "FINISHED"
-    assert registry.holders("hum") == registry.Holders("1", "2", None)
+    assert registry.holders("pump") == registry.Holders("1", "2", None)
     assert len(answers) > 1
     assert set(answers) == {served} == {afterwards}, "the server keeps the model it has loaded"
     [before] = scores_here(second, [recording])
     assert served == pytest.approx(before, abs=1e-6)
-    assert resolve(registry.address("hum")) == first
+    assert resolve(registry.address("pump")) == first
     [next_start] = scores_here(first, [recording])
     assert next_start != pytest.approx(served, abs=1e-3)
+
+
+def documented() -> str:
+    """The line by which the guide rolls a machine back."""
+    guide = (PROJECT / "docs/guide.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"^mlflow run .*-e rollback .*$", guide, flags=re.MULTILINE)
+    return str(line)
 
 
 def ask(address: str, recording: Path) -> float:

@@ -21,8 +21,9 @@ from asd.evaluation.evaluation import Evaluation, evaluate
 from asd.evaluation.page import evaluation_page, recordings_page
 from asd.evaluation.page.cases import chosen_rows
 from asd.evaluation.page.media import PAGE_BYTES, Room
+from asd.evaluation.report import figures
 from asd.features.store import FeatureStore
-from asd.language import LANGUAGES, Language, translations
+from asd.language import LANGUAGES, Language, speaking, translations
 from asd.pipeline.pipeline import Pipeline
 from tests.pipeline.conftest import RATE, hum, make_side
 
@@ -78,9 +79,13 @@ def evaluation(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def pages(evaluation: Evaluation, store: FeatureStore) -> dict[Language, str]:
     """The report in each language."""
-    return {
-        language: evaluation_page(evaluation, store, language, LINEAGE) for language in LANGUAGES
-    }
+
+    def page(language: Language) -> str:
+        with speaking(language):
+            drawn = figures(evaluation)
+        return evaluation_page(evaluation, drawn, store, language, LINEAGE)
+
+    return {language: page(language) for language in LANGUAGES}
 
 
 def test_a_page_needs_nothing_but_itself(pages: dict[Language, str]) -> None:
@@ -121,6 +126,19 @@ def test_each_alarm_has_a_sentence_a_picture_and_three_sounds(
     for e in pictures:
         content = base64.b64decode(e["src"].partition(",")[2])
         Image.open(io.BytesIO(content)).verify()
+
+
+def test_cells_of_wide_tables_carry_their_column(pages: dict[Language, str]) -> None:
+    """On a phone each row of a table of more than three columns is a list."""
+    for page in pages.values():
+        wide = re.findall(r'<table class="many">(.*?)</table>', page, re.DOTALL)
+        assert wide
+        for table in wide:
+            columns = re.findall(r'<th scope="col">(.*?)</th>', table)
+            for row in re.findall(r'<tr><th scope="row">.*?</tr>', table):
+                assert re.findall(r'<td data-column="(.*?)">', row) == columns[1:]
+        for table in re.findall(r"<table>(.*?)</table>", page, re.DOTALL):
+            assert table.count('<th scope="col">') <= 3
 
 
 def test_a_sound_on_the_page_can_be_decoded(

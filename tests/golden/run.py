@@ -42,7 +42,7 @@ UNSTEADY = re.compile(r"(fit|score|calibration)_seconds|^seconds$|_per_s$|latenc
 """Metrics that are times, or sizes of files: their names are noted, not their values."""
 UNIQUE = {"model", "model_uri", "train_run"}
 """Params whose values are new in each run."""
-CLIPS_APART = {"anomalies", "explanations", "false_alarms", "images", "misses"}
+CLIPS_APART = {"anomalies", "images"}
 """Folders of artifacts with a file for each of some clips."""
 
 SMALL: dict[str, dict[str, object]] = {

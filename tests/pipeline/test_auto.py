@@ -92,6 +92,17 @@ def test_the_map_points_at_the_fault(fitted: Pipeline, store: FeatureStore, tmp_
     assert at_fault > 3 * unusual[~rattling].mean()
 
 
+def test_maps_of_several_clips_are_on_one_scale(fitted: Pipeline) -> None:
+    """A mean of 1 is what is usual, and a louder fault is more unusual than a quiet one."""
+    healthy = [hum(seed, 1) for seed in range(700, 706)]
+    rattle = np.sin(2 * np.pi * 1500 * np.arange(RATE) / RATE).astype(np.float32)
+    faulty = [healthy[0] + gain * rattle for gain in (0.01, 0.03, 0.1)]
+    maps = fitted.scorer.explain_samples([*healthy, *faulty])
+    usual, unusual = np.split([float(part.mean()) for part in maps], [len(healthy)])
+    assert 0.5 < np.median(usual) < 1.5
+    assert (np.diff([usual.max(), *unusual]) > 0).all()
+
+
 def test_a_member_that_new_recordings_alarm_is_trusted_less(
     tmp_path: Path, store: FeatureStore
 ) -> None:

@@ -47,6 +47,14 @@ def test_weights_are_shares_of_the_mean() -> None:
     np.testing.assert_allclose(scaled.shares, fusion.shares)
 
 
+def test_a_clip_is_so_many_times_the_usual() -> None:
+    fusion = Fusion.fit(recipe(1, 3), 5.0 * held_out(1.0, 1.0))
+    np.testing.assert_allclose(fusion.times_usual(np.array([[5.0, 50.0], [5.0, 50.0]])), [1, 10])
+    # The branch that is alarmed is the one that counts.
+    [apart] = fusion.times_usual(np.array([[5.0], [500.0]]))
+    assert 90 < apart < 100
+
+
 def test_the_logarithm_of_the_mean_exponential_listens_to_the_most_alarmed() -> None:
     scores = np.exp([[5.0], [-5.0]])
     mean = Fusion.fit(recipe(1, 1), held_out(1.0, 1.0))

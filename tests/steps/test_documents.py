@@ -40,7 +40,7 @@ NOT_HERE = {
     "mlflow models generate-dockerfile": "takes a registered champion of that name, and docker",
     "docker": "is not everywhere",
     "mlflow run . --env-manager local -e rollback": (
-        "takes two promotions, which small recordings do not earn; tests/e2e/test_rollback.py"
+        "takes two promotions; tests/e2e/test_rollback.py gives this line"
     ),
     "mlflow run . --env-manager local -P config=configs/experiment.yaml": (
         "trains networks for minutes; tests/detectors/test_original_presets.py has its settings"

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.data.verify import verify
 from asd.errors import AsdError
+from asd.evaluation import plots
+from asd.evaluation.page import cases
+from asd.pipeline.scorer import Scorer
 from asd.steps import augment, evaluate, main, preprocess, promote, score, train
 from asd.tracking import registry
 
@@ -76,7 +80,30 @@ def test_a_model_holds_no_pickle_and_loads_as_pyfunc(data: str, recordings: Path
     assert not suffixes & {".pkl", ".pickle", ".pth", ".pt", ".joblib"}
 
 
-def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, workspace: Path) -> None:
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each plot is drawn, and maps and sentences are made."""
+    counted: Counter[str] = Counter()
+
+    def count_calls(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def counting(*args: object, **options: object) -> object:
+            counted[name] += 1
+            return original(*args, **options)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for name in ("roc_curve", "score_histogram", "score_bars", "explanation"):
+        count_calls(plots, name)
+    count_calls(Scorer, "explain")
+    count_calls(cases, "explained")
+    return counted
+
+
+def test_evaluate_logs_metrics_to_run_and_model(
+    data: str, last_run: Runs, workspace: Path, drawn: Counter[str]
+) -> None:
     model = train.run(TrainConfig(model="knn", data=data))
     found = evaluate.run(EvaluateConfig(anomalies=str(workspace / "alarms")))
     run = last_run()
@@ -88,6 +115,9 @@ def test_evaluate_logs_metrics_to_run_and_model(data: str, last_run: Runs, works
     assert {"auc", "pauc", "false_alarm_rate"} <= {metric.key for metric in logged.metrics or []}
     assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
     assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
+    shown = sum(len(rows) for rows in cases.chosen_rows(found.evaluation.table).values())
+    assert drawn.pop("explained") == drawn.pop("explanation") == shown > 0
+    assert set(drawn.values()) == {1}, "what is logged and what is on the page is drawn once"
     judged = int(found.evaluation.table.is_anomaly.sum())
     assert len(list((workspace / "alarms").glob("*.wav"))) == judged > 0
 
@@ -165,6 +195,18 @@ def test_main_ends_with_a_champion_below_one_parent(
     steps = sorted(run.data.tags["asd.step"] for run in runs())
     assert steps == ["evaluate", "evaluate", "main", "preprocess", "promote", "train", "train"]
     assert len(parents) == 2, "all but the parent stand below it"
+
+    # From the answer above the runs, one click leads to the mistakes of the best.
+    [parent] = [run for run in runs() if run.data.tags["asd.step"] == "main"]
+    experiment = mlflow.get_experiment(parent.info.experiment_id)
+    for tags in (experiment.tags, parent.data.tags):
+        [(run_id, path)] = re.findall(
+            rf"\(#/experiments/{experiment.experiment_id}/runs/(\w+)/artifacts/(.+)\)",
+            tags["mlflow.note.content"],
+        )
+        best = mlflow.get_run(run_id)
+        assert best.data.params["model"] == f"models:/{champion.model_id}"
+        assert path in artifacts(best)
 
 
 @pytest.fixture

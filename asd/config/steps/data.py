@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from asd.config.spread import SpreadConfig
 from asd.config.steps.values import DEMO_DATA, Channel, Fractions, Numbers, Range, Truncated
+from asd.language import tr
 
 
 class ExtractConfig(SpreadConfig):
@@ -59,8 +60,11 @@ class CutConfig(SpreadConfig):
     def _shares(self) -> "CutConfig":
         if min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-6 or self.split[0] == 0:
             raise ValueError(
-                f"split={_commas(self.split)}: train,valid,test must be shares that add up to 1, "
-                "train above 0"
+                tr(
+                    "split={split}: train,valid,test must be shares that add up to 1, "
+                    "train above 0",
+                    split=_commas(self.split),
+                )
             )
         return self
 

@@ -8,6 +8,7 @@ from asd.config.recipe import Branch, Fusion, PerMachine
 from asd.config.spread import SpreadConfig
 from asd.config.steps.values import DEMO_DATA, FeatureFields, Words
 from asd.config.threshold import ThresholdConfig
+from asd.language import tr
 
 
 class FitConfig(SpreadConfig):
@@ -103,13 +104,15 @@ class SweepConfig(FitConfig):
         first, *others = self.metric or ("fit_seconds",)
         if first.endswith("_seconds") or len(others) > 1 or first in others:
             raise ValueError(
-                "metric must be a figure of detection, and at most one more, as in "
-                "auc,score_seconds"
+                tr(
+                    "metric must be a figure of detection, and at most one more, as in "
+                    "auc,score_seconds"
+                )
             )
         if others and self.sampler == "cmaes":
-            raise ValueError("sampler=cmaes: knows one metric only; use sampler=tpe")
+            raise ValueError(tr("sampler=cmaes: knows one metric only; use sampler=tpe"))
         if not self.model:
-            raise ValueError("model must name at least one detector, or all")
+            raise ValueError(tr("model must name at least one detector, or all"))
         return self
 
 

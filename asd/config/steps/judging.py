@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from asd.config.spread import SpreadConfig
 from asd.config.steps.values import MachineName, Truncated
+from asd.language import tr
 
 
 class EvaluateConfig(SpreadConfig):
@@ -26,14 +27,16 @@ class EvaluateConfig(SpreadConfig):
     official: Literal["", "dcase2020", "dcase2023"] = ""
     """Log the official scores of a DCASE Task 2, and write the files of a submission."""
     language: Literal["", "en", "ja"] = ""
-    """Language of report.html: English or Japanese; that of ASD_LANG or the locale otherwise."""
+    """Language of report.html and of plots: English or Japanese; else ASD_LANG or the locale."""
     seed: int = Field(42, ge=0)
     """Seed of the bootstrap intervals, and of the changes for `robustness`."""
 
     @model_validator(mode="after")
     def _noise_is_used(self) -> "EvaluateConfig":
         if self.noise and not self.robustness:
-            raise ValueError(f"noise={self.noise} is for robustness=true, which is not set")
+            raise ValueError(
+                tr("noise={noise} is for robustness=true, which is not set", noise=self.noise)
+            )
         return self
 
 
@@ -49,8 +52,11 @@ class UseConfig(SpreadConfig):
     def _one_model(self) -> "UseConfig":
         if self.model_uri and self.name:
             raise ValueError(
-                f"name={self.name} is not used beside model_uri, which says which model; give one "
-                "of them"
+                tr(
+                    "name={name} is not used beside model_uri, which says which model; "
+                    "give one of them",
+                    name=self.name,
+                )
             )
         return self
 
@@ -77,7 +83,7 @@ class MoveThresholdConfig(UseConfig):
     @model_validator(mode="after")
     def _one_wish(self) -> "MoveThresholdConfig":
         if self.value is not None and self.false_alarm_rate is not None:
-            raise ValueError("false_alarm_rate and value cannot both be kept; give one of them")
+            raise ValueError(tr("false_alarm_rate and value cannot both be kept; give one of them"))
         return self
 
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from asd.config.base import Documented
 from asd.config.features import LogMelConfig
+from asd.language import tr
 
 
 def _split_commas(value: object) -> object:
@@ -20,13 +21,13 @@ def _channel(value: object) -> object:
     words = {"": None, "mix": None, "left": 0, "right": 1}
     word = value.strip().lower()
     if word not in words and not word.isdecimal():
-        raise ValueError("must be left, right, mix or a number from 0")
+        raise ValueError(tr("must be left, right, mix or a number from 0"))
     return words[word] if word in words else int(word)
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
-        raise ValueError("write the lower number first, as in -10,10")
+        raise ValueError(tr("write the lower number first, as in -10,10"))
     return pair
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from asd.config.steps.data import CutConfig
 from asd.config.steps.fitting import FitConfig
 from asd.config.steps.values import DEMO, MachineName, Numbers, Words
+from asd.language import tr
 
 
 class MainConfig(CutConfig, FitConfig):
@@ -37,5 +38,5 @@ class MainConfig(CutConfig, FitConfig):
     @model_validator(mode="after")
     def _some_model(self) -> "MainConfig":
         if not self.models:
-            raise ValueError("models must name at least one detector, as in models=auto,knn")
+            raise ValueError(tr("models must name at least one detector, as in models=auto,knn"))
         return self

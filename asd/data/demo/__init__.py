@@ -18,6 +18,7 @@ from asd.data.demo.media import write_m4a, write_mp4
 from asd.data.demo.plant import Room, record, start
 from asd.data.output import whole_folder
 from asd.errors import DataError
+from asd.language import tr
 from asd.parallel import parallel_map
 
 RECORDINGS = "recordings"
@@ -149,13 +150,17 @@ def make_demo(
 
 def _check(folder: Path, overwrite: bool) -> None:
     if folder.is_file():
-        raise DataError(f"{folder}: is a file; choose a folder for the demo")
+        raise DataError(tr("{folder}: is a file; choose a folder for the demo", folder=folder))
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     if not (folder / RECORDINGS / LABELS).is_file():
-        raise DataError(f"{folder}: holds other files, no demo; choose another folder")
+        raise DataError(
+            tr("{folder}: holds other files, no demo; choose another folder", folder=folder)
+        )
     if not overwrite:
-        raise DataError(f"{folder}: exists; choose another folder or give overwrite=true")
+        raise DataError(
+            tr("{folder}: exists; choose another folder or give overwrite=true", folder=folder)
+        )
 
 
 def _make(folder: Path, seed: int, take: _Take) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from asd.errors import DetectorError, OutputError
 from asd.files import atomic_path
+from asd.language import tr
 
 CHECKPOINT_NAME = "training.safetensors"
 
@@ -97,13 +98,21 @@ def resume(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
         raise DetectorError(
-            f"{path}: not a checkpoint ({error}); delete it to start anew"
+            tr(
+                "{path}: not a checkpoint ({error}); delete it to start anew",
+                path=path,
+                error=error,
+            )
         ) from error
     other = [key for key, value in identity.items() if header["identity"].get(key) != value]
     if other:
         raise DetectorError(
-            f"{path}: is of a training with another {', '.join(other)}; go on with the same or "
-            "delete the checkpoint to start anew"
+            tr(
+                "{path}: is of a training with another {other}; go on with the same "
+                "or delete the checkpoint to start anew",
+                path=path,
+                other=", ".join(other),
+            )
         )
     network.load_state_dict(_below("network", tensors))
     moments: dict[int, Weights] = {}

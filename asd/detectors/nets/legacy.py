@@ -11,6 +11,7 @@ from asd.config import LogMelConfig
 from asd.detectors.cnn import Cnn, CnnConfig, ConvAutoencoder
 from asd.detectors.lstm import Lstm, LstmAutoencoder, LstmConfig
 from asd.errors import DetectorError
+from asd.language import tr
 
 Weights = dict[str, torch.Tensor]
 
@@ -48,30 +49,48 @@ def import_checkpoint(path: Path) -> tuple[Cnn | Lstm, LogMelConfig]:
 def _read(path: Path) -> Weights:
     if path.suffix.lower() in _PICKLES:
         raise DetectorError(
-            f"{path}: pickled models are not imported, because opening a pickle runs whatever "
-            "code is in it; train the detector again (-e train -P model=gmm takes seconds)"
+            tr(
+                "{path}: pickled models are not imported, because opening a pickle "
+                "runs whatever code is in it; train the detector again (-e train -P "
+                "model=gmm takes seconds)",
+                path=path,
+            )
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how old or foreign the file is
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DetectorError(f"{path}: no such file; give checkpoint=<.pth file>") from error
+        raise DetectorError(
+            tr("{path}: no such file; give checkpoint=<.pth file>", path=path)
+        ) from error
     except (
         *(OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError),
         *(TypeError, AttributeError, MemoryError, RecursionError),
     ) as error:
         raise DetectorError(
-            f"{path}: not a file of weights alone; write one with "
-            "torch.save(model.state_dict(), path)"
+            tr(
+                "{path}: not a file of weights alone; write one with "
+                "torch.save(model.state_dict(), path)",
+                path=path,
+            )
         ) from error
     if not isinstance(content, dict) or not all(_is_weights(*item) for item in content.items()):
         raise DetectorError(
-            f"{path}: not a state dict; write one with torch.save(model.state_dict(), path)"
+            tr(
+                "{path}: not a state dict; write one with torch.save(model.state_dict(), path)",
+                path=path,
+            )
         )
     bad = [key for key, value in content.items() if not torch.isfinite(value).all()]
     if bad:
-        raise DetectorError(f"{path}: {_list(bad)} holds values that are not finite; train again")
+        raise DetectorError(
+            tr(
+                "{path}: {bad} holds values that are not finite; train again",
+                path=path,
+                bad=_list(bad),
+            )
+        )
     return content
 
 
@@ -117,8 +136,12 @@ def _check_layout(path: Path, smallest: torch.nn.Module, weights: Weights) -> No
         problems += [f"has another shape of {_list(odd)}"] if odd else []
     if problems:
         raise DetectorError(
-            f"{path}: {' and '.join(problems)}; only state dicts of the original CNN "
-            "(encoder.0.weight to decoder.4.bias) and LSTM can be imported"
+            tr(
+                "{path}: {problems}; only state dicts of the original CNN "
+                "(encoder.0.weight to decoder.4.bias) and LSTM can be imported",
+                path=path,
+                problems=" and ".join(problems),
+            )
         )
 
 
@@ -128,7 +151,12 @@ def _adopt(path: Path, detector: Cnn | Lstm, weights: Weights) -> None:
     except RuntimeError as error:
         mismatch = "; ".join(line.strip() for line in str(error).splitlines()[1:])
         raise DetectorError(
-            f"{path}: not the original {detector.name.upper()}: {mismatch}"
+            tr(
+                "{path}: not the original {name}: {mismatch}",
+                path=path,
+                name=detector.name.upper(),
+                mismatch=mismatch,
+            )
         ) from error
 
 

@@ -20,6 +20,7 @@ from asd.detectors.nets.checkpoint import Progress
 from asd.detectors.nets.workers import Workers
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.language import tr
 from asd.progress import ProgressBar
 
 _CHUNK_FRAMES = 5_100
@@ -195,8 +196,14 @@ def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
         metrics["valid_loss"] = _mean_loss(step)
     if not all(map(math.isfinite, metrics.values())):
         raise DetectorError(
-            f"{task.name}: the loss in epoch {number} is not a finite number; lower "
-            f"detector.learning_rate ({config.learning_rate:g}) or set detector.gradient_clip=1"
+            tr(
+                "{name}: the loss in epoch {number} is not a finite number; lower "
+                "detector.learning_rate ({learning_rate:g}) or set "
+                "detector.gradient_clip=1",
+                name=task.name,
+                number=number,
+                learning_rate=config.learning_rate,
+            )
         )
     rate = float(step.optimiser.param_groups[0]["lr"])
     return metrics | {"learning_rate": rate, "clips_per_s": len(order) / seconds}

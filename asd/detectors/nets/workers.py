@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import torch
 
 from asd.errors import ConfigError
+from asd.language import tr
 from asd.threads import one_thread
 
 T = TypeVar("T")
@@ -28,7 +29,9 @@ def device(name: str = "auto") -> torch.device:
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"device={name!r}: {str(error).splitlines()[0]}") from error
+        raise ConfigError(
+            tr("device={name!r}: {reason}", name=name, reason=str(error).splitlines()[0])
+        ) from error
 
 
 class Workers:

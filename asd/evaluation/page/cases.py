@@ -96,7 +96,7 @@ class Shelf:
         told = explained(self.pipeline, samples, unusual, machine, self.language)
         with speaking(self.language):
             axes = self.pipeline.scorer.front_ends[0].axes()
-            figure = plots.explanation(sound, unusual, "", axes, self.scale)
+            figure = plots.explanation(sound, unusual, axes, self.scale)
         players = self._players(samples, told, machine)
         return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
 

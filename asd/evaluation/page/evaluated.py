@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.figure import Figure
+
 from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import PROMISED, alarm_interval
@@ -26,6 +28,7 @@ Row = tuple[str, ...]
 
 def evaluation_page(
     evaluation: Evaluation,
+    drawn: Mapping[str, Figure],
     store: FeatureStore,
     language: Language,
     lineage: Mapping[str, str],
@@ -37,6 +40,8 @@ def evaluation_page(
     ----------
     evaluation : Evaluation
         What is told.
+    drawn : mapping of str to Figure
+        What `asd.evaluation.report.figures` has drawn of it; their size is changed.
     store : FeatureStore
         Gives the features.
     language : {'en', 'ja'}
@@ -49,8 +54,8 @@ def evaluation_page(
     say = translations(language, DOMAIN).gettext
     room, pipeline = Room(), evaluation.pipeline
     with speaking(language):
-        pictures = _pictures(evaluation, say)
-    drawn = {name: room.take(uri) for name, uri in pictures.items()}
+        pictures = _pictures(evaluation, drawn, say)
+    shown = {name: room.take(picture(figure)) for name, figure in pictures.items()}
     return render(
         "evaluation.html",
         language,
@@ -60,7 +65,7 @@ def evaluation_page(
         promised=pipeline.threshold.promised_rate,
         headline=_headline(evaluation, say),
         rates=_rates(evaluation.metrics),
-        drawn=drawn,
+        drawn=shown,
         groups={say(title): _group(evaluation, by) for by, title in _GROUPS.items()},
         changes=[_change(row) for row in changes],
         promise=pipeline.promise(),
@@ -72,13 +77,12 @@ def evaluation_page(
     )
 
 
-def _pictures(evaluation: Evaluation, say: Say) -> dict[str, str]:
-    table = evaluation.table
-    drawn = {say("Scores and threshold"): plots.score_histogram(table)}
-    if "auc" in evaluation.metrics:
-        drawn[say("ROC")] = plots.roc_curve(table, evaluation.max_fpr)
-        drawn[say("Precision and recall")] = plots.precision_recall(table)
-    return {name: picture(figure) for name, figure in drawn.items()}
+def _pictures(evaluation: Evaluation, drawn: Mapping[str, Figure], say: Say) -> dict[str, Figure]:
+    shown = {say("Scores and threshold"): drawn["score_histogram"]}
+    if "roc_curve" in drawn:
+        shown[say("ROC")] = drawn["roc_curve"]
+        shown[say("Precision and recall")] = plots.precision_recall(evaluation.table)
+    return shown
 
 
 def _headline(evaluation: Evaluation, say: Say) -> list[Row]:

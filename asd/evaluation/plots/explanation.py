@@ -40,9 +40,8 @@ class Scale:
 def explanation(
     sound_map: ArrayLike,
     error_map: ArrayLike,
-    title: str,
     meaning: FrontEndAxes,
-    scale: Scale | None = None,
+    scale: Scale,
 ) -> Figure:
     """Spectrogram above, and below it how unusual each part of it is.
 
@@ -52,17 +51,14 @@ def explanation(
         The sound, as its front end gives it.
     error_map : array_like, shape (n_rows, n_frames)
         How unusual each part is, >= 0.
-    title : str
-        The clip's name and score.
     meaning : asd.features.base.Axes
         What rows, columns and values of `sound_map` are.
-    scale : Scale, optional
-        Ends of the colour bars, where several sounds share them; this sound's where not given.
+    scale : Scale
+        Ends of the colour bars, which several sounds share.
     """
     sound, error = np.asarray(sound_map, dtype=float), np.asarray(error_map, dtype=float)
     centres, in_hertz = meaning.rows, meaning.row_unit == "Hz"
     seconds = sound.shape[1] * meaning.seconds_per_frame
-    scale = scale or Scale.of([sound], [error])
     figure = new_figure(9.0, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, values, colours, limits, label in (
@@ -85,7 +81,6 @@ def explanation(
     if in_hertz:
         _frequency_ticks(lower, centres)
     lower.set_xlabel(tr("Time (s)"))
-    upper.set_title(title)
     return figure
 
 
