@@ -161,7 +161,9 @@ def test_fields_of_a_branch_and_of_all_front_ends() -> None:
 
 @pytest.mark.parametrize("detector", [{"k": 3}, {"nonsense": {"k": 3}}, {"knn": 3}])
 def test_a_branch_that_does_not_exist_is_told_those_there_are(detector: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"detector\.<branch>\.<field>.*patch-1, patch-8, knn"):
+    with pytest.raises(
+        ConfigError, match=r"detector\.<branch>\.<field>.*patch-1, patch-8, patch-8-turned, knn"
+    ):
         recipe_of(TrainConfig(model="auto", detector=detector))
 
 
