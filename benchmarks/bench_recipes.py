@@ -50,7 +50,7 @@ TILTS = [change for change in CHANGES if change.kind == "tilt"]
 _PATCH = {"patch-1": 1, "patch-8": 8}
 BRANCHES = {
     f"{label}{mark}": Branch(
-        label=f"{label}{mark}",
+        label=f"{label}{'-turned' if mark else ''}",
         model=label.split("-")[0],
         detector={"density": 0.5, **({"frames": _PATCH[label]} if label in _PATCH else {})},
         tilt_db=tilt_db,
