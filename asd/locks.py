@@ -78,9 +78,12 @@ def own_folder(prefix: str) -> Path:
     prefix : str
         Begins its name, and those of the dead.
     """
-    remove_remains(Path(tempfile.gettempdir()), prefix)
+    folder = os.environ.get("TMPDIR", "/tmp")  # nosec B108
+    if not os.access(folder, os.W_OK | os.X_OK):
+        folder = tempfile.gettempdir()  # tries by a file, which a kill would leave there
+    remove_remains(Path(folder), prefix)
     while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix))
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
         if hold(path) is not None:
             atexit.register(shutil.rmtree, path, ignore_errors=True)
             return path

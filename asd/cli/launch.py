@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from asd.cli.early import check
 from asd.cli.edges import at_hand
+from asd.cli.signals import SignalError, end_by_exception
 from asd.config import Config
 from asd.config.cli import HELP_WORDS, help_text, load
 from asd.config.spread import SpreadConfig
@@ -58,7 +59,7 @@ def launch(
         sys.stdout.write(help_text(config, f"mlflow run . -e {entry}"))
         return
     _speak_plainly(level)
-    _end_as_by_ctrl_c()
+    end_by_exception()
     try:
         parsed = load(config, arguments)
         check(parsed)
@@ -73,7 +74,7 @@ def launch(
             raise
         _fail(str(unwritable(str(error.filename or "the disk"), error)))
     except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, _SignalError) else signal.SIGINT
+        number = error.number if isinstance(error, SignalError) else signal.SIGINT
         _fail(tr("interrupted ({signal})", signal=signal.Signals(number).name), SIGNALLED + number)
 
 
@@ -84,25 +85,6 @@ def _spread(config: Config) -> AbstractContextManager[None]:
 
         return connected(config.scheduler)
     return nullcontext()
-
-
-class _SignalError(KeyboardInterrupt):
-    """The process was told to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(tr("interrupted ({signal})", signal=signal.Signals(number).name))
-        self.number = number
-
-
-def _end_as_by_ctrl_c() -> None:
-    def end(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is tidying up
-        raise _SignalError(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, end)
 
 
 def _own_what_is_begun() -> None:

@@ -45,7 +45,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
         tracked.log_params({"model": model.uri})
         candidate = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
         tracked.rename(f"promote {model.name}")
-        if seen is not None and registry.model_of(name, seen).model_id == model.model_id:
+        if seen is not None and registry.version_of(name, model) == seen:
             promoted, lines = False, [already_line(model, name)]
         else:
             config = config.model_copy(update={"name": name})

@@ -28,6 +28,12 @@ def note_run(run_id: str, uri: str) -> None:
             file.write(f"{run_id} {uri}\n")
 
 
+def leave_behind() -> None:
+    """Leave the runs of this process to the next command: one of them could not be ended."""
+    if path := _mine.get(os.getpid()):
+        atexit.unregister(path.unlink)
+
+
 def runs_of_the_dead(uri: str) -> list[str]:
     """Ids of the runs of the store at `uri` whose processes have ended; each is named once."""
     found: list[str] = []

@@ -13,18 +13,20 @@ DIGEST_TAG = "asd.model_digest"
 _ADDED_BY_LOADING = {"registered_model_meta", "__pycache__"}
 
 
-def model_digest(folder: Path) -> str:
+def model_digest(folder: Path, without: str = "") -> str:
     """Digest over the names and bytes of all files, but for those that loading a model adds.
 
     Parameters
     ----------
     folder : Path
         A model as MLflow stores it.
+    without : str
+        Name of one more file that does not count.
     """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         parts = path.relative_to(folder).parts
-        if not _ADDED_BY_LOADING & set(parts):
+        if not (_ADDED_BY_LOADING | {without}) & set(parts):
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{'/'.join(parts)}\x1f{content}\x1e".encode())

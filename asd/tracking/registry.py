@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.language import tr
-from asd.tracking.models import ModelRef, resolve, run_of, version_model_id
+from asd.tracking.digest import model_digest
+from asd.tracking.models import ModelRef, check_files, resolve, run_of, version_model_id
 from asd.tracking.runs import VERSION_TAG
 from asd.tracking.store import client, registry_lock
 
@@ -27,6 +29,7 @@ PREVIOUS = "previous"
 CHALLENGER = "challenger"
 LEGACY = "asd-detector"
 """The one registered model of releases in which all machines shared a champion."""
+_CONTENT = "asd.content"
 _CHANGED = re.compile(r"-(augmented|pitched|noised)$")
 
 
@@ -224,7 +227,7 @@ def champion(name: str) -> ModelRef | None:
 
 
 def register(name: str, model: ModelRef, tags: Mapping[str, str]) -> str:
-    """Give a model a version of a machine, where it has none yet, and tag it.
+    """Give a model a version of a machine, where `version_of` finds none yet, and tag it.
 
     The code that it was trained with is tagged as well: ``code.version``, and ``code.commit``
     where it was a git checkout.
@@ -241,12 +244,47 @@ def register(name: str, model: ModelRef, tags: Mapping[str, str]) -> str:
     """
     try:
         with registry_lock():
-            registered = _version_of(name, model) or mlflow.register_model(model.uri, name)
+            version = version_of(name, model)
+            if version is None:
+                content = {_CONTENT: _content(model)}
+                version = str(mlflow.register_model(model.uri, name, tags=content).version)
         for key, value in {**_code_tags(model), **tags}.items():
-            client().set_model_version_tag(name, registered.version, key, value)
+            client().set_model_version_tag(name, version, key, value)
     except MlflowException as error:
         raise _refused(model.uri, error) from error
-    return str(registered.version)
+    return version
+
+
+def version_of(name: str, model: ModelRef) -> str | None:
+    """The version of a machine that is this model, or has the very same files; None without one.
+
+    A training that is given again, because what came after it was cut short, makes the same files.
+
+    Raises
+    ------
+    TrackingError
+        The files of the model are gone, or are not those that were logged.
+    """
+    versions = client().search_model_versions(f"name = '{name}'")
+    content = _content(model)
+    for found in versions:
+        if version_model_id(found) == model.model_id:
+            return str(found.version)
+    same = (found for found in versions if found.tags.get(_CONTENT) == content)
+    return next((str(found.version) for found in same if _is_there(found)), None)
+
+
+def _content(model: ModelRef) -> str:
+    """Digest of all files of a model but the one that says when, and by which run, it was made."""
+    return model_digest(check_files(model), without=MLMODEL_FILE_NAME)
+
+
+def _is_there(version: ModelVersion) -> bool:
+    try:
+        check_files(model_of(version.name, version.version))
+    except TrackingError:
+        return False
+    return True
 
 
 def overtaken(name: str, seen: str | None) -> str:
@@ -376,12 +414,6 @@ def _registered(name: str) -> dict[str, str] | None:
         if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             raise _refused(name, error) from error
         return None
-
-
-def _version_of(name: str, model: ModelRef) -> ModelVersion | None:
-    versions = client().search_model_versions(f"name = '{name}'")
-    mine = (version for version in versions if version_model_id(version) == model.model_id)
-    return next(mine, None)
 
 
 def _refused(what: str, error: MlflowException) -> TrackingError:

@@ -22,7 +22,7 @@ from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
 from asd.language import tr
 from asd.text import printable
-from asd.tracking.alive import note_run, runs_of_the_dead
+from asd.tracking.alive import leave_behind, note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
 from asd.tracking.store import check_artifacts, client, first_line, recent_runs
 
@@ -211,7 +211,7 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _end_failed(run_id: str, error: BaseException) -> None:
-    """End a run as what happened calls for; a store that is gone is not told."""
+    """End a run as what happened calls for; the next command does where the store is gone."""
     interrupted = isinstance(error, KeyboardInterrupt)
     if isinstance(error, AsdError) or interrupted:
         tag_failure(str(error) or "interrupted")
@@ -224,6 +224,7 @@ def _end_failed(run_id: str, error: BaseException) -> None:
             client().set_terminated(run_id, RunStatus.to_string(status))
     except (MlflowException, SQLAlchemyError, OSError) as second:
         logger.debug("the run could not be ended (%s)", second)
+        leave_behind()
 
 
 def _end_runs_of_the_dead() -> None:
@@ -267,6 +268,10 @@ def _start(nested: bool, parent: str) -> mlflow.ActiveRun:
     note_run(wish["run_name"], mlflow.get_tracking_uri())
     try:
         return mlflow.start_run(**wish)
+    except KeyboardInterrupt as error:
+        for run_id in _ids(wish["run_name"]):
+            _end_failed(run_id, error)
+        raise
     except MlflowException as error:
         if error.error_code == "RESOURCE_ALREADY_EXISTS":
             # Another process has made the experiment in the same moment: now it is there.

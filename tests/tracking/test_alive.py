@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asd import locks
-from asd.cli import launch
+from asd.cli.signals import end_by_exception
 from asd.tracking import alive
 
 HERE, ELSEWHERE = "sqlite:///mlflow.db", "http://tracking:5000"
@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_from_working(tmp_path: Pa
 def test_a_signal_ends_a_step_as_ctrl_c_does(number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_DFL)
     try:
-        launch._end_as_by_ctrl_c()
+        end_by_exception()
         with pytest.raises(KeyboardInterrupt, match=number.name):
             os.kill(os.getpid(), number)
         assert signal.getsignal(number) == signal.SIG_IGN
@@ -71,7 +71,7 @@ def test_a_signal_ends_a_step_as_ctrl_c_does(number: signal.Signals) -> None:
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        launch._end_as_by_ctrl_c()
+        end_by_exception()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
