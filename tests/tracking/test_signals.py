@@ -42,13 +42,15 @@ def ender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ender]:
     monkeypatch.setattr(alive, "_mine", {})
     client()
     ender = Ender()
-    before = signal.getsignal(signal.SIGTERM)
+    names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = {name: signal.getsignal(name) for name in names}
     event.listen(Engine, "before_cursor_execute", ender.statement)
     event.listen(Engine, "commit", ender.commit)
     yield ender
     event.remove(Engine, "before_cursor_execute", ender.statement)
     event.remove(Engine, "commit", ender.commit)
-    signal.signal(signal.SIGTERM, before)
+    for name, handler in before.items():
+        signal.signal(name, handler)
 
 
 def log_something() -> None:
