@@ -23,7 +23,7 @@ setup: $(VENV)/.installed ## .venv with everything, and the MLflow store
 	@$(BIN)/python -c "from asd.tracking.experiment import claim_default; claim_default()"
 
 demo: setup ## the whole pipeline on a built-in plant, through mlflow run
-	@echo "the demo: about 2 minutes; made recordings, three detectors, a champion"
+	@echo "the demo: about 4 minutes; made recordings, three detectors, a champion"
 	$(IN_VENV) mlflow run . --env-manager local
 
 # STEP and P, as in: make run STEP=train P="model=knn data=data/pump"

@@ -78,7 +78,7 @@ def own_folder(prefix: str) -> Path:
     prefix : str
         Begins its name, and those of the dead.
     """
-    folder = os.environ.get("TMPDIR", "/tmp")
+    folder = os.environ.get("TMPDIR", "/tmp")  # nosec B108
     if not os.access(folder, os.W_OK | os.X_OK):
         folder = tempfile.gettempdir()  # tries by a file, which a kill would leave there
     remove_remains(Path(folder), prefix)
