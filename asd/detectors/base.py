@@ -119,6 +119,19 @@ class Detector(ABC, Generic[C]):
         self._fit(train, valid, context or FitContext())
         return self
 
+    def _check_bands(self, trained_on: int, got: int) -> None:
+        """Refuse clips with another number of mel bands than those of the training."""
+        if got != trained_on:
+            raise DetectorError(
+                tr(
+                    "model={name}: trained on {expected} mel bands, got {n_mels}; set "
+                    "features.n_mels={expected}",
+                    name=self.name,
+                    expected=trained_on,
+                    n_mels=got,
+                )
+            )
+
     @abstractmethod
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
         """Learn; the number of clips has been checked."""

@@ -70,6 +70,7 @@ class Cnn(TorchAutoencoder[CnnConfig]):
     """Rebuilds spectrograms as pictures: finds sounds in places where none used to be."""
 
     name = "cnn"
+    any_bands = True
     Config: ClassVar[type[CnnConfig]] = CnnConfig
 
     def _build(self, n_mels: int) -> ConvAutoencoder:  # noqa: ARG002 - any number will do

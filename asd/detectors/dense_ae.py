@@ -5,8 +5,6 @@ from typing import ClassVar
 import torch
 
 from asd.detectors.nets.frames import FRAMES, FrameAutoencoder, FramesConfig, dense
-from asd.errors import DetectorError
-from asd.language import tr
 
 _WIDTH, _NARROW = 128, 8
 
@@ -36,16 +34,3 @@ class DenseAe(FrameAutoencoder[DenseAeConfig]):
 
     def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
         return weights["0.weight"].shape[1] // FRAMES
-
-    def _check_bands(self, n_mels: int) -> None:
-        expected = self._n_mels(self.network_.state_dict())
-        if n_mels != expected:
-            raise DetectorError(
-                tr(
-                    "model={name}: trained on {expected} mel bands, got {n_mels}; set "
-                    "features.n_mels={expected}",
-                    name=self.name,
-                    expected=expected,
-                    n_mels=n_mels,
-                )
-            )

@@ -9,8 +9,6 @@ from torch import nn
 from asd.config.search import Choose
 from asd.detectors.nets.autoencoder import TorchAutoencoder
 from asd.detectors.nets.training import TrainingConfig
-from asd.errors import DetectorError
-from asd.language import tr
 
 
 class LstmConfig(TrainingConfig):
@@ -69,15 +67,3 @@ class Lstm(TorchAutoencoder[LstmConfig]):
 
     def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
         return len(weights["dec_output.weight"])
-
-    def _check_bands(self, n_mels: int) -> None:
-        expected = self._n_mels(self.network_.state_dict())
-        if n_mels != expected:
-            raise DetectorError(
-                tr(
-                    "model=lstm: trained on {expected} mel bands, got {n_mels}; set "
-                    "features.n_mels={expected}",
-                    expected=expected,
-                    n_mels=n_mels,
-                )
-            )

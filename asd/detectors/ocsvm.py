@@ -17,9 +17,7 @@ from asd.config.search import Search
 from asd.detectors._flat import overlay, window_frames
 from asd.detectors._statistics import clip_statistics, spread_over_time
 from asd.detectors.base import Detector, DetectorConfig, FitContext
-from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
-from asd.language import tr
 from asd.threads import one_thread
 
 _EXACT_CLIPS = 4000
@@ -149,15 +147,7 @@ class Ocsvm(Detector[OcsvmConfig]):
 
     def _vectors(self, spectrogram: Spectrogram) -> Vector:
         """What stands for a clip, ``(n_windows, n_dims)``; statistics need one window."""
-        if len(spectrogram) != self.n_mels_:
-            raise DetectorError(
-                tr(
-                    "model=ocsvm: trained on {n_mels} mel bands, got {n}; set "
-                    "features.n_mels={n_mels}",
-                    n_mels=self.n_mels_,
-                    n=len(spectrogram),
-                )
-            )
+        self._check_bands(self.n_mels_, len(spectrogram))
         if self.config.vector == "statistics":
             return clip_statistics(spectrogram)[None]
         frames = window_frames(spectrogram.shape[1], self.n_frames_)

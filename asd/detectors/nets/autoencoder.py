@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class TorchAutoencoder(Detector[T]):
     """
 
     stops_early = True
+    any_bands: ClassVar[bool] = False
+    """Whether the network takes clips of another number of bands than those of the training."""
 
     @abstractmethod
     def _build(self, n_mels: int) -> torch.nn.Module:
@@ -83,7 +85,8 @@ class TorchAutoencoder(Detector[T]):
 
     @one_thread()
     def _error_map(self, clip: Spectrogram) -> Spectrogram:
-        self._check_bands(len(clip))
+        if not self.any_bands:
+            self._check_bands(self._n_mels(self.network_.state_dict()), len(clip))
         with torch.inference_mode():
             alone = as_tensor(clip)[None].to(self._device)
             return self._squared_errors(alone)[0].cpu().numpy()
@@ -91,9 +94,6 @@ class TorchAutoencoder(Detector[T]):
     @property
     def _device(self) -> torch.device:
         return next(self.network_.parameters()).device
-
-    def _check_bands(self, n_mels: int) -> None:
-        """Raise DetectorError where the network cannot take `n_mels` bands."""
 
     def _losses(self, clips: torch.Tensor) -> torch.Tensor:
         return torch.mean(self._squared_errors(clips), dim=(1, 2))
