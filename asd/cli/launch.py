@@ -8,7 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from asd.cli.early import check
 from asd.cli.edges import at_hand
@@ -89,10 +89,12 @@ def _spread(config: Config) -> AbstractContextManager[None]:
 
 def _own_what_is_begun() -> None:
     """Let the next command end MLflow's run and remove temporary files, should this be killed."""
-    if run_id := os.environ.get("MLFLOW_RUN_ID"):
-        from asd.tracking.alive import note_run
+    from asd.tracking.alive import begin, note_run
 
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
         note_run(run_id, os.environ.get("MLFLOW_TRACKING_URI", ""))
+    with suppress(OSError):  # before the folder, so that what tells a kill from an end goes last
+        begin()
     folder = str(own_folder("asd-"))
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 

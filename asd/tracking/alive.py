@@ -20,12 +20,22 @@ _mine: dict[int, Path] = {}
 """The file of this process, by its number: a fork has none yet."""
 
 
+def begin() -> Path:
+    """Begin the file of this process; it goes after all that is registered at exit from then on.
+
+    Raises
+    ------
+    OSError
+        Nothing can be written there.
+    """
+    return _mine.get(os.getpid()) or _new_file()
+
+
 def note_run(run_id: str, uri: str) -> None:
     """Say that a run of the store at `uri` belongs to this process and ends with it."""
-    with suppress(OSError):  # where nothing can be written there, the run is as it was before
-        path = _mine.get(os.getpid()) or _begin()
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{run_id} {uri}\n")
+    # Where nothing can be written there, the run is as it was before.
+    with suppress(OSError), begin().open("a", encoding="utf-8") as file:
+        file.write(f"{run_id} {uri}\n")
 
 
 def leave_behind() -> None:
@@ -54,7 +64,7 @@ def runs_of_the_dead(uri: str) -> list[str]:
     return found
 
 
-def _begin() -> Path:
+def _new_file() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     while True:
         handle, name = tempfile.mkstemp(dir=FOLDER.absolute())

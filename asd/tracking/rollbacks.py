@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlflow.entities import Run
+
 from asd.tracking.registry import Holders
-from asd.tracking.runs import STEP_TAG
+from asd.tracking.runs import KILLED_TAG, STEP_TAG
 from asd.tracking.store import recent_runs
 
 _NAME, _BACK, _AWAY = "asd.registered", "asd.champion", "asd.previous"
@@ -27,7 +29,7 @@ class Rollback:
 
 
 def cut_short(name: str, seen: Holders, present_run: str) -> Rollback | None:
-    """The newest rollback of a machine where its run has not come to its end, but it had begun.
+    """The newest rollback of a machine where it had begun, and nobody was told of its end.
 
     Parameters
     ----------
@@ -40,10 +42,14 @@ def cut_short(name: str, seen: Holders, present_run: str) -> Rollback | None:
     """
     runs = recent_runs(f"tags.`{STEP_TAG}` = 'rollback' and tags.`{_NAME}` = '{name}'", 2)
     newest = next((run for run in runs if run.info.run_id != present_run), None)
-    if newest is None or newest.info.status == "FINISHED":
+    if newest is None or _came_to_its_end(newest):
         return None
     begun = _of(newest.data.tags)
     return begun if begun.began(seen) else None
+
+
+def _came_to_its_end(run: Run) -> bool:
+    return run.info.status == "FINISHED" and KILLED_TAG not in run.data.tags
 
 
 def _of(tags: Mapping[str, str]) -> Rollback:

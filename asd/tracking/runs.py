@@ -34,6 +34,8 @@ STEP_TAG = "asd.step"
 SECONDS_PARAM = "data.seconds"
 """Length of the data set that a step worked on."""
 VERSION_TAG = "asd.version"
+KILLED_TAG = "asd.killed"
+"""On a run that had come to its end when its process was killed: its command was told of no end."""
 _NAME_TAG = "mlflow.runName"
 _BEGUN = "asd-begun-"
 """Begins the name of a run before it gets its own."""
@@ -232,9 +234,12 @@ def _end_runs_of_the_dead() -> None:
     noted = runs_of_the_dead(mlflow.get_tracking_uri())
     for run_id in [run_id for name in noted for run_id in _ids(name)]:
         try:
-            if client().get_run(run_id).info.status in _OPEN:
+            status = client().get_run(run_id).info.status
+            if status in _OPEN:
                 client().set_tag(run_id, ERROR_TAG, "its process was killed")
                 client().set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+            elif status == "FINISHED":
+                client().set_tag(run_id, KILLED_TAG, "after its work was done")
         except MlflowException as error:
             logger.debug("run %s: could not be ended (%s)", run_id, error)
 

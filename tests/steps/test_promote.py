@@ -35,11 +35,11 @@ from asd.files import file_digest
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.steps import promote, rollback, train
-from asd.tracking import registry
+from asd.tracking import alive, registry, store
 from asd.tracking.fresh import fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
-from asd.tracking.runs import TrackedRun
+from asd.tracking.runs import STEP_TAG, TrackedRun
 from tests import shortcuts
 from tests.shortcuts import scores_here
 
@@ -367,6 +367,17 @@ def test_a_rollback_that_was_cut_short_is_finished_and_not_undone(
             rollback.run(RollbackConfig())
     assert rollback.run(RollbackConfig()) == "1"
     assert registry.holders(NAME) == Holders("1", "2", None)
+    assert rollback.run(RollbackConfig()) == "2", "a rollback that was finished is over"
+
+
+def test_a_rollback_whose_process_was_killed_after_its_end_is_not_undone(trained: Trained) -> None:
+    give(trained.worse)
+    give(trained.good)
+    assert rollback.run(RollbackConfig()) == "1"
+    newest = store.recent_runs(f"tags.`{STEP_TAG}` = 'rollback'", 1)[0]
+    alive.FOLDER.mkdir(parents=True, exist_ok=True)
+    (alive.FOLDER / "dead").write_text(f"{newest.info.run_id} {mlflow.get_tracking_uri()}\n")
+    assert rollback.run(RollbackConfig()) == "1"
     assert rollback.run(RollbackConfig()) == "2", "a rollback that was finished is over"
 
 
