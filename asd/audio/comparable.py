@@ -10,7 +10,7 @@ level     it is quieter than -70 dB of full scale                    20 dB below
 clipping  0.1 % of the samples are at full scale                     above the highest + that
 dropouts  there is a dropout                                         more often than there
 silence   half of it is silence                                      highest + 10 %
-cancel    the mean of n channels lies 15 dB + 10 lg(n/2) below them  highest + 6 dB
+cancel    the mean of n channels lies 15 dB + 10 lg(n/2) below them  (always)
 balance   one channel is 20 dB louder than any other                 highest + 10 dB
 length    it is shorter than a clip                                  and than the shortest
 file      its header is not believed, or its end was lost            (always)
@@ -50,6 +50,7 @@ _LEVEL_DB, _QUIET_DB = 20.0, -70.0
 _CLIPPED = 0.001
 _SILENT, _MORE_SILENT = 0.5, 0.1
 _CANCEL_DB, _MORE_CANCEL_DB = 15.0, 6.0
+"""The second: above the training's highest, where it is not comparable either."""
 _BALANCE_DB, _MORE_BALANCE_DB = 20.0, 10.0
 _SHORTER = 0.99
 """Of a clip: rounding of rates makes clips a little shorter."""
@@ -214,12 +215,21 @@ class Reference:
     def _channels(self, c: Condition) -> Iterator[Notice]:
         # n channels with nothing in common lose 10 lg n.
         least = _CANCEL_DB + 10 * math.log10(max(c.channels, 2) / 2)
-        if c.cancel_db > max(least, self._highest("cancel_db") + _MORE_CANCEL_DB):
-            text = tr(
-                "channels cancel, their mean lies {below:.0f} dB below them: not comparable",
-                below=c.cancel_db,
+        if c.cancel_db > least:
+            alike = c.cancel_db <= self._highest("cancel_db") + _MORE_CANCEL_DB
+            text = (
+                tr(
+                    "channels cancel, their mean lies {below:.0f} dB below them, as in the "
+                    "training: little of the machine is left; make the data set with channel=left",
+                    below=c.cancel_db,
+                )
+                if alike
+                else tr(
+                    "channels cancel, their mean lies {below:.0f} dB below them: not comparable",
+                    below=c.cancel_db,
+                )
             )
-            yield Notice("cancel", text, comparable=False)
+            yield Notice("cancel", text, comparable=alike)
         if c.imbalance_db > max(_BALANCE_DB, self._highest("imbalance_db") + _MORE_BALANCE_DB):
             text = tr(
                 "one channel is {louder:.0f} dB louder than any other: not comparable",

@@ -100,15 +100,19 @@ def _settle(
     model = candidate.model
     version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
-    if promoted := not refusals and registry.promote(name, version, seen):
-        line = promotion_line(model, name, version)
-    else:
-        registry.challenge(name, version)
-        reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
-        line = refusal_line(model, name, version, reason)
-    lines = [line, *map(str, outcome)]
-    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
-    registry.register(name, model, told)
-    answer = answer_of(candidate.evaluation, kept="champion" if promoted else "model")
-    describe_version(name, version, [*answer, *lines], promoted)
-    return promoted, lines
+
+    def told(line: str, promoted: bool) -> list[str]:
+        lines = [line, *map(str, outcome)]
+        tags = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
+        registry.register(name, model, tags)
+        answer = answer_of(candidate.evaluation, kept="champion" if promoted else "model")
+        describe_version(name, version, [*answer, *lines], promoted)
+        return lines
+
+    if not refusals:  # told first: whatever ends this, a champion says why it is one
+        lines = told(promotion_line(model, name, version), promoted=True)
+        if registry.promote(name, version, seen):
+            return True, lines
+    registry.challenge(name, version)
+    reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
+    return False, told(refusal_line(model, name, version, reason), promoted=False)

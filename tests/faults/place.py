@@ -20,6 +20,8 @@ _ENDING_S = 30.0
 """Within this time, what a killed process has started is to end."""
 _TIMED = ("seconds", "latency", "_ms", "per_s")
 """Metrics that differ from run to run."""
+_ONCE = ("reload_difference",)
+"""Metrics that are not measured again of a model that is champion already."""
 _OF_RUNS = ("made.json", "MLmodel", "registered_model_meta", ".journal")
 """Files that say when, and by which run, they were made."""
 
@@ -125,7 +127,7 @@ class Place:
         found: dict[str, Any] = files_below(self.root / output) if output else {}
         rows = self.query(f"select key, value from latest_metrics where run_uuid in ({last})")
         if not output:  # a data set that is there already is reported without figures
-            found |= {k: round(v, 9) for k, v in rows if not any(t in k for t in _TIMED)}
+            found |= {k: round(v, 9) for k, v in rows if not any(t in k for t in (*_TIMED, *_ONCE))}
         models = "select artifact_location from logged_models where source_run_id"
         for (address,) in self.query(f"{models} in ({last})"):
             found |= files_below(Path(address.removeprefix("file://")) / "artifacts")
