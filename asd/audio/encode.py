@@ -58,7 +58,8 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
     # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.
     steps = np.minimum(np.rint(samples * 32768.0), 32767.0).astype(np.int16)
     # libsndfile would say "System error" of a full disk; the bytes are the same.
-    with atomic_path(path) as partial, wave.open(str(partial), "wb") as file:
+    # A `wave` that is stopped while it opens a file by name complains when it is thrown away.
+    with atomic_path(path) as partial, partial.open("wb") as raw, wave.open(raw, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)

@@ -1,4 +1,8 @@
-"""SIGTERM, SIGHUP and Ctrl-C end a step by an exception, which never falls into a transaction."""
+"""SIGTERM, SIGHUP and Ctrl-C end a step by an exception, which falls into nothing half done.
+
+That is a transaction, which would keep its lock on the database, so that the run could not be
+ended; and the start of a worker process, which would find its parent gone and show a traceback.
+"""
 
 import signal
 import sys
@@ -6,6 +10,9 @@ from types import FrameType
 from typing import NoReturn
 
 from asd.language import tr
+
+_WHOLE = ("sqlalchemy", "loky.backend.popen", "loky.backend.spawn")
+"""Parts of the names of modules that are not left halfway."""
 
 
 class SignalError(KeyboardInterrupt):
@@ -19,9 +26,8 @@ class SignalError(KeyboardInterrupt):
 def end_by_exception() -> None:
     """Raise `SignalError` where a signal tells this process to end, unless it is ignored.
 
-    A transaction that is cut short keeps its lock on the database, and the run could not be ended:
-    the exception waits until the main thread has left the database. It comes once; what follows is
-    tidying up.
+    The exception waits until the main thread has left the database, and a worker process is
+    started. It comes once; what follows is tidying up.
     """
     for name in ("SIGTERM", "SIGHUP", "SIGINT"):
         number = getattr(signal, name, None)
@@ -31,7 +37,7 @@ def end_by_exception() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    caller = _caller_of_database(frame)
+    caller = _caller_of_whole(frame)
     if caller is None:
         _raise(number)
     else:  # Python calls a trace with the next line of the caller, or when it returns
@@ -45,11 +51,11 @@ def _raise(number: int) -> NoReturn:
     raise SignalError(number)
 
 
-def _caller_of_database(frame: FrameType | None) -> FrameType | None:
-    """What has called SQLAlchemy, or a store that is built on it; None where neither is at work."""
+def _caller_of_whole(frame: FrameType | None) -> FrameType | None:
+    """What has called something that must not be cut short; None where nothing such is at work."""
     caller = None
     while frame is not None:
-        if "sqlalchemy" in frame.f_globals.get("__name__", ""):
+        if any(name in frame.f_globals.get("__name__", "") for name in _WHOLE):
             caller = frame.f_back
         frame = frame.f_back
     return caller

@@ -174,7 +174,7 @@ def step_run(
     nested = bool(parent) or mlflow.active_run() is not None
     if not nested:
         _end_runs_of_the_dead()
-    run = _start(nested, parent)
+    run = begin_run(nested, parent)
     note_run(run.info.run_id, mlflow.get_tracking_uri())
     try:
         with _plain_errors():
@@ -264,7 +264,21 @@ def tag_failure(reason: str) -> None:
         logger.debug("run %s: its reason could not be kept (%s)", run_id, error)
 
 
-def _start(nested: bool, parent: str) -> mlflow.ActiveRun:
+def begin_run(nested: bool, parent: str) -> mlflow.ActiveRun:
+    """Begin a run that is ended whatever ends this process, from the moment it is in the store.
+
+    Parameters
+    ----------
+    nested : bool
+        Whether another run is active.
+    parent : str
+        Id of the run to stand below, which may belong to another process; none where empty.
+
+    Raises
+    ------
+    TrackingError
+        The store takes no run.
+    """
     # The store gives the id: until it is known, this name tells whose run it is.
     wish: dict[str, Any] = {"nested": nested, "run_name": f"{_BEGUN}{uuid.uuid4().hex}"}
     if parent:

@@ -8,7 +8,7 @@ from mlflow.entities import Run, RunStatus
 
 import asd
 from asd.errors import AsdError
-from asd.tracking.runs import ERROR_TAG, STEP_TAG, TrackedRun
+from asd.tracking.runs import ERROR_TAG, STEP_TAG, TrackedRun, begin_run
 from asd.tracking.store import client, find_runs
 
 TRIAL_TAG = "asd.trial"
@@ -37,12 +37,11 @@ def trial_run(parent: str, tags: dict[str, str], run_id: str | None) -> Iterator
     run_id : str, optional
         The run to go on with.
     """
-    experiment = client().get_run(parent).info.experiment_id
-    run = mlflow.start_run(run_id=run_id, experiment_id=experiment, nested=True)
+    run = mlflow.start_run(run_id, nested=True) if run_id else begin_run(True, parent)
     step_tags = {STEP_TAG: "trial", "asd.version": asd.__version__, STATE_TAG: "running"}
-    mlflow.set_tags({**step_tags, _PARENT_TAG: parent, **tags})
     state, status = "interrupted", RunStatus.KILLED
     try:
+        mlflow.set_tags({**step_tags, _PARENT_TAG: parent, **tags})
         yield TrackedRun(run.info.run_id, nested=True)
         state, status = "complete", RunStatus.FINISHED
     except PrunedError:

@@ -22,7 +22,7 @@ _TIMED = ("seconds", "latency", "_ms", "per_s")
 """Metrics that differ from run to run."""
 _ONCE = ("reload_difference",)
 """Metrics that are not measured again of a model that is champion already."""
-_OF_RUNS = ("made.json", "MLmodel", "registered_model_meta", ".journal")
+_OF_RUNS = ("report.html", "made.json", "MLmodel", "registered_model_meta", ".journal")
 """Files that say when, and by which run, they were made."""
 
 
@@ -139,12 +139,13 @@ class Place:
         """Runs that are RUNNING."""
         return self.query("select name from runs where status in ('RUNNING', 'SCHEDULED')")
 
-    def left(self) -> list[str]:
-        """Unfinished and temporary files, and locks that somebody holds."""
+    def left(self, checkpoints: bool = True) -> list[str]:
+        """Unfinished and temporary files, and locks that somebody holds; checkpoints if wanted."""
         begun = (".partial", ".old")
         found = [path for path in self.root.rglob(".*") if path.name.startswith(begun)]
         found += [path for path in (self.root / "tmp").iterdir() if "matplotlib" not in path.name]
-        found += [*self.root.glob(".cache/alive/*"), *self.root.glob(".cache/checkpoints/*/*")]
+        found += self.root.glob(".cache/alive/*")
+        found += self.root.glob(".cache/checkpoints/*/*") if checkpoints else []
         return sorted(str(path.relative_to(self.root)) for path in found) + self._held()
 
     def _held(self) -> list[str]:

@@ -117,7 +117,9 @@ def check_ended(place: Place, words: tuple[str, ...], code: int, number: int) ->
     """What is not as it has to be just after a step was ended."""
     if number == signal.SIGKILL:
         return [] if code in (0, -number) else [f"exit code {code}"]
-    faults = [f"after SIGTERM: {what}" for what in (*place.running(), *place.left())]
+    # What a network has learned so far is left for the same command.
+    here = (*place.running(), *place.left(checkpoints=False))
+    faults = [f"after SIGTERM: {what}" for what in here]
     said = place.said(words)
     if code not in (0, 128 + number) or "Traceback" in said:
         faults.append(f"after SIGTERM: exit code {code}, {said[-300:]}")
