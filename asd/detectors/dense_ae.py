@@ -28,9 +28,10 @@ class DenseAe(FrameAutoencoder[DenseAeConfig]):
         wide = [_WIDTH] * 4
         return dense(FRAMES * n_mels, *wide, _NARROW, *wide, FRAMES * n_mels)
 
-    def _errors(self, windows: torch.Tensor) -> torch.Tensor:
-        rebuilt: torch.Tensor = self.network_(windows.flatten(1))
-        return rebuilt.reshape(windows.shape) - windows
+    def _told(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = windows.flatten(-2).contiguous()
+        rebuilt: torch.Tensor = self.network_(rows)
+        return rebuilt.reshape(windows.shape), rows.reshape(windows.shape)
 
     def _n_mels(self, weights: dict[str, torch.Tensor]) -> int:
         return weights["0.weight"].shape[1] // FRAMES

@@ -28,10 +28,10 @@ class Idnn(FrameAutoencoder[IdnnConfig]):
     def _build(self, n_mels: int) -> torch.nn.Module:
         return dense((FRAMES - 1) * n_mels, 64, 32, 16, 32, 64, n_mels)
 
-    def _errors(self, windows: torch.Tensor) -> torch.Tensor:
-        around = torch.cat([windows[:, :_MIDDLE], windows[:, _MIDDLE + 1 :]], dim=1)
-        told: torch.Tensor = self.network_(around.flatten(1))
-        return told[:, None] - windows[:, _MIDDLE, None]
+    def _told(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        around = torch.cat([windows[..., :_MIDDLE, :], windows[..., _MIDDLE + 1 :, :]], dim=-2)
+        told: torch.Tensor = self.network_(around.flatten(-2))
+        return told.unsqueeze(-2), windows[..., _MIDDLE, None, :]
 
     def _margins(self, n_frames: int) -> tuple[int, int]:  # noqa: ARG002 - the same for all
         return _MIDDLE, _MIDDLE

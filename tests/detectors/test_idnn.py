@@ -24,9 +24,10 @@ def test_the_middle_frame_is_not_seen(fitted: Idnn) -> None:
     windows = torch.zeros(2, 5, 8)
     windows[1, 2] = 1
     with torch.inference_mode():
-        errors = fitted._errors(windows)
+        told, truth = fitted._told(windows)
     # The same is told of both; only what it is held against differs.
-    torch.testing.assert_close(errors[0] - errors[1], torch.ones(1, 8))
+    torch.testing.assert_close(told[0], told[1])
+    torch.testing.assert_close(truth[1] - truth[0], torch.ones(1, 8))
 
 
 def test_every_frame_is_judged_once(fitted: Idnn) -> None:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save
 
 from asd.arrays import Scores, Spectrogram
 from asd.detectors.base import Detector, FitContext
+from asd.detectors.nets.errors import row_errors
 from asd.detectors.nets.training import Task, TrainingConfig, train_network
 from asd.detectors.nets.workers import Workers, device
 from asd.features.clipset import ClipSet
@@ -96,15 +97,17 @@ class TorchAutoencoder(Detector[T]):
         return next(self.network_.parameters()).device
 
     def _losses(self, clips: torch.Tensor) -> torch.Tensor:
-        return torch.mean(self._squared_errors(clips), dim=(1, 2))
+        return row_errors(*self._sides(clips)).mean(1)
 
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.mse_loss(*self._sides(clips), reduction="none")
+
+    def _sides(self, clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the network makes of clips, and the clips, both in [0, 1] and float32."""
         scaled = clips
         if (self.low_, self.high_) != (0.0, 1.0):
             scaled = clips.sub(self.low_).div_(self.high_ - self.low_)
-        rebuilt: torch.Tensor = self.network_(scaled)
-        # One pass over memory each way, where a difference and a square take two.
-        return torch.nn.functional.mse_loss(rebuilt.float(), scaled, reduction="none")
+        return self.network_(scaled).float(), scaled
 
     def _state(self) -> dict[str, NDArray[Any]]:
         weights = {key: value.cpu().numpy() for key, value in self.network_.state_dict().items()}

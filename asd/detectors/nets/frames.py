@@ -13,6 +13,7 @@ from asd.config.search import Choose
 from asd.detectors._patches import evenly
 from asd.detectors.base import FitContext
 from asd.detectors.nets.autoencoder import TorchAutoencoder, as_tensor
+from asd.detectors.nets.errors import row_errors
 from asd.detectors.nets.training import TrainingConfig
 from asd.detectors.nets.workers import device
 from asd.features.clipset import ClipSet
@@ -52,10 +53,10 @@ class FrameAutoencoder(TorchAutoencoder[T]):
     """
 
     @abstractmethod
-    def _errors(self, windows: torch.Tensor) -> torch.Tensor:
-        """Errors of the network on windows ``(n, FRAMES, n_mels)``: ``(n, n_judged, n_mels)``.
+    def _told(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the network says of windows ``(..., FRAMES, n_mels)``, and what it should say.
 
-        The frames judged are all, or the one in the middle.
+        Both are ``(..., n_judged, n_mels)``: the frames judged are all, or the one in the middle.
         """
 
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
@@ -64,22 +65,31 @@ class FrameAutoencoder(TorchAutoencoder[T]):
         if self.config.score == "mahalanobis":
             self.whitening_ = self._whiten(train)
 
+    def _losses(self, clips: torch.Tensor) -> torch.Tensor:
+        # The mean over bands first: what is laid over each other then is one number a frame.
+        rows = row_errors(*self._sides(clips)).unsqueeze(-1)
+        return _by_frame(rows)[:, : clips.shape[2]].mean((1, 2))
+
     def _squared_errors(self, clips: torch.Tensor) -> torch.Tensor:
-        n_clips, n_mels, n_frames = clips.shape
-        windows = self._windows(clips)
-        errors = self._errors(windows.flatten(0, 1)).float()
+        told, truth = self._sides(clips)
+        errors = told - truth
         if self.whitening_ is not None:
-            errors = (errors.flatten(1) @ self.whitening_).reshape(errors.shape)
-        squares = errors.square().reshape(n_clips, windows.shape[1], -1, n_mels)
-        by_frame = squares[:, :, 0] if squares.shape[2] == 1 else _overlaid(squares)
-        return by_frame.transpose(1, 2)[..., :n_frames]
+            errors = (errors.flatten(2) @ self.whitening_).reshape(errors.shape)
+        return _by_frame(errors.square())[:, : clips.shape[2]].transpose(1, 2)
+
+    def _sides(self, clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        told, truth = self._told(self._windows(clips))
+        return told.float(), truth
 
     def _windows(self, clips: torch.Tensor) -> torch.Tensor:
-        """Windows of scaled clips, one a frame apart: ``(n_clips, n_windows, FRAMES, n_mels)``."""
+        """Windows of scaled clips, one a frame apart: ``(n_clips, n_windows, FRAMES, n_mels)``.
+
+        They share their memory, in which a frame lies in one piece, and so does a window.
+        """
         scaled = ((clips - self.low_) / (self.high_ - self.low_) - 0.5) * _RANGE
         before, after = self._margins(clips.shape[2])
         padded = torch.nn.functional.pad(scaled, (before, after), mode="replicate")
-        return padded.unfold(2, FRAMES, 1).permute(0, 2, 3, 1)
+        return padded.transpose(1, 2).contiguous().unfold(1, FRAMES, 1).transpose(2, 3)
 
     def _margins(self, n_frames: int) -> tuple[int, int]:
         """How many times the first and the last frame are repeated: till there is a window."""
@@ -96,7 +106,8 @@ class FrameAutoencoder(TorchAutoencoder[T]):
                 clip = as_tensor(train[int(index)])[None].to(self._device)
                 windows = self._windows(clip)[0]
                 some = torch.from_numpy(evenly(len(windows), most))
-                errors.append(self._errors(windows[some]).flatten(1).cpu().numpy())
+                told, truth = self._told(windows[some])
+                errors.append((told - truth).flatten(1).cpu().numpy())
         covariance, _ = ledoit_wolf(np.concatenate(errors).astype(np.float64), assume_centered=True)
         variances, directions = np.linalg.eigh(covariance)
         least = max(_LEAST_VARIANCE * float(variances.mean()), 1e-12)
@@ -123,16 +134,19 @@ def dense(*sizes: int) -> torch.nn.Sequential:
     """
     layers: list[torch.nn.Module] = []
     for before, after in pairwise(sizes[:-1]):
-        layers += [torch.nn.Linear(before, after), torch.nn.LayerNorm(after), torch.nn.ReLU()]
+        layers += [torch.nn.Linear(before, after), torch.nn.LayerNorm(after)]
+        layers += [torch.nn.ReLU(inplace=True)]
     return torch.nn.Sequential(*layers, torch.nn.Linear(sizes[-2], sizes[-1]))
 
 
-def _overlaid(squares: torch.Tensor) -> torch.Tensor:
-    """Mean over the windows that hold a frame, ``(n_clips, n_frames, n_mels)``."""
-    n_clips, n_windows, _, n_mels = squares.shape
-    total = squares.new_zeros(n_clips, n_windows + FRAMES - 1, n_mels)
-    times = squares.new_zeros(n_windows + FRAMES - 1, 1)
-    for offset in range(FRAMES):
+def _by_frame(squares: torch.Tensor) -> torch.Tensor:
+    """Mean over the windows that judge a frame, ``(n_clips, n_frames, n_mels)``."""
+    n_clips, n_windows, n_judged, n_mels = squares.shape
+    if n_judged == 1:
+        return squares[:, :, 0]
+    total = squares.new_zeros(n_clips, n_windows + n_judged - 1, n_mels)
+    times = squares.new_zeros(n_windows + n_judged - 1, 1)
+    for offset in range(n_judged):
         total[:, offset : offset + n_windows] += squares[:, :, offset]
         times[offset : offset + n_windows] += 1
     return total / times

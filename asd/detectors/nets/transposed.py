@@ -37,6 +37,8 @@ class _Transposed(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.sizes = sizes
         stride, padding, output_padding = sizes
+        if weight.shape[1] == 1:
+            return _to_one_channel(x, weight, stride, padding, output_padding).add_(bias)
         return nn.functional.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
 
     @staticmethod
@@ -52,3 +54,32 @@ class _Transposed(torch.autograd.Function):
             [False, True, False],
         )  # fmt: skip
         return of_x, of_weight, gradient.sum((0, 2, 3)), None
+
+
+def _to_one_channel(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    output_padding: tuple[int, ...],
+) -> torch.Tensor:
+    """A product of matrices whose rows are laid over each other.
+
+    For a single channel oneDNN has a kernel that takes three times as long.
+    """
+    n, channels, *size = x.shape
+    kernel = weight.shape[2:]
+    points = x.permute(0, 2, 3, 1).reshape(-1, channels)
+    parts = (weight.reshape(channels, -1).t() @ points.t()).reshape(*kernel, n, *size)
+    # What the kernel reaches of the larger picture, before the padding is cut off.
+    spans = [step * (length - 1) + 1 for step, length in zip(stride, size, strict=True)]
+    whole = [
+        span + reach - 1 + extra
+        for span, reach, extra in zip(spans, kernel, output_padding, strict=True)
+    ]
+    larger = parts.new_zeros(n, 1, *whole)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            larger[:, 0, i : i + spans[0] : stride[0], j : j + spans[1] : stride[1]] += parts[i, j]
+    (top, left), (tall, wide) = padding, whole
+    return larger[:, :, top : tall - top, left : wide - left].contiguous()
