@@ -215,7 +215,7 @@ class Comparison:
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
-        columns = [tr("data"), tr("model"), *(metric.title for metric in _COMPARED.values())]
+        columns = [tr("data"), tr("model"), *(metric.heading for metric in _COMPARED.values())]
         columns += [tr("fit (s)"), tr("score (s)"), tr("size (MB)")]
         rows = []
         for data in self.data:
