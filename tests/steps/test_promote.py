@@ -343,6 +343,22 @@ def test_rollback_there_and_back(trained: Trained) -> None:
     assert registry.holders(NAME) == Holders("2", "1", None)
 
 
+def test_pages_say_what_holds_after_a_rollback(trained: Trained) -> None:
+    store = mlflow.MlflowClient()
+    give(trained.worse)
+    give(trained.good)
+    first, second = (store.get_model_version(NAME, version).description for version in "12")
+    for told in (first, second):
+        assert "became champion of hum" in told
+        assert "is the champion" not in told
+    assert second in store.get_registered_model(NAME).description
+    rollback.run(RollbackConfig())
+    page = store.get_registered_model(NAME).description
+    assert page.startswith("Champion: version 1. Serve it: `mlflow models serve -m models:/hum@")
+    assert first in page
+    assert second not in page
+
+
 @pytest.mark.parametrize("moves", [0, 1, 2])
 def test_a_rollback_that_was_cut_short_is_finished_and_not_undone(
     trained: Trained, monkeypatch: pytest.MonkeyPatch, moves: int

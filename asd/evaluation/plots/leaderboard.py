@@ -49,7 +49,7 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]], data: str) -> Figure
     left.set(ylim=(len(labels) - 0.4, -0.7), title=tr("Best first, on {data}", data=shorten(data)))
     left.set_xlabel(tr("AUC, with its 95 % interval (0.5 is chance)"))
     right.set(xlim=(-0.02, 1.02), title=tr("At the threshold"))
-    right.set_xlabel(tr("Share of clips that raise an alarm"))
+    right.set_xlabel(tr("Share of clips that raise an alarm (bars: 95 % interval of false alarms)"))
     right.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     figure.legend(loc="outside lower right", ncols=2)
     return figure
