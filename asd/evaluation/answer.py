@@ -88,8 +88,9 @@ def lead(
     return Lead(best, second, used, *figures)
 
 
-Kept = Literal["model", "champion", "nothing"]
-"""What is left of a detector that was evaluated: a model, the champion, or only its figures."""
+Kept = Literal["model", "champion", "challenger", "nothing"]
+"""What is left of a detector that was evaluated: a model, the champion, one that was not promoted,
+or only its figures."""
 
 
 def answer_of(evaluation: Evaluation, ahead: Lead | None = None, kept: Kept = "model") -> list[str]:
@@ -101,12 +102,14 @@ def answer_of(evaluation: Evaluation, ahead: Lead | None = None, kept: Kept = "m
         Of the detector; the best, where there are several.
     ahead : Lead, optional
         How far it is ahead of the next one.
-    kept : {"model", "champion", "nothing"}
+    kept : {"model", "champion", "challenger", "nothing"}
         What is left of it: that says what to do next.
     """
     step, why = advice(evaluation)
     if kept == "champion" and step == "promote":
         why = tr("It is the champion: put it into service, and score new recordings.")
+    elif kept == "challenger" and step == "promote":
+        why = tr("It was not promoted, the gates say why: the champion there was stays.")
     elif kept == "nothing" and step in ("promote", "threshold"):
         why = tr("Train it: a comparison keeps no model.")
     best = [best_line(ahead, evaluation.dataset.name)] if ahead else []

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -36,7 +37,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.steps import promote, rollback, train
 from asd.tracking import registry
-from asd.tracking.fresh import fresh_scores
+from asd.tracking.fresh import environment_gate, fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
 from asd.tracking.runs import TrackedRun
@@ -357,6 +358,21 @@ def test_pages_say_what_holds_after_a_rollback(trained: Trained) -> None:
     assert page.startswith("Champion: version 1. Serve it: `mlflow models serve -m models:/hum@")
     assert first in page
     assert second not in page
+
+
+def test_an_example_is_answered_as_mlflow_asks_it(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the building of the environment, which takes minutes."""
+    ask = mlflow.models.predict
+
+    def here(uri: str, **words: Any) -> None:
+        assert words.pop("env_manager") == "uv"
+        ask(uri, env_manager="local", **words)
+
+    monkeypatch.setattr(mlflow.models, "predict", here)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/uv")
+    assert not environment_gate(trained.good).refuses
 
 
 @pytest.mark.parametrize("moves", [0, 1, 2])
