@@ -43,13 +43,13 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]], data: str) -> Figure
                     own[key], row, shape, color=colour, markersize=9, clip_on=False, zorder=3
                 )
     right.plot([], [], "o", color=BLUE, label=tr("anomalies found"))
-    right.plot([], [], "X", color=ANOMALY, label=tr("false alarms"))
+    right.plot([], [], "X", color=ANOMALY, label=tr("false alarms, with their 95 % interval"))
     left.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
     left.set_yticks(rows, [shorten(label) for label in labels])
     left.set(ylim=(len(labels) - 0.4, -0.7), title=tr("Best first, on {data}", data=shorten(data)))
     left.set_xlabel(tr("AUC, with its 95 % interval (0.5 is chance)"))
     right.set(xlim=(-0.02, 1.02), title=tr("At the threshold"))
-    right.set_xlabel(tr("Share of clips that raise an alarm (bars: 95 % interval of false alarms)"))
+    right.set_xlabel(tr("Share of clips that raise an alarm"))
     right.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     figure.legend(loc="outside lower right", ncols=2)
     return figure
