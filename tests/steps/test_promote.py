@@ -348,7 +348,7 @@ def test_pages_say_what_holds_after_a_rollback(trained: Trained) -> None:
     store = mlflow.MlflowClient()
     give(trained.worse)
     give(trained.good)
-    first, second = (store.get_model_version(NAME, version).description for version in "12")
+    first, second = (str(store.get_model_version(NAME, version).description) for version in "12")
     for told in (first, second):
         assert "became champion of hum" in told
         assert "is the champion" not in told
@@ -368,7 +368,7 @@ def test_an_example_is_answered_as_mlflow_asks_it(
 
     def here(uri: str, **words: Any) -> None:
         assert words.pop("env_manager") == "uv"
-        ask(uri, env_manager="local", **words)
+        ask(uri, env_manager="local", **words)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(mlflow.models, "predict", here)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/uv")
