@@ -87,14 +87,14 @@ def lines(judged: dict[Path, Answer]) -> list[str]:
 
 def _places(explanation: dict[str, Any]) -> list[tuple[str, str]]:
     keys = (("Hz", "bands_hz", ".0f"), ("s", "times_s", ".1f"))
-    spans = [(unit, _spans(explanation.get(key), digits, "–")) for unit, key, digits in keys]
+    spans = [(unit, _spans(explanation.get(key), digits, "–", ", ")) for unit, key, digits in keys]
     return [(unit, text) for unit, text in spans if text]
 
 
-def _spans(spans: list[list[float]] | None, digits: str, to: str = " to ") -> str:
-    """Ranges of numbers; in words as other tables have them, or by a dash in any language."""
-    told = [f"{low:{digits}}{to}{high:{digits}}" for low, high in spans or ()]
-    return (", " if to == "–" else " and ").join(told)
+def _spans(
+    spans: list[list[float]] | None, digits: str, to: str = " to ", also: str = " and "
+) -> str:
+    return also.join(f"{low:{digits}}{to}{high:{digits}}" for low, high in spans or ())
 
 
 def _row(path: Path, answer: Answer) -> list[object]:
