@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asd.errors import ServerError
+from asd.language import tr
 
 if TYPE_CHECKING:
     import requests
@@ -100,7 +101,8 @@ class Client:
             try:
                 return self.judge(path, machine, **params)
             except OSError as error:
-                return {"error": f"cannot be read ({error.strerror or error})"}
+                reason = error.strerror or error
+                return {"error": tr("cannot be read ({reason})", reason=reason)}
 
         with ThreadPoolExecutor(at_once) as pool:
             try:
@@ -117,10 +119,13 @@ class Client:
             reason = f"HTTP {response.status_code}: {told['message']}"
         except (ValueError, KeyError, TypeError) as error:
             raise ServerError(
-                f"{self.url}: answers, but not as a server of a model (HTTP "
-                f"{response.status_code}); check url"
+                tr(
+                    "{url}: answers, but not as a server of a model (HTTP {status}); check url",
+                    url=self.url,
+                    status=response.status_code,
+                )
             ) from error
-        raise ServerError(f"{self.url}: refuses the request ({reason})")
+        raise ServerError(tr("{url}: refuses the request ({reason})", url=self.url, reason=reason))
 
     def _post(self, body: dict[str, Any]) -> "requests.Response":
         import requests
@@ -134,13 +139,21 @@ class Client:
                     return response
             except requests.ReadTimeout as error:
                 raise ServerError(
-                    f"{self.url}: no answer within {self._timeout_s:g} s; give timeout_s a greater "
-                    "value, or send shorter recordings"
+                    tr(
+                        "{url}: no answer within {seconds:g} s; give timeout_s a greater value, or "
+                        "send shorter recordings",
+                        url=self.url,
+                        seconds=self._timeout_s,
+                    )
                 ) from error
             except (requests.RequestException, UnicodeError) as error:
                 if not isinstance(error, requests.ConnectionError) or time.monotonic() > until:
                     raise ServerError(
-                        f"{self.url}: cannot be asked ({type(error).__name__}); start a server "
-                        "with `mlflow models serve`, or check url"
+                        tr(
+                            "{url}: cannot be asked ({kind}); start a server with "
+                            "`mlflow models serve`, or check url",
+                            url=self.url,
+                            kind=type(error).__name__,
+                        )
                     ) from error
             time.sleep(0.5)

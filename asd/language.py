@@ -2,12 +2,13 @@
 
 import gettext
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 from asd.errors import ConfigError
 
@@ -101,3 +102,56 @@ def trn(one: str, many: str, n: int, /, **values: object) -> str:
     '2 events'
     """
     return translations(chosen(), MESSAGES).ngettext(one, many, n).format(n=n, **values)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Words that are kept, as with a model, and read in the language of whoever reads them.
+
+    They are said in every language at once, since what they are made of is gone later.
+    """
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    """By language; none for nothing to say."""
+
+    @classmethod
+    def of(cls, say: Callable[[], str]) -> Self:
+        """What a function says, in every language.
+
+        Examples
+        --------
+        >>> str(Remark.of(lambda: tr("warning: {warning}", warning="low")))
+        'warning: low'
+        """
+        words = {}
+        for language in LANGUAGES:
+            with speaking(language):
+                words[str(language)] = say()
+        return cls({language: text for language, text in words.items() if text})
+
+    @classmethod
+    def kept(cls, saved: Any) -> Self:
+        """Take back `words`, or a text of a release that kept one language.
+
+        Raises
+        ------
+        ValueError
+            It is neither.
+        """
+        words = {"en": saved} if isinstance(saved, str) else saved
+        if not isinstance(words, dict) or not all(isinstance(w, str) for w in words.values()):
+            raise ValueError("a remark is text, or text by language")
+        return cls({language: text for language, text in words.items() if text})
+
+    def __str__(self) -> str:
+        """In the language of the moment; as it was kept where that is missing."""
+        return self.words.get(chosen()) or next(iter(self.words.values()), "")
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.words)
+
+
+def remarked(remarks: Iterable[Remark]) -> str:
+    """Remarks in a row, in the language of the moment."""
+    return "; ".join(str(remark) for remark in remarks if remark)

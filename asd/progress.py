@@ -8,6 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from asd.language import tr
+from asd.text import duration
 
 EVERY_S = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -46,11 +47,11 @@ class ProgressBar(tqdm):  # type: ignore[type-arg]
         state = self.format_dict
         n, total, rate = state["n"], state["total"], state["rate"]
         if n and total and n < total:
-            speed = rate or (n - state["initial"]) / max(state["elapsed"], 1e-9)
-            told = {"what": self.desc.rstrip(": "), "n": n, "total": total, "unit": self.unit}
-            line = tr("{what}: {n} of {total} {unit}s", **told)
-            if speed > 0:
-                line += tr(", about {seconds:.0f} s left", seconds=(total - n) / speed)
+            done = n - state["initial"]
+            line = tr("{what}: {n} of {total}", what=self.desc.rstrip(": "), n=n, total=total)
+            if done > 1:  # the first is no measure: workers start with it
+                speed = rate or done / max(state["elapsed"], 1e-9)
+                line += tr(", about {time} left", time=duration((total - n) / speed))
             logger.info(line)
 
     def close(self) -> None:

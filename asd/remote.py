@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class RemoteFolder:
             )
         known = self._known()
         stale = [name for name in there if known.get(name) != [there[name], self._stamp(name)]]
-        self._each(self._get, stale, "fetch")
+        self._each(self._get, stale, tr("fetch"))
         for name in self._names() - set(there):
             self.path(name).unlink()
         self._note(there)
@@ -136,10 +136,10 @@ class RemoteFolder:
         gone = set(there) - here - {MARK}
         if not changed | gone:
             return 0
-        with _told(self.url, OutputError, "cannot be written"):
+        with self._writing():
             self._fs.pipe_file(self._at(MARK), b"")
-        self._each(self._put, changed - {last}, "send")
-        with _told(self.url, OutputError, "cannot be written"):
+        self._each(self._put, changed - {last}, tr("send"))
+        with self._writing():
             for name in gone:
                 self._fs.rm_file(self._at(name))
             if last in changed:
@@ -150,11 +150,11 @@ class RemoteFolder:
 
     def pull(self, names: Iterable[str]) -> None:
         """Fetch those of some files that are there."""
-        self._each(self._get_if_there, names, "fetch")
+        self._each(self._get_if_there, names, tr("fetch"))
 
     def push(self, names: Iterable[str]) -> None:
         """Put some files there, each whole or not at all."""
-        self._each(self._put, names, "send")
+        self._each(self._put, names, tr("send"))
 
     def path(self, name: str) -> Path:
         """The place of a file's copy; that of the copy itself for an empty name."""
@@ -168,25 +168,31 @@ class RemoteFolder:
 
     def _get(self, name: str) -> None:
         # The name is taken once all is here, also by those that look on.
-        with _told(self.url, DataError, "cannot be read"), atomic_path(self.path(name)) as partial:
+        with self._reading(), atomic_path(self.path(name)) as partial:
             self._fs.get_file(self._at(name), str(partial))
 
     def _get_if_there(self, name: str) -> None:
-        with _told(self.url, DataError, "cannot be read"):
+        with self._reading():
             there = self._fs.isfile(self._at(name))
         if there:
             self._get(name)
 
     def _put(self, name: str) -> None:
-        with _told(self.url, OutputError, "cannot be written"):
+        with self._writing():
             self._fs.put_file(str(self.path(name)), self._at(name))
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return _told(DataError, tr("{url}: cannot be read", url=self.url))
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return _told(OutputError, tr("{url}: cannot be written", url=self.url))
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
 
     def _listing(self) -> dict[str, str]:
         """What is there, by name, each with a stamp that changes with it."""
-        with _told(self.url, DataError, "cannot be read"):
+        with self._reading():
             self._fs.invalidate_cache()
             found = self._fs.find(self._root, detail=True)
         names = {path: path.removeprefix(self._root).strip("/") for path in found}
@@ -256,14 +262,19 @@ def _file_system(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _told(url: str, kind: type[AsdError], what: str) -> Iterator[None]:
+def _told(kind: type[AsdError], what: str) -> Iterator[None]:
     """Turn what a store says into one line; it holds no secrets, which are in no address."""
     try:
         yield
     except _failures() as error:
         raise kind(
-            f"{url}: {what} ({type(error).__name__}: {error}); check the address, the network and "
-            "the credentials in the environment"
+            tr(
+                "{what} ({kind}: {error}); check the address, the network and the credentials in "
+                "the environment",
+                what=what,
+                kind=type(error).__name__,
+                error=error,
+            )
         ) from error
 
 

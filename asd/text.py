@@ -41,6 +41,21 @@ def count(number: int, noun: str) -> str:
     return trn("{n} {noun}", "{n} {noun}s", number, noun=tr(noun))
 
 
+def duration(seconds: float) -> str:
+    """A time that work takes, as coarse as people take it.
+
+    Examples
+    --------
+    >>> duration(8.4), duration(600), duration(9000)
+    ('8 s', '10 min', '2.5 h')
+    """
+    if seconds < 99.5:
+        return tr("{n:.0f} s", n=seconds)
+    if seconds < 99.5 * 60:
+        return tr("{n:.0f} min", n=seconds / 60)
+    return tr("{n:.1f} h", n=seconds / 3600)
+
+
 def some(words: Sequence[str], most: int = 5) -> str:
     """The first words of a list for a sentence, and how many more there are.
 

@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -100,6 +101,18 @@ def test_what_cannot_be_asked_is_one_line(server: Server) -> None:
             Client(nowhere).judge(b"good")
 
 
+def test_the_command_speaks_the_language_of_who_gives_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASD_LANG", "ja")
+    for name, content in (("good", "good"), ("refused", "bad")):
+        (tmp_path / f"{name}.wav").write_text(content)
+    done = asd("ask", tmp_path, "--url", url(server), "--output", tmp_path / "answers.csv")
+    assert [line for line in done.stdout.splitlines() if not re.search("[ぁ-んァ-ン]", line)] == []
+    with pytest.raises(ServerError, match="接続できません"):
+        Client("nowhere").judge(b"good")
+
+
 def test_a_server_that_starts_is_waited_for(server: Server) -> None:
     server.busy = 1
     assert Client(url(server), patience_s=60).judge(b"good") == GOOD
@@ -117,7 +130,7 @@ def test_a_folder_is_asked_about_in_one_command(server: Server, tmp_path: Path) 
     done = asd("ask", folder, "--url", url(server), "--output", output)
     assert done.exit_code == 0, done.output
     assert "asked about 2 recordings: 2 with an alarm" in done.output
-    assert "ポンプ 1.wav: score 2.5, p-value 0.01, 3100 to 5600 Hz, 0.5 to 2.0 s" in done.output
+    assert "ポンプ 1.wav: score 2.5, p-value 0.01, 3100–5600 Hz, 0.5–2.0 s" in done.output
     assert output.read_bytes().startswith(b"\xef\xbb\xbffile,")
     with output.open(encoding="utf-8-sig", newline="") as file:
         rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}

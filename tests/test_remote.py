@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from asd.cli.edges import at_hand
 from asd.config.steps import CompareConfig, PreprocessConfig, TrainConfig
 from asd.data.manifest import MANIFEST_NAME
 from asd.errors import ConfigError, DataError, OutputError
+from asd.language import speaking
 from asd.remote import MARK, RemoteFolder, is_url
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: asd-platform[scale]")
@@ -153,6 +155,19 @@ def test_addresses_that_cannot_be_used_are_one_line(url: str, expected: str) -> 
 def test_nothing_there_is_one_line(there: Path) -> None:
     with pytest.raises(DataError, match="nothing is there; check the address"):
         RemoteFolder(url_of(there)).fetch()
+
+
+def test_what_a_store_refuses_is_told_in_the_language_of_the_command(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(there, **{"a.wav": "sound"})
+    folder = RemoteFolder(url_of(there))
+    monkeypatch.setattr(folder._fs, "find", Mock(side_effect=PermissionError("no entry")))
+    reason = r"\(PermissionError: no entry\)"
+    with pytest.raises(DataError, match=f"cannot be read {reason}; check the address"):
+        folder.fetch()
+    with speaking("ja"), pytest.raises(DataError, match=f"読めません {reason}。アドレス"):
+        folder.fetch()
 
 
 def test_a_step_gets_folders_and_its_output_is_sent(there: Path) -> None:

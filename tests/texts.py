@@ -10,8 +10,8 @@ from asd import language
 
 CODE = Path(language.__file__).parent
 CATALOGUE = CODE / "locale/ja/LC_MESSAGES/messages.po"
-KEYWORDS = {"tr": None, "trn": (1, 2), "count": (2,)}
-"""Functions whose arguments are texts: `asd.language.tr`, `trn`, and `asd.text.count`."""
+KEYWORDS = {"tr": None, "trn": (1, 2), "count": (2,), "Metric": (2,)}
+"""Calls whose arguments are texts: `asd.language.tr`, `trn`, `asd.text.count`, and `Metric`."""
 
 HEADER = r"""msgid ""
 msgstr ""

@@ -70,7 +70,7 @@ def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
         There are none, or some are broken or silent; names all of those.
     """
     paths = audio.find_audio(folder)
-    loaded = parallel_map(partial(_load, sample_rate), paths, desc="noise")
+    loaded = parallel_map(partial(_load, sample_rate), paths, desc=tr("foreign sounds"))
     bad = [sound for sound in loaded if isinstance(sound, str)]
     if bad:
         raise DataError(

@@ -42,7 +42,7 @@ def ask(source: Path, url: str, output: str, jobs: int, wait_s: float, **told: A
     machine = told.pop("machine")
     params = {key: value for key, value in told.items() if value is not None}
     answers = Client(url, patience_s=wait_s).judge_all(paths, jobs, machine, **params)
-    bar = ProgressBar(answers, total=len(paths), desc="ask", disable=len(paths) < 2)
+    bar = ProgressBar(answers, total=len(paths), desc=tr("ask"), disable=len(paths) < 2)
     judged = dict(zip(paths, bar, strict=True))
     write_csv(target, COLUMNS, (_row(path, answer) for path, answer in judged.items()), bom=True)
     for line in lines(judged):
@@ -63,26 +63,38 @@ def lines(judged: dict[Path, Answer]) -> list[str]:
     """What to tell of answers: how many alarms, which, where; and what could not be judged."""
     alarms = [(path, answer) for path, answer in judged.items() if answer.get("is_anomaly")]
     alarms.sort(key=lambda item: -item[1]["anomaly_score"])
-    told = [f"asked about {count(len(judged), 'recording')}: {len(alarms)} with an alarm"]
+    told = [
+        tr(
+            "asked about {recordings}: {alarms} with an alarm",
+            recordings=count(len(judged), "recording"),
+            alarms=len(alarms),
+        )
+    ]
     for path, answer in alarms:
         where = answer.get("explanation") or {}
-        parts = [f"score {answer['anomaly_score']:.4g}"]
+        parts = [tr("score {score:.4g}", score=answer["anomaly_score"])]
         if answer["p_value"] is not None:
-            parts.append(f"p-value {answer['p_value']:.3g}")
+            parts.append(tr("p-value {p:.3g}", p=answer["p_value"]))
         parts += [f"{spans} {unit}" for unit, spans in _places(where)]
         told.append(f"  {path.name}: {', '.join(parts)}")
     refused = [(path, answer["error"]) for path, answer in judged.items() if answer["error"]]
-    return [*told, *(f"  {path.name}: not judged: {reason}" for path, reason in refused)]
+    told += [
+        tr("  {name}: not judged: {reason}", name=path.name, reason=reason)
+        for path, reason in refused
+    ]
+    return told
 
 
 def _places(explanation: dict[str, Any]) -> list[tuple[str, str]]:
     keys = (("Hz", "bands_hz", ".0f"), ("s", "times_s", ".1f"))
-    texts = [(unit, _spans(explanation.get(key), digits)) for unit, key, digits in keys]
-    return [(unit, text) for unit, text in texts if text]
+    spans = [(unit, _spans(explanation.get(key), digits, "–", ", ")) for unit, key, digits in keys]
+    return [(unit, text) for unit, text in spans if text]
 
 
-def _spans(spans: list[list[float]] | None, digits: str) -> str:
-    return " and ".join(f"{low:{digits}} to {high:{digits}}" for low, high in spans or ())
+def _spans(
+    spans: list[list[float]] | None, digits: str, to: str = " to ", also: str = " and "
+) -> str:
+    return also.join(f"{low:{digits}}{to}{high:{digits}}" for low, high in spans or ())
 
 
 def _row(path: Path, answer: Answer) -> list[object]:

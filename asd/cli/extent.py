@@ -8,7 +8,7 @@ from asd.config.base import Config
 from asd.config.steps import DEMO, CompareConfig, MainConfig, SweepConfig
 from asd.data import manifest
 from asd.language import tr
-from asd.text import count
+from asd.text import count, duration
 
 
 def extent(step: str, config: Config) -> list[str]:
@@ -92,11 +92,11 @@ def _time(step: str, seconds: float) -> list[str]:
     taken, sound = pace
     return [
         tr(
-            "about {estimate:.0f} s, as the newest {step} took {taken:.0f} s for {minutes:.1f} "
+            "about {estimate}, as the newest {step} took {taken} for {minutes:.1f} "
             "minutes of sound",
-            estimate=taken * seconds / sound,
+            estimate=duration(taken * seconds / sound),
             step=step,
-            taken=taken,
+            taken=duration(taken),
             minutes=sound / 60,
         )
     ]

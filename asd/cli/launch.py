@@ -108,6 +108,7 @@ def _speak_plainly(level: int) -> None:
     logger.propagate = False
     if level > logging.DEBUG:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # importing it sets its level anew
     # It shows the traceback of each error of a database before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     # Nor does Dask hold back the traceback of a scheduler that is gone.

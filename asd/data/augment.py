@@ -149,7 +149,7 @@ def augment(data: Dataset, output: Path, config: AugmentConfig) -> AugmentReport
         pieces = _overlaid(pieces, load_noises(noise, rate), config)
     with whole_folder(output, check) as folder:
         make = partial(_make, folder, rate, config.pitch_method)
-        written = parallel_map(make, pieces, desc="augment")
+        written = parallel_map(make, pieces, desc=tr("augment"))
         clips = sorted((clip for clip, _ in written), key=lambda clip: clip.path)
         save(folder, clips)
         save_sound(folder, sound_of(data))

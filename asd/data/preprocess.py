@@ -148,7 +148,9 @@ def _cut(layout: Layout, pieces: Path | None, config: CutConfig) -> _Work:
     size = round(config.clip_seconds * rate)
     way = (config.channel, config.stream, config.truncated)
     cutter = Cutter(pieces, size, rate, config.remainder, *way)
-    results, skipped = map_recordings(cutter, paths, desc="preprocess", skip_bad=config.skip_bad)
+    results, skipped = map_recordings(
+        cutter, paths, desc=tr("preprocess"), skip_bad=config.skip_bad
+    )
     cuts = {cut.path: cut for cut in results}
     read = [recording for recording in layout.recordings if recording.path in cuts]
     broken = unused((path for path in paths if path not in cuts), tr("that cannot be used"))

@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asd.config import ThresholdConfig
-from asd.decision.calibration import Calibration, Values, counted, finite
+from asd.decision.calibration import Calibration, UnitName, Values, counted, finite
 from asd.decision.events import Event
 from asd.decision.rule import RecordingVerdict, Rule
 from asd.decision.thresholds import Threshold, fit_calibrated
-from asd.language import tr
+from asd.language import Remark, remarked, tr
 
 FORMAT = 2
 """Number of the format that `Decision.to_dict` writes; 1 had a threshold alone."""
@@ -33,8 +33,8 @@ class Decision:
     """Rules of the machines that have one."""
     known: tuple[str, ...] = ("",)
     """All machines of the calibration."""
-    note: str = ""
-    """What the user should know, in sentences; empty for nothing."""
+    remarks: tuple[Remark, ...] = ()
+    """What the user should know, a sentence each."""
 
     @classmethod
     def fit(
@@ -72,20 +72,21 @@ class Decision:
                     rules[name] = Rule.of(fit_calibrated(config, mine), mine)
                 else:
                     few.append(f"{name} ({mine.n_units})")
-        notes = [pooled.threshold.note] if pooled.threshold.note else []
+        remarks = [pooled.threshold.remark]
         if few:
-            needed = math.ceil(1 / config.false_alarm_rate - 1e-9) - 1
-            notes.append(
-                tr(
-                    "too little for a threshold of their own at the false-alarm rate of "
-                    "{rate:.3g}, {needed} are needed: {machines}; the threshold of all machines "
-                    "is used",
-                    rate=config.false_alarm_rate,
-                    needed=counted(needed, calibration.unit_name),
-                    machines=", ".join(few),
-                )
-            )
-        return cls(pooled, rules, names, "; ".join(notes))
+            rate, unit_name = config.false_alarm_rate, calibration.unit_name
+            remarks.append(Remark.of(lambda: _too_little(few, rate, unit_name)))
+        return cls(pooled, rules, names, tuple(remark for remark in remarks if remark))
+
+    @property
+    def note(self) -> str:
+        """The remarks in the language of the moment; empty for nothing."""
+        return remarked(self.remarks)
+
+    def remarked(self, *remarks: Remark) -> Self:
+        """The same decision, with more to know about it."""
+        more = tuple(remark for remark in remarks if remark)
+        return replace(self, remarks=self.remarks + more)
 
     @property
     def rate(self) -> float | None:
@@ -179,7 +180,8 @@ class Decision:
             "format": FORMAT,
             "threshold": self.pooled.threshold.to_dict(),
             "machines": {name: rule.threshold.to_dict() for name, rule in self.machines.items()},
-            "note": self.note,
+            "note": self.note,  # what releases before remarks read
+            "remarks": [dict(remark.words) for remark in self.remarks],
         }
 
     @classmethod
@@ -191,7 +193,8 @@ class Decision:
             for name, threshold in values["machines"].items()
         }
         known = calibration.machine_names if len(calibration) else ("",)
-        return cls(pooled, rules, known, values["note"])
+        remarks = [Remark.kept(saved) for saved in values.get("remarks", [values["note"]])]
+        return cls(pooled, rules, known, tuple(remark for remark in remarks if remark))
 
     @classmethod
     def from_legacy(
@@ -208,4 +211,14 @@ class Decision:
         """
         saved = Threshold.from_dict(threshold)
         calibration = Calibration.of(scores, recordings)
-        return cls(Rule.of(saved, calibration), note=saved.note)
+        return cls(Rule.of(saved, calibration)).remarked(saved.remark)
+
+
+def _too_little(few: Sequence[str], rate: float, unit_name: UnitName) -> str:
+    return tr(
+        "too little for a threshold of their own at the false-alarm rate of {rate:.3g}, {needed} "
+        "are needed: {machines}; the threshold of all machines is used",
+        rate=rate,
+        needed=counted(math.ceil(1 / rate - 1e-9) - 1, unit_name),
+        machines=", ".join(few),
+    )

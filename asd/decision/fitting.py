@@ -1,41 +1,44 @@
 """The methods by which thresholds are fitted; `asd.decision.thresholds` describes them."""
 
 import math
+from functools import partial
 
 import numpy as np
 from scipy import stats
 
-from asd.decision.calibration import Calibration, Values, counted
+from asd.decision.calibration import Calibration, UnitName, Values, counted
 from asd.decision.pvalues import window_sample
 from asd.errors import ConfigError, DetectorError
-from asd.language import tr
+from asd.language import Remark, tr
 
 
-def conformal(calibration: Calibration, rate: float) -> tuple[float, float, str]:
-    """Threshold, the rate that it promises, and a note where that is not the rate asked for."""
+def conformal(calibration: Calibration, rate: float) -> tuple[float, float, Remark]:
+    """Threshold, the rate that it promises, and a remark where that is not the rate asked for."""
     n, units = len(calibration), calibration.n_units
     # The tolerance undoes rounding: 0.07 * 100 is 7.000000000000001, 0.29 * 100 is below 29.
     allowed = (units + 1) * rate + 1e-9
     if units == n:
         allowed = math.floor(allowed)
-    promised, note = min(rate, allowed / (units + 1)), ""
+    promised, remark = min(rate, allowed / (units + 1)), Remark()
     if allowed < 1:
         promised = 1 / (units + 1)
-        word = calibration.unit_name
-        needed = math.ceil(1 / rate - 1e-9) - 1
-        note = tr(
-            "{units} of the calibration cannot promise the false-alarm rate of {rate:.3g} that "
-            "was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
-            "{needed} are needed",
-            units=counted(units, word),
-            rate=rate,
-            promised=promised,
-            needed=counted(needed, word),
-        )
+        remark = Remark.of(partial(_too_few, units, rate, calibration.unit_name))
     sample = window_sample(calibration)
     levels = np.unique(calibration.scores)
     value = float(levels[np.flatnonzero(sample.p_above(levels) <= promised)[0]])
-    return value, promised, note
+    return value, promised, remark
+
+
+def _too_few(units: int, rate: float, unit_name: UnitName) -> str:
+    return tr(
+        "{units} of the calibration cannot promise the false-alarm rate of {rate:.3g} that "
+        "was asked for; the lowest they can promise is {promised:.3g}, which is used instead; "
+        "{needed} are needed",
+        units=counted(units, unit_name),
+        rate=rate,
+        promised=1 / (units + 1),
+        needed=counted(math.ceil(1 / rate - 1e-9) - 1, unit_name),
+    )
 
 
 def gamma_quantile(scores: Values, quantile: float) -> float:

@@ -5,7 +5,7 @@ of clips that the detector was trained on (they are too low) or of test clips (t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from asd.decision.calibration import Calibration, Values, finite
 from asd.decision.fitting import best_f1, conformal, gamma_quantile
 from asd.decision.pvalues import window_sample
 from asd.errors import NotEnoughClipsError
-from asd.language import tr
+from asd.language import Remark, tr
 
 SECONDS_PER_DAY = 86400.0
 
@@ -36,17 +36,24 @@ class Threshold:
     """The false-alarm rate that was asked for; None where the method has no such notion."""
     n_calibration: int
     """Normal clips it was fitted on."""
-    note: str = ""
-    """What the user should know about it, one sentence; empty for nothing."""
+    remark: Remark = field(default_factory=Remark)
+    """What the user should know about it, one sentence."""
+
+    @property
+    def note(self) -> str:
+        """The remark in the language of the moment; empty for nothing."""
+        return str(self.remark)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON."""
-        return asdict(self)
+        values = asdict(self)
+        return values | {"note": values.pop("remark")["words"]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Take back what `to_dict` gave."""
-        return cls(**values)
+        others = dict(values)
+        return cls(remark=Remark.kept(others.pop("note")), **others)
 
 
 def fit_threshold(
@@ -145,8 +152,8 @@ def fit_calibrated(
         )
     if config.method == "conformal":
         rate = config.false_alarm_rate
-        value, promised, note = conformal(calibration, rate)
-        return Threshold(value, "conformal", promised, rate, len(scores), note)
+        value, promised, remark = conformal(calibration, rate)
+        return Threshold(value, "conformal", promised, rate, len(scores), remark)
     asked = None
     if config.method == "mean_std":
         value = float(scores.mean() + config.k * scores.std())

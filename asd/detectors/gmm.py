@@ -87,7 +87,7 @@ class Gmm(Detector[GmmConfig]):
         self._fit_subspace(train)
         starts = range(0, len(train), _CLIPS_AT_ONCE)
         points = []
-        for start in ProgressBar(starts, desc="project", delay=2):
+        for start in ProgressBar(starts, desc=tr("project"), delay=2):
             clips = [
                 train[index] for index in range(start, min(start + _CLIPS_AT_ONCE, len(train)))
             ]

@@ -34,18 +34,17 @@ class Lead:
         return self.low > 0
 
     def __str__(self) -> str:
-        ahead = tr(
-            "It leads {second} by {difference:+.3f} (95 % interval over recordings {low:+.3f} to "
-            "{high:+.3f})",
+        real = tr("that is more than luck")
+        luck = tr("that may be luck, these recordings do not tell the two apart")
+        return tr(
+            "It is ahead of {second} by {difference:+.3f} {metric}: {real} (95 % interval over "
+            "recordings {low:+.3f} to {high:+.3f}).",
             second=self.second,
             difference=self.difference,
+            metric=METRICS[self.metric].heading,
+            real=real if self.real else luck,
             low=self.low,
             high=self.high,
-        )
-        if self.real:
-            return tr("{ahead}: more than luck.", ahead=ahead)
-        return tr(
-            "{ahead}: that may be luck, these recordings do not tell the two apart.", ahead=ahead
         )
 
 
@@ -89,8 +88,9 @@ def lead(
     return Lead(best, second, used, *figures)
 
 
-Kept = Literal["model", "champion", "nothing"]
-"""What is left of a detector that was evaluated: a model, the champion, or only its figures."""
+Kept = Literal["model", "champion", "challenger", "nothing"]
+"""What is left of a detector that was evaluated: a model, the champion, one that was not promoted,
+or only its figures."""
 
 
 def answer_of(evaluation: Evaluation, ahead: Lead | None = None, kept: Kept = "model") -> list[str]:
@@ -102,16 +102,29 @@ def answer_of(evaluation: Evaluation, ahead: Lead | None = None, kept: Kept = "m
         Of the detector; the best, where there are several.
     ahead : Lead, optional
         How far it is ahead of the next one.
-    kept : {"model", "champion", "nothing"}
+    kept : {"model", "champion", "challenger", "nothing"}
         What is left of it: that says what to do next.
     """
     step, why = advice(evaluation)
     if kept == "champion" and step == "promote":
         why = tr("It is the champion: put it into service, and score new recordings.")
+    elif kept == "challenger" and step == "promote":
+        why = tr("It was not promoted, the gates say why: the champion there was stays.")
     elif kept == "nothing" and step in ("promote", "threshold"):
         why = tr("Train it: a comparison keeps no model.")
-    first = [headline(evaluation), *([str(ahead)] if ahead else [])]
-    return [*first, "", *details(evaluation), "", tr("Next: {why}", why=why), ""]
+    best = [best_line(ahead, evaluation.dataset.name)] if ahead else []
+    return [*best, *findings(evaluation), "", tr("Next: {why}", why=why), ""]
+
+
+def best_line(ahead: Lead, data: str) -> str:
+    """Which detector is best on a data set, by how much, and whether that is real."""
+    best = tr("**{best} is best on {data}.**", best=ahead.best, data=data)
+    return f"{best} {ahead}"
+
+
+def findings(evaluation: Evaluation) -> list[str]:
+    """How good a detector is, and what it promises, misses, costs, as Markdown."""
+    return [headline(evaluation), "", *details(evaluation)]
 
 
 def headline(evaluation: Evaluation) -> str:

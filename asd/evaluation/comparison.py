@@ -10,7 +10,7 @@ from scipy import stats
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError, NotEnoughClipsError
-from asd.evaluation.answer import lead
+from asd.evaluation.answer import best_line, lead
 from asd.evaluation.metric_table import METRICS, Metric
 from asd.evaluation.metrics import metric_key
 from asd.evaluation.table import ScoreTable
@@ -169,8 +169,8 @@ class Comparison:
             found = [self.spread(best, data, key).mean for key in ("auc", "recall")]
             alarms = self.spread(best, data, "false_alarm_rate").mean
             text = tr(
-                "**{best} is best on {data}**: AUC {auc:.3f}, finds {recall:.0%} of the "
-                "anomalous clips, {alarms:.1%} false alarms.",
+                "**{best} on {data}**: AUC {auc:.3f}, finds {recall:.0%} of the anomalous clips, "
+                "{alarms:.1%} false alarms.",
                 best=best,
                 data=data,
                 auc=found[0],
@@ -178,7 +178,8 @@ class Comparison:
                 alarms=alarms,
             )
             ahead = lead(tables, order, "auc", seed, max_fpr) if len(tables) == len(order) else None
-            lines += [f"{text} {ahead}" if ahead else text, *(firsts[best].told[1:] or [""])]
+            lines += [best_line(ahead, data)] if ahead else []
+            lines += [text, *(firsts[best].told[1:] or [""])]
         if len(self.data) > 1:
             best = self.models[0]
             lines += [
@@ -215,7 +216,7 @@ class Comparison:
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
-        columns = [tr("data"), tr("model"), *(metric.title for metric in _COMPARED.values())]
+        columns = [tr("data"), tr("model"), *(metric.heading for metric in _COMPARED.values())]
         columns += [tr("fit (s)"), tr("score (s)"), tr("size (MB)")]
         rows = []
         for data in self.data:

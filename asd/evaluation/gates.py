@@ -112,16 +112,17 @@ def gain(
         difference, low, high = sign * difference, *sorted((sign * low, sign * high))
         figures |= {"gain": difference, "gain_low": low, "gain_high": high}
         interval = tr(" (95 % interval {low:+.4f} to {high:+.4f})", low=low, high=high)
+    least = tr("at least {gain:g}", gain=min_gain) if min_gain else tr("more than 0")
     numbers = tr(
         "{metric} {value:.4f} against {rival:.4f} of {champion} (the champion): "
-        "{difference:+.4f}{interval}; above 0 and at least {min_gain:g} is needed",
+        "{difference:+.4f}{interval}; {least} is needed",
         metric=metric,
         value=value,
         rival=rival,
         champion=champion.name,
         difference=difference,
         interval=interval,
-        min_gain=min_gain,
+        least=least,
     )
     return Gate("gain", difference > 0 and difference >= min_gain, numbers, figures)
 

@@ -47,6 +47,11 @@ class Metric:
     compared: bool = False
     """Whether it has a column in comparisons."""
 
+    @property
+    def heading(self) -> str:
+        """The title in the language of the moment."""
+        return tr(self.title)
+
     def merit(self, value: float | None) -> float:
         """What is greater the better the figure is; least of all where it is undefined."""
         if value is None:

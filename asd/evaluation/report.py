@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
+from asd.evaluation.metric_table import METRICS
 from asd.evaluation.metrics import PROMISED
 from asd.evaluation.recordings import PREFIX
 from asd.evaluation.style import named
@@ -216,12 +217,14 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
     figures : mapping
         Metrics of each model, by its label.
     """
+    columns = [METRICS[name] for name in LEADERBOARD if name in METRICS]
+    heads = [tr("model"), *(metric.heading for metric in columns), tr("score (s)")]
     rows = (
-        [label, *(_cell(metrics.get(column)) for column in LEADERBOARD)]
+        [
+            label,
+            *(metric.write(metrics.get(metric.name)) for metric in columns),
+            f"{metrics['score_seconds']:.2f}" if "score_seconds" in metrics else "-",
+        ]
         for label, metrics in figures.items()
     )
-    return markdown_table([tr("model"), *LEADERBOARD], rows)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return markdown_table(heads, rows, "l" + "r" * (len(heads) - 1))

@@ -78,7 +78,7 @@ def robustness(
     rate = pipeline.scorer.sample_rate
     noises = load_noises(Path(noise), rate) if noise else []
     rows = [_row(UNCHANGED, table, max_fpr)]
-    for change in ProgressBar(CHANGES, desc="robustness"):
+    for change in ProgressBar(CHANGES, desc=tr("robustness")):
         reader = _Perturbed(dataset.root, change, noises, rate, seed)
         judged = _judged(pipeline, table.clips, reader)
         changed = ScoreTable.of(table.clips, *judged, pipeline.threshold.value)

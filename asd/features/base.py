@@ -37,7 +37,7 @@ class Axes:
 
 def level_in_db(relative: bool) -> str:
     """What `Axes.value` calls levels in dB, relative to the clip's own level or not."""
-    return tr("Level (dB re the clip's own)") if relative else tr("Level (dB)")
+    return tr("Level (dB, relative)") if relative else tr("Level (dB)")
 
 
 class FrontEnd(ABC, Generic[C]):

@@ -85,7 +85,7 @@ class FeatureStore:
             # Decoding and the transform both leave the interpreter free for other threads, and
             # threads need not load these libraries again.
             with joblib.parallel_config(prefer="threads"):
-                outcomes = parallel_map(compute, list(missing.values()), "features")
+                outcomes = parallel_map(compute, list(missing.values()), tr("features"))
             problems = [problem for problem in outcomes if problem]
             if self._remote:
                 made = {key: clip for key, clip in missing.items() if _file(folder, clip).is_file()}

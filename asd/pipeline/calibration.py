@@ -29,11 +29,11 @@ from asd.detectors import detector_class
 from asd.detectors.base import FitContext
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
-from asd.language import tr
+from asd.language import Remark, tr
 from asd.pipeline.folds import calibration_folds, unit_of
-from asd.pipeline.notes import neighbours_note
+from asd.pipeline.notes import neighbours_remark
 from asd.pipeline.scorer import OutOfFold, Scorer, out_of_fold
-from asd.text import count
+from asd.text import count, duration
 
 ENOUGH_ALARMS = 10
 """With fewer validation recordings than raise so many false alarms at the rate asked for, the rate
@@ -42,11 +42,6 @@ recordings at 5 % it strayed by 3.5 percentage points, and by 2.4 across all 193
 MAX_SECONDS = 120.0
 """Processor time, a minute on two cores, beyond which nobody is made to wait unasked
 (``threshold.calibration=auto``). Unlike time by the clock it depends little on what else runs."""
-
-_SAME_RECORDINGS = tr(
-    "training and validation clips are of the same recordings: what is "
-    "promised holds for more of their sound, not for a new recording"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +91,8 @@ class Calibrated:
     scorer: Scorer
     calibration: Calibration
     report: FitReport
-    note: str
-    """What the user should know, one sentence; empty for nothing."""
+    remark: Remark
+    """What the user should know, one sentence."""
 
 
 def fit_and_calibrate(
@@ -147,20 +142,30 @@ def fit_and_calibrate(
     if recipe.threshold.calibration == "cross" or expected <= MAX_SECONDS:
         folds = out_of_fold(recipe, pool, store, context)
         return _crossed(recipe, train, valid, store, folds, context, fitted.scorer)
-    note = tr(
-        "threshold.calibration=cross would take about {expected:.0f} s of "
-        "processor time and rest the threshold on {many} recordings instead of "
-        "{few}",
-        expected=expected,
-        many=len(pool.recordings()),
-        few=len(valid.recordings()),
-    )
-    return replace(fitted, note=note)
+    many, few = len(pool.recordings()), len(valid.recordings())
+    return replace(fitted, remark=Remark.of(lambda: _too_long(expected, many, few)))
 
 
 def calibrate(scorer: Scorer, valid: Dataset, store: FeatureStore) -> Calibrated:
     """Score normal clips that a detector fitted elsewhere has not seen."""
     return _scored(scorer, Dataset(valid.root, ()), valid, store, 0.0)
+
+
+def _too_long(seconds: float, many: int, few: int) -> str:
+    return tr(
+        "threshold.calibration=cross would take about {time} of processor time and rest the "
+        "threshold on {many} recordings instead of {few}",
+        time=duration(seconds),
+        many=many,
+        few=few,
+    )
+
+
+def _same() -> str:
+    return tr(
+        "training and validation clips are of the same recordings: what is promised holds for "
+        "more of their sound, not for a new recording"
+    )
 
 
 def _held_out(
@@ -185,7 +190,7 @@ def _scored(
     # Blocks of the same recordings: what the split keeps apart is clips, not recordings.
     calibration = Calibration.of(scores) if shared else calibration_of(valid, scores)
     report = FitReport(valid.clips, scores, calibration.n_units, len(train.clips), 0, seconds, 0.0)
-    return Calibrated(scorer, calibration, report, _SAME_RECORDINGS if shared else "")
+    return Calibrated(scorer, calibration, report, Remark.of(_same) if shared else Remark())
 
 
 def _crossed(
@@ -219,7 +224,7 @@ def _crossed(
         seconds,
         folds.seconds,
     )
-    return Calibrated(fitted, calibration, report, neighbours_note(pool.clips, scores))
+    return Calibrated(fitted, calibration, report, neighbours_remark(pool.clips, scores))
 
 
 def calibration_of(clips: Dataset, scores: Scores) -> Calibration:

@@ -4,7 +4,7 @@ import math
 
 from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
-from asd.language import tr
+from asd.language import Remark, tr
 from asd.pipeline.folds import unit_of
 
 Sides = tuple[Dataset, Dataset]
@@ -12,8 +12,8 @@ Sides = tuple[Dataset, Dataset]
 
 def with_own_detector(
     recipe: Recipe, train: Dataset, valid: Dataset
-) -> tuple[dict[str, Sides], str]:
-    """Machines that get a detector of their own, with their clips, and a note for the user.
+) -> tuple[dict[str, Sides], Remark]:
+    """Machines that get a detector of their own, with their clips, and a remark for the user.
 
     Parameters
     ----------
@@ -24,22 +24,27 @@ def with_own_detector(
         Normal clips of all machines.
     """
     if recipe.per_machine == "false":
-        return {}, ""
+        return {}, Remark()
     if len({clip.machine for clip in train.clips + valid.clips}) < 2:
-        return {}, tr(
-            "per_machine={per_machine}: there is one machine only", per_machine=recipe.per_machine
+        wish = recipe.per_machine
+        return {}, Remark.of(
+            lambda: tr("per_machine={per_machine}: there is one machine only", per_machine=wish)
         )
     machines = _sides(train, valid)
     if recipe.per_machine == "true":
-        return machines, ""
+        return machines, Remark()
     least = math.ceil(1 / recipe.threshold.false_alarm_rate - 1e-9) - 1
     enough = {name: sides for name, sides in machines.items() if _units(sides) >= least}
     if not enough:
-        return {}, tr(
-            "per_machine=auto: one detector for all, no machine has {least} recordings", least=least
+        return {}, Remark.of(
+            lambda: tr(
+                "per_machine=auto: one detector for all, no machine has {least} recordings",
+                least=least,
+            )
         )
-    return enough, tr(
-        "per_machine=auto: detectors of their own for {enough}", enough=", ".join(enough)
+    names = ", ".join(enough)
+    return enough, Remark.of(
+        lambda: tr("per_machine=auto: detectors of their own for {enough}", enough=names)
     )
 
 

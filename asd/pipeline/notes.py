@@ -6,7 +6,7 @@ import numpy as np
 
 from asd.arrays import Scores
 from asd.data.manifest import Clip
-from asd.language import tr
+from asd.language import Remark, tr
 from asd.pipeline.folds import natural
 
 LEAST_NEIGHBOURS = 20
@@ -15,8 +15,8 @@ LEAST_RECORDINGS = 5
 """Recordings from which on it is told whether one is odd."""
 
 
-def neighbours_note(clips: Sequence[Clip], scores: Scores) -> str:
-    """Say that recordings next to each other sound alike; empty where they do not.
+def neighbours_remark(clips: Sequence[Clip], scores: Scores) -> Remark:
+    """Say that recordings next to each other sound alike; nothing where they do not.
 
     Then they are likely to be of one session, which folds have not held out whole. Alike is a
     correlation of the mean scores of neighbours, in the order of names, of more than 0.5 and more
@@ -30,25 +30,27 @@ def neighbours_note(clips: Sequence[Clip], scores: Scores) -> str:
         Their out-of-fold scores.
     """
     if any(clip.session for clip in clips):
-        return ""
+        return Remark()
     names = [(clip.machine, natural(clip.recording)) for clip in clips]
     order = {name: place for place, name in enumerate(sorted(set(names)))}
     place = np.array([order[name] for name in names])
     means = np.bincount(place, scores) / np.bincount(place)
     if len(means) < LEAST_NEIGHBOURS or np.ptp(means) == 0:
-        return ""
+        return Remark()
     alike = float(np.corrcoef(means[:-1], means[1:])[0, 1])
     if not alike > max(0.5, 4 / np.sqrt(len(means))):
-        return ""
-    return tr(
-        "recordings next to each other sound alike (correlation {alike:.2f}): if "
-        "they are of one session, say so in a column session of labels.csv, or "
-        "the promise holds for these sessions alone",
-        alike=alike,
+        return Remark()
+    return Remark.of(
+        lambda: tr(
+            "recordings next to each other sound alike (correlation {alike:.2f}): if "
+            "they are of one session, say so in a column session of labels.csv, or "
+            "the promise holds for these sessions alone",
+            alike=alike,
+        )
     )
 
 
-def odd_recording_note(clips: Sequence[Clip], scores: Scores, threshold: float) -> str:
+def odd_recording_remark(clips: Sequence[Clip], scores: Scores, threshold: float) -> Remark:
     """Name the one recording that the threshold rests on, where it is far from all others.
 
     Far is when its highest score lies above that of the next recording by more than the
@@ -67,19 +69,21 @@ def odd_recording_note(clips: Sequence[Clip], scores: Scores, threshold: float) 
     for place in np.argsort(scores, kind="stable").tolist():
         highest[(clips[place].machine, clips[place].recording)] = place
     if len(highest) < LEAST_RECORDINGS:
-        return ""
+        return Remark()
     order = sorted(highest.values(), key=lambda place: float(scores[place]))
     peaks = scores[order]
     low, high = np.quantile(peaks, [0.25, 0.75])
     if threshold < peaks[-2] or not peaks[-1] - peaks[-2] > high - low:
-        return ""
+        return Remark()
     clip = clips[order[-1]]
-    return tr(
-        "the threshold rests on one recording, {recording}: from {second:g} s on "
-        "it scores {score:.4g}, and no other recording above {next_score:.4g}; "
-        "listen to it, and if it is not healthy leave it out and train again",
-        recording=clip.recording,
-        second=clip.start_s,
-        score=peaks[-1],
-        next_score=peaks[-2],
+    return Remark.of(
+        lambda: tr(
+            "the threshold rests on one recording, {recording}: from {second:g} s on "
+            "it scores {score:.4g}, and no other recording above {next_score:.4g}; "
+            "listen to it, and if it is not healthy leave it out and train again",
+            recording=clip.recording,
+            second=clip.start_s,
+            score=peaks[-1],
+            next_score=peaks[-2],
+        )
     )

@@ -21,7 +21,7 @@ from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.store import FeatureStore
-from asd.language import tr
+from asd.language import Remark, tr
 from asd.pipeline import legacy
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import (
@@ -34,7 +34,7 @@ from asd.pipeline.calibration import (
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.judge import Judge
 from asd.pipeline.machines import with_own_detector
-from asd.pipeline.notes import odd_recording_note
+from asd.pipeline.notes import odd_recording_remark
 from asd.pipeline.scorer import Scorer
 from asd.pipeline.tilt import Tilt
 from asd.pipeline.usual import Usual
@@ -112,14 +112,14 @@ class Pipeline(Judge):
         context = context or FitContext()
         calibrated = fit_and_calibrate(full, normal_train, normal_valid, store, context)
         both = Dataset(train.root, train.clips + valid.clips)
-        machines, note = with_own_detector(full, normal_train, normal_valid)
+        machines, remark = with_own_detector(full, normal_train, normal_valid)
         pooled = cls._decided(full, calibrated, both, valid, store, tuple(machines))
         alone = full.model_copy(update={"per_machine": "false"})
         own = {
             name: cls.fit(alone, *sides, store, context.quiet().below(f"machine-{number}"))[0]
             for number, (name, sides) in enumerate(machines.items())
         }
-        return pooled._joined(own)._noted(note, *_notes(own)), calibrated.report
+        return pooled._joined(own)._remarked(remark, *_remarks(own)), calibrated.report
 
     @classmethod
     def adopt(
@@ -173,7 +173,7 @@ class Pipeline(Judge):
         decision = Decision.fit(threshold, self.decision.calibration, apart=tuple(own))
         recipe = self.recipe.model_copy(update={"threshold": threshold})
         moved = replace(self, recipe=recipe, decision=decision)
-        return moved._joined(own)._noted(*_notes(own))
+        return moved._joined(own)._remarked(*_remarks(own))
 
     def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
         """The same detectors with a decision for another unit, from some normal clips of it.
@@ -213,11 +213,10 @@ class Pipeline(Judge):
                 own[name] = pipeline.recalibrated(mine, store)
         usual = Usual.fit(normal, scorer.sample_rate, store)
         moved = replace(self, scorer=scorer, decision=decision, usual=usual)
-        return moved._joined(own)._noted(*_notes(own))
+        return moved._joined(own)._remarked(*_remarks(own))
 
-    def _noted(self, *notes: str) -> "Pipeline":
-        note = "; ".join(part for part in (self.decision.note, *notes) if part)
-        return replace(self, decision=replace(self.decision, note=note))
+    def _remarked(self, *remarks: Remark) -> "Pipeline":
+        return replace(self, decision=self.decision.remarked(*remarks))
 
     def of_machine(self, machine: str | None) -> "Pipeline":
         """The pipeline of a machine; this one where it has none of its own."""
@@ -245,12 +244,11 @@ class Pipeline(Judge):
         known = calibrated.scorer.score(anomalies, store) if anomalies.clips else None
         decision = Decision.fit(recipe.threshold, calibrated.calibration, known, apart)
         rated = calibrated.report
-        odd = odd_recording_note(rated.clips, rated.scores, decision.threshold.value)
-        notes = "; ".join(note for note in (decision.note, calibrated.note, odd) if note)
+        odd = odd_recording_remark(rated.clips, rated.scores, decision.threshold.value)
         normal = data.select(lambda clip: clip.label == "normal")
         return cls(
             scorer=calibrated.scorer,
-            decision=replace(decision, note=notes),
+            decision=decision.remarked(calibrated.remark, odd),
             sound=sound_of(data),
             recipe=recipe,
             trained_on=TrainedOn.of(data),
@@ -371,8 +369,13 @@ def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
     return sides[0], sides[1]
 
 
-def _notes(own: Mapping[str, Pipeline]) -> list[str]:
-    return [f"{name}: {p.decision.note}" for name, p in own.items() if p.decision.note]
+def _remarks(own: Mapping[str, Pipeline]) -> list[Remark]:
+    """Those on the detectors of single machines, by the name of the machine."""
+    return [
+        Remark({language: f"{name}: {text}" for language, text in remark.words.items()})
+        for name, pipeline in own.items()
+        for remark in pipeline.decision.remarks
+    ]
 
 
 def _usual(path: Path) -> Usual | None:

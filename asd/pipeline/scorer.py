@@ -305,7 +305,7 @@ def out_of_fold(
     scores = np.empty((len(recipe.branches), len(clips.clips)))
     heard = _heard(*_listeners(recipe, clips, store), partial(store.features, clips))
     total = len(recipe.branches) * n_folds
-    with _unheard(), ProgressBar(total=total, desc="calibration folds", unit="fit") as bar:
+    with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
         for row, branch, whole in zip(scores, recipe.branches, heard, strict=True):
             for inside, held_out in splits(fold_of):
                 row[held_out] = _held_out_scores(

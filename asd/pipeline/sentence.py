@@ -36,7 +36,8 @@ def sentence(finding: Finding | None, language: Language) -> str:
     parts = {"where": _where(finding, say), "when": _when(finding, say)}
     if finding.level_db is None:
         return (
-            say("The course of the sound %(where)s is unusual, its level is not: %(when)s.") % parts
+            say("No louder than usual, but it varies in an unusual way %(where)s, %(when)s.")
+            % parts
         )
     parts["db"] = f"{abs(finding.level_db):.0f}"
     if finding.level_db < 0:
@@ -98,5 +99,6 @@ def _when(finding: Finding, say: Say) -> str:
             return say("once, at %(start)s s") % {"start": f"{start:.1f}"}
         return say("once, %(span)s") % {"span": span}
     if len(finding.times_s) > _MOST_COUNTED:
-        return say("on and off, %(span)s") % {"span": span}
+        on_and_off = say("on and off, %(span)s") % {"span": span}
+        return say("on and off throughout") if throughout else on_and_off
     return say("%(n)d times, %(span)s") % {"n": len(finding.times_s), "span": span}

@@ -27,6 +27,7 @@ from asd.audio.synthesis.sources import SAMPLE_RATE
 from asd.data import manifest
 from asd.data.manifest import Clip, Dataset
 from asd.files import file_digest
+from asd.language import tr
 from asd.parallel import parallel_map
 
 VERSION = 1
@@ -71,7 +72,7 @@ def pseudo_anomalies(normal: Dataset, seed: int, root: Path) -> Dataset:
                 for clip in clips
                 for copy in range(copies)
             ]
-            manifest.save(folder, parallel_map(_make, tasks, "pseudo-anomalies"))
+            manifest.save(folder, parallel_map(_make, tasks, tr("pseudo-anomalies")))
     return manifest.load(folder)
 
 

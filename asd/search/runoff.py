@@ -17,6 +17,7 @@ from asd.data.manifest import Dataset
 from asd.detectors.base import FitContext
 from asd.errors import AsdError
 from asd.features.store import FeatureStore
+from asd.language import tr
 from asd.pipeline.folds import calibration_folds, splits
 from asd.progress import ProgressBar
 from asd.search.pseudo_anomalies import pseudo_anomalies
@@ -116,7 +117,7 @@ def run_off(
         changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
         sides.append(replace(validation, train=inside, normal=held, anomalous=changed))
     figures: dict[str, list[float]] = {}
-    with ProgressBar(total=len(candidates) * len(sides), desc="run-off") as bar:
+    with ProgressBar(total=len(candidates) * len(sides), desc=tr("run-off")) as bar:
         for name, candidate in candidates.items():
             try:
                 figures[name] = []

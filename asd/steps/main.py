@@ -80,7 +80,7 @@ def _answer(
     best = tried[order[0]].evaluation
     tables = {label: one.evaluation.table for label, one in tried.items()}
     ahead = lead(tables, order, metric, best.seed, best.max_fpr)
-    return answer_of(best, ahead, "champion" if promoted else "model")
+    return answer_of(best, ahead, "champion" if promoted else "challenger")
 
 
 def _example(dataset: Dataset) -> Path:

@@ -7,7 +7,7 @@ from asd.config.steps import PromoteConfig
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.evaluation import gates
-from asd.evaluation.answer import answer_of
+from asd.evaluation.answer import findings
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate
 from asd.evaluation.metric_table import metric_named
@@ -18,7 +18,7 @@ from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import environment_gate, reload_gate
 from asd.tracking.lines import already_line, promotion_line, refusal_line, refused_by
 from asd.tracking.models import resolve
-from asd.tracking.notes import describe_version
+from asd.tracking.notes import describe_machine, describe_version
 from asd.tracking.runs import TrackedRun, step_run
 
 
@@ -100,6 +100,7 @@ def _settle(
     model = candidate.model
     version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
+<<<<<<< HEAD
 
     def told(line: str, promoted: bool) -> list[str]:
         lines = [line, *map(str, outcome)]
@@ -116,3 +117,18 @@ def _settle(
     registry.challenge(name, version)
     reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
     return False, told(refusal_line(model, name, version, reason), promoted=False)
+=======
+    if promoted := not refusals and registry.promote(name, version, seen):
+        line = promotion_line(model, name, version)
+    else:
+        registry.challenge(name, version)
+        reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
+        line = refusal_line(model, name, version, reason)
+    lines = [line, *map(str, outcome)]
+    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
+    registry.register(name, model, told)
+    describe_version(name, version, [*findings(candidate.evaluation), "", *lines])
+    if promoted:
+        describe_machine(name, version)
+    return promoted, lines
+>>>>>>> h4

@@ -6,6 +6,7 @@ from asd.language import tr
 from asd.tracking import registry
 from asd.tracking.commands import serve_command
 from asd.tracking.models import load
+from asd.tracking.notes import describe_machine
 from asd.tracking.registry import Holders
 from asd.tracking.rollbacks import Rollback, cut_short
 from asd.tracking.runs import step_run
@@ -39,6 +40,7 @@ def run(config: RollbackConfig) -> str:
                     name=name,
                 )
             )
+        describe_machine(name, wish.back)
         tracked.report(
             tr(
                 "rolled back: {model}, version {back} of {name}, is champion again; "

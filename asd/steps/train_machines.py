@@ -44,7 +44,7 @@ def run(config: TrainMachinesConfig) -> list[Trained]:
         done = done_before(tracked, [(one, _params(recipe, one)) for one in machines])
         todo = [one for one in machines if one.name not in done]
         task = partial(_train, recipe, Place.below(tracked))
-        done |= {one.name: one for one in parallel_map(task, todo, "machines", at_once=1)}
+        done |= {one.name: one for one in parallel_map(task, todo, tr("machines"), at_once=1)}
         trained = [done[one.name] for one in machines]
         good = [one for one in trained if not one.error]
         again, bad = sum(one.again for one in trained), [one for one in trained if one.error]

@@ -14,6 +14,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array, Object, Property
 
 from asd.errors import ConfigError
+from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 
 _MAY_BE_NULL = ("p_value", "expected_by_chance")
@@ -108,16 +109,16 @@ class Wishes:
         """
         if self.false_alarm_rate is not None and self.threshold is not None:
             raise ConfigError(
-                "params: false_alarm_rate and threshold cannot both be kept; give one of them"
+                tr("params: false_alarm_rate and threshold cannot both be kept; give one of them")
             )
         if self.false_alarm_rate is not None:
             if not 0 < self.false_alarm_rate < 1:
-                raise ConfigError("params: false_alarm_rate must lie between 0 and 1")
+                raise ConfigError(tr("params: false_alarm_rate must lie between 0 and 1"))
             rate = self.false_alarm_rate
             return pipeline.with_threshold(method="conformal", false_alarm_rate=rate)
         if self.threshold is not None:
             if not np.isfinite(self.threshold):
-                raise ConfigError("params: threshold must be a finite number")
+                raise ConfigError(tr("params: threshold must be a finite number"))
             return pipeline.with_threshold(method="fixed", value=self.threshold)
         return pipeline
 

@@ -48,7 +48,7 @@ def environment_gate(model: ModelRef) -> Gate:
         check_environment(model)
     except TrackingError as error:
         return Gate("environment", False, str(error))
-    return Gate("environment", True, "answers in an environment of its own")
+    return Gate("environment", True, tr("answers in an environment of its own"))
 
 
 def fresh_scores(model: ModelRef, files: Sequence[Path]) -> list[float]:
@@ -115,11 +115,13 @@ def check_environment(model: ModelRef) -> None:
     if shutil.which("uv") is None:
         raise TrackingError(tr("uv is not installed, which builds the environment; pip install uv"))
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "answer.json"
+        request, output = Path(folder) / "request.json", Path(folder) / "answer.json"
         try:
+            # As a file: a text given as `input_data` is taken for a recording, not for a request.
+            request.write_text(load_serving_example(model.uri), encoding="utf-8")
             mlflow.models.predict(  # type: ignore[no-untyped-call]
                 model.uri,
-                input_data=load_serving_example(model.uri),
+                input_path=str(request),
                 output_path=str(output),
                 env_manager="uv",
             )

@@ -9,22 +9,13 @@ from typing import Any
 from mlflow.pyfunc import scoring_server
 from mlflow.pyfunc.scoring_server import InvocationsResponse
 
+from asd.language import tr
 from asd.text import printable
 
 logger = logging.getLogger(__name__)
 
 _MOST_LOGGED = 500
-_ROWS = (
-    "the request cannot be read; send JSON as "
-    '{"dataframe_records": [{"audio": "<base64 of a recording>"}]}, with `id` and `machine` as '
-    "texts where you need them"
-)
-_PARAMS = (
-    "params: must be an object in which false_alarm_rate and threshold are numbers, explain and "
-    "windows true or false"
-)
-_TYPE = "Content-Type: must be application/json, text/csv or application/vnd.apache.parquet, UTF-8"
-
+_JSON = '{"dataframe_records": [{"audio": "<base64 of a recording>"}]}'
 Invocations = Callable[..., InvocationsResponse]
 
 
@@ -57,8 +48,8 @@ def guarded(invocations: Invocations) -> Invocations:
             reason = str(error)
             told = printable(reason[:_MOST_LOGGED])
             logger.warning("refused: %s: %s", type(error).__name__, told)
-            return _refusal(400, _PARAMS if "parameters" in _head(reason).lower() else _ROWS)
-        return result if result.status == 200 else _refusal(result.status, _TYPE)
+            return _refusal(400, _params() if "parameters" in _head(reason).lower() else _rows())
+        return result if result.status == 200 else _refusal(result.status, _type())
 
     return answer
 
@@ -66,6 +57,27 @@ def guarded(invocations: Invocations) -> Invocations:
 def _head(reason: str) -> str:
     """What MLflow says itself: behind it comes what was sent."""
     return reason.rpartition("\nError: ")[2][:100]
+
+
+def _rows() -> str:
+    return tr(
+        "the request cannot be read; send JSON as {json}, with `id` and `machine` as texts where "
+        "you need them",
+        json=_JSON,
+    )
+
+
+def _params() -> str:
+    return tr(
+        "params: must be an object in which false_alarm_rate and threshold are numbers, explain "
+        "and windows true or false"
+    )
+
+
+def _type() -> str:
+    return tr(
+        "Content-Type: must be application/json, text/csv or application/vnd.apache.parquet, UTF-8"
+    )
 
 
 def _refusal(status: int, message: str) -> InvocationsResponse:

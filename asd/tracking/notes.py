@@ -10,6 +10,7 @@ from PIL import Image
 
 from asd.language import tr
 from asd.tracking.models import ModelRef
+from asd.tracking.registry import address
 from asd.tracking.runs import TrackedRun
 from asd.tracking.store import client
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OURS = "asd.note"
+_NO_BREAK = "\u00a0"
 _MAX_NOTE = 4900
 """MLflow cuts longer tags."""
 
@@ -33,11 +35,11 @@ def write_answer(tracked: TrackedRun, lines: Sequence[str], model: ModelRef | No
     model : ModelRef, optional
         What the answer is about.
     """
-    text = "\n".join(lines)
-    tracked.log_text(text + "\n", "report.md")
-    tracked.set_tags({MLFLOW_RUN_NOTE: text[:_MAX_NOTE]})
+    tracked.log_text("\n".join(lines) + "\n", "report.md")
+    note = {MLFLOW_RUN_NOTE: _page(lines)}
+    tracked.set_tags(note)
     if model is not None:
-        client().set_logged_model_tags(model.model_id, {MLFLOW_RUN_NOTE: text[:_MAX_NOTE]})
+        client().set_logged_model_tags(model.model_id, note)
 
 
 def page_of(tracked: TrackedRun, artifact: str) -> str:
@@ -61,16 +63,28 @@ def describe_experiment(tracked: TrackedRun, lines: Sequence[str]) -> None:
     if MLFLOW_RUN_NOTE in experiment.tags and _OURS not in experiment.tags:
         return
     store.set_experiment_tag(experiment.experiment_id, _OURS, tracked.run_id)
-    text = "\n".join(lines)[:_MAX_NOTE]
-    store.set_experiment_tag(experiment.experiment_id, MLFLOW_RUN_NOTE, text)
+    store.set_experiment_tag(experiment.experiment_id, MLFLOW_RUN_NOTE, _page(lines))
 
 
-def describe_version(name: str, version: str, lines: Sequence[str], champion: bool) -> None:
-    """Put an answer on the page of a registered version; the champion's on the machine's too."""
-    text = "\n".join(lines)[:_MAX_NOTE]
-    client().update_model_version(name, version, description=text)
-    if champion:
-        client().update_registered_model(name, description=text)
+def describe_version(name: str, version: str, lines: Sequence[str]) -> None:
+    """Put an answer on the page of a registered version."""
+    client().update_model_version(name, version, description=_page(lines))
+
+
+def describe_machine(name: str, version: str) -> None:
+    """Put on a machine's page who its champion is, what that can do, and how it is served."""
+    known = client().get_model_version(name, version).description or ""
+    command = f"mlflow models serve -m {address(name)} --env-manager local -p 5001"
+    who = tr("Champion: version {version}. Serve it: `{command}`", version=version, command=command)
+    client().update_registered_model(name, description=_page([who, "", known]))
+
+
+def _page(lines: Sequence[str]) -> str:
+    """Markdown as MLflow's pages show it: no longer than they keep, and columns apart.
+
+    They give the cells of a table no space of their own.
+    """
+    return "\n".join(lines).replace(" |", f"{_NO_BREAK * 3}|")[:_MAX_NOTE]
 
 
 def log_grid(figures: "Mapping[str, Figure]") -> None:

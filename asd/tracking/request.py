@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from asd.errors import AudioError, ConfigError
+from asd.language import tr
 
 _URL_SAFE = str.maketrans("-_", "+/")
 _SHARE_OF_TIMEOUT = 0.9
@@ -73,8 +74,13 @@ class Work:
         """
         if number >= self._limits.rows:
             raise AudioError(
-                f"audio: row {number + 1} of {total}, a request may hold {self._limits.rows:g} "
-                "(ASD_MAX_ROWS); send the others in requests of their own"
+                tr(
+                    "audio: row {number} of {total}, a request may hold {most:g} (ASD_MAX_ROWS); "
+                    "send the others in requests of their own",
+                    number=number + 1,
+                    total=total,
+                    most=self._limits.rows,
+                )
             )
         self.watch(0.0)
 
@@ -88,15 +94,21 @@ class Work:
         """
         if seconds > self._limits.seconds:
             raise AudioError(
-                f"audio: lasts more than the {self._limits.seconds:g} s that a row may hold "
-                "(ASD_MAX_SECONDS); cut it, or judge it with `score`"
+                tr(
+                    "audio: lasts more than the {most:g} s that a row may hold (ASD_MAX_SECONDS); "
+                    "cut it, or judge it with `score`",
+                    most=self._limits.seconds,
+                )
             )
         if _server_ends():
-            raise AudioError("audio: not judged, the server is about to end; send it again")
+            raise AudioError(tr("audio: not judged, the server is about to end; send it again"))
         if self._clock() > self._until:
             raise AudioError(
-                f"audio: not judged within the {self._limits.request_s:g} s of a request; send "
-                "fewer or shorter recordings at once, or serve with a longer --timeout"
+                tr(
+                    "audio: not judged within the {most:g} s of a request; send fewer or shorter "
+                    "recordings at once, or serve with a longer --timeout",
+                    most=self._limits.request_s,
+                )
             )
 
     def content(self, cell: object) -> bytes:
@@ -116,7 +128,7 @@ class Work:
             self._check_size(len(cell))
             return bytes(cell)
         if not isinstance(cell, str):
-            raise AudioError("audio: no text; send the file's bytes as base64")
+            raise AudioError(tr("audio: no text; send the file's bytes as base64"))
         # Many programs fold base64 at 76 characters: line breaks are no error.
         text = "".join(_body(cell).split()).translate(_URL_SAFE)
         self._check_size(len(text) * 3 // 4)
@@ -124,14 +136,18 @@ class Work:
             return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except ValueError as error:
             raise AudioError(
-                f"audio: not base64 ({error}); send the file's bytes as base64"
+                tr("audio: not base64 ({error}); send the file's bytes as base64", error=error)
             ) from error
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.megabytes * 1e6:
             raise AudioError(
-                f"audio: {size / 1e6:.0f} MB, a row may hold {self._limits.megabytes:g} "
-                "(ASD_MAX_MEGABYTES); send it as FLAC or in parts"
+                tr(
+                    "audio: {size:.0f} MB, a row may hold {most:g} (ASD_MAX_MEGABYTES); send it "
+                    "as FLAC or in parts",
+                    size=size / 1e6,
+                    most=self._limits.megabytes,
+                )
             )
 
 
@@ -150,7 +166,7 @@ def _body(text: str) -> str:
         return text
     head, comma, body = text.partition(",")
     if not comma or not head.rstrip().lower().endswith(";base64"):
-        raise AudioError("audio: a data URL without base64; write data:audio/wav;base64,...")
+        raise AudioError(tr("audio: a data URL without base64; write data:audio/wav;base64,..."))
     return body
 
 
@@ -161,5 +177,5 @@ def _number(name: str, default: float) -> float:
     except ValueError:
         number = 0.0
     if not number > 0:
-        raise ConfigError(f"{name}={text}: must be a number above 0")
+        raise ConfigError(tr("{name}={text}: must be a number above 0", name=name, text=text))
     return number

@@ -18,10 +18,11 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 from prometheus_client import CollectorRegistry
 
 from asd.errors import AsdError, AudioError
+from asd.language import tr
 from asd.pipeline.explain import explain_recording
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
-from asd.text import printable
+from asd.text import count, printable
 from asd.tracking.contract import EXPLANATION, FIELDS, Wishes
 from asd.tracking.figures import Figures, told_figures
 from asd.tracking.guard import guard_server
@@ -124,7 +125,9 @@ class AsdModel(PythonModel):
             sound = work.content(cells.audio)
             verdict = pipeline.judge(sound, machine, watch=work.watch)
             if not math.isfinite(verdict.anomaly_score):
-                raise AudioError("audio: too loud, its score is no finite number; lower the gain")
+                raise AudioError(
+                    tr("audio: too loud, its score is no finite number; lower the gain")
+                )
             row = self._answer(verdict)
             if wishes.windows:
                 row["windows"] = [asdict(window) for window in verdict.windows]
@@ -138,7 +141,9 @@ class AsdModel(PythonModel):
             # The others are judged all the same, and what went wrong is no business of strangers.
             logger.exception("row %d cannot be judged", place[0] + 1)
             kind = type(error).__name__
-            return self._refusal(f"audio: cannot be judged ({kind}); the server's log says more")
+            return self._refusal(
+                tr("audio: cannot be judged ({kind}); the server's log says more", kind=kind)
+            )
 
     def _answer(self, verdict: Verdict) -> Row:
         return dict.fromkeys(FIELDS) | {
@@ -179,7 +184,12 @@ def _rows(frame: pd.DataFrame) -> Iterator[Cells]:
         if several and len(cells) == 1:
             cells = list(cells[0]) if _several(cells[0]) else cells * len(sounds)
         if len(cells) != len(sounds):
-            reason = f"{key}: {len(cells)} given for {len(sounds)} recordings; give one each"
+            reason = tr(
+                "{key}: {given} given for {recordings}; give one each",
+                key=key,
+                given=len(cells),
+                recordings=count(len(sounds), "recording"),
+            )
             yield from [Cells(AudioError(reason))] * len(sounds)
             return
         columns.append(cells)
@@ -196,7 +206,11 @@ def _name(cell: object) -> str | None:
         return None
     if len(cell) > _LONGEST_NAME:
         raise AudioError(
-            f"machine: {len(cell)} characters long, a name has {_LONGEST_NAME} at most"
+            tr(
+                "machine: {length} characters long, a name has {most} at most",
+                length=len(cell),
+                most=_LONGEST_NAME,
+            )
         )
     return printable(cell)
 

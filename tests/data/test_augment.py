@@ -1,5 +1,6 @@
 """Augmented data sets: what is in them, how it sounds, and what cannot be done."""
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,13 @@ def test_depends_on_the_seed_and_not_on_the_order_of_clips(data: Dataset, noise:
         for source, name, seed in ((data, "a", 1), (turned, "b", 1), (data, "c", 2))
     )
     assert first == second != other
+
+
+def test_each_clip_is_counted_once_in_what_is_told(data: Dataset, noise: Path) -> None:
+    report = run(data, pitch=(-3, 3), noise=noise, noise_count=4, split="all")
+    total, *parts = map(int, re.findall(r"\d+(?= )", report.lines()[0]))
+    assert len(parts) == 4
+    assert total == sum(parts) == len(report.dataset.clips)
 
 
 def test_no_recording_gets_on_two_sides(data: Dataset, noise: Path) -> None:

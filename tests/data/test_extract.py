@@ -135,6 +135,22 @@ def test_bad_recordings_are_listed_together_and_leave_nothing_behind(
     assert any("mute.mp4: has no audio track" in line for line in report.lines())
 
 
+def test_the_same_command_again_counts_what_is_there(
+    videos: Path, tmp_path: Path, make_media: Make
+) -> None:
+    """Bad recordings among few that are left to do are no reason to refuse all."""
+    mute = videos / "mute.mp4"
+    make_media(mute, picture_s=1)
+    first = extract_all(videos, tmp_path / "out", "mp3", skip_bad=True)
+    again = extract_all(videos, tmp_path / "out", "mp3", skip_bad=True)
+    assert (len(first.written), len(first.skipped)) == (2, 1)
+    assert (len(again.written), len(again.skipped)) == (0, 1)
+    with pytest.raises(DataError, match=r"1 of 3 recordings cannot be used: .*mute\.mp4"):
+        extract_all(videos, tmp_path / "out", "mp3")
+    mute.unlink()
+    assert not extract_all(videos, tmp_path / "out", "mp3").skipped
+
+
 def test_mp3_has_the_highest_variable_bit_rate(tmp_path: Path) -> None:
     t = np.arange(44100 * 6) / 44100
     noise = np.random.default_rng(0).standard_normal((t.size, 2))

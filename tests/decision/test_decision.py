@@ -15,6 +15,7 @@ from asd.decision.calibration import Calibration
 from asd.decision.decision import Decision
 from asd.decision.thresholds import fit_threshold
 from asd.errors import DetectorError
+from asd.language import speaking
 
 Values = NDArray[np.float64]
 
@@ -138,6 +139,29 @@ def test_sessions_count_in_place_of_recordings() -> None:
     assert decision.rate == 0.2
     assert "4 sessions of the calibration cannot promise" in decision.note
     assert decision.windows([34.5])[0] == pytest.approx((1 + 0.5) / 5)
+
+
+def test_what_is_kept_is_read_in_the_language_of_who_reads_it() -> None:
+    calibration = Calibration.of(np.arange(3.0), machines=["a", "a", "b"])
+    saved = json.loads(json.dumps(Decision.fit(ThresholdConfig(), calibration).to_dict()))
+    again = Decision.from_dict(saved, calibration)
+    assert "3 clips of the calibration cannot promise" in again.note
+    assert "too little for a threshold of their own" in again.note
+    with speaking("ja"):
+        assert "較正に使ったクリップ 3 件では" in again.note
+        assert "too little" not in again.note
+
+
+def test_a_decision_of_an_earlier_release_keeps_its_words() -> None:
+    calibration = Calibration.of(np.arange(3.0))
+    saved = Decision.fit(ThresholdConfig(), calibration).to_dict()
+    del saved["remarks"]
+    with speaking("ja"):
+        again = Decision.from_dict(saved, calibration)
+        assert again.note == saved["note"]
+    assert saved["note"].startswith("3 clips of the calibration cannot promise")
+    with pytest.raises(ValueError, match="a remark is text"):
+        Decision.from_dict(saved | {"remarks": [{"en": ["no", "text"]}]}, calibration)
 
 
 def test_each_machine_gets_its_threshold_where_recordings_suffice() -> None:

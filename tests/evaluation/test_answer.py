@@ -52,10 +52,16 @@ def test_a_clear_lead_is_more_than_luck_and_a_small_one_is_not(table: ScoreTable
     assert clear is not None
     assert close is not None
     assert clear.real
-    assert "more than luck" in str(clear)
+    assert "ahead of b by +0." in str(clear)
+    assert "AUC: that is more than luck (95 % interval" in str(clear)
     assert not close.real
     assert "may be luck" in str(close)
     assert lead({"a": table}, ["a"], "auc", 0, 0.1) is None
+    told = "\n".join(answer_of(evaluated(table), clear, "challenger"))
+    assert "Next: It was not promoted, the gates say why" in told
+    first, second, *_ = answer_of(evaluated(table), clear)
+    assert first == f"**a is best on motor.** {clear}", "what a list of runs shows of a note"
+    assert second.startswith("**knn on motor** finds 7 of 9")
 
 
 def test_the_best_comes_first_whichever_way_the_metric_points() -> None:

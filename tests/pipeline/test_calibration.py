@@ -294,7 +294,7 @@ def test_auto_goes_across_where_it_pays_and_is_quick(
     assert fitted.report.n_folds == folds
     said = (
         "about 1000 s of processor time and rest the threshold on 10 recordings instead of 2"
-        in fitted.note
+        in str(fitted.remark)
     )
     assert said == (seconds == 100 and not fields)
 
@@ -318,7 +318,7 @@ def test_blocks_of_one_recording_are_calibrated_by_clip() -> None:
     values = {c.path: float(i) for i, c in enumerate(data.clips)}
     fitted = calibrated(data, values, ThresholdConfig())
     assert (fitted.report.n_folds, fitted.calibration.n_units) == (0, 20)
-    assert "not for a new recording" in fitted.note
+    assert "not for a new recording" in str(fitted.remark)
     with pytest.raises(NotEnoughClipsError, match="cut from the same recordings; add recordings"):
         calibrated(data, values, ThresholdConfig(calibration="cross"))
 

@@ -110,17 +110,17 @@ def test_recalibration_reaches_the_machines_it_has_clips_of(
 
 
 def test_auto_asks_for_recordings_enough_for_the_rate(train: Dataset, valid: Dataset) -> None:
-    machines, note = with_own_detector(recipe("auto", 0.1), train, valid)
+    machines, remark = with_own_detector(recipe("auto", 0.1), train, valid)
     assert list(machines) == ["fan", "pump"]
-    assert "of their own for fan, pump" in note
-    machines, note = with_own_detector(recipe("auto", 0.05), train, valid)
+    assert "of their own for fan, pump" in str(remark)
+    machines, remark = with_own_detector(recipe("auto", 0.05), train, valid)
     assert machines == {}
-    assert "no machine has 19 recordings" in note
+    assert "no machine has 19 recordings" in str(remark)
 
 
 def test_a_single_machine_is_named(plant: Plant) -> None:
     sides = plant(6, 0), plant(3, 100, "valid")
-    assert "one machine only" in with_own_detector(recipe("true"), *sides)[1]
+    assert "one machine only" in str(with_own_detector(recipe("true"), *sides)[1])
 
 
 def test_yes_and_no_of_yaml_are_understood() -> None:

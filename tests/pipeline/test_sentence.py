@@ -66,7 +66,7 @@ KNOCK = {"bands_hz": ((10.0, 400.0),), "rhythm": "repeating", "rate_hz": 2.0, "l
         ),
         (
             {"level_db": None},
-            "The course of the sound between 3.1 and 5.6 kHz is unusual, its level is not: "
+            "No louder than usual, but it varies in an unusual way between 3.1 and 5.6 kHz, "
             "throughout.",
             "3.1～5.6 kHz の音の変化のしかたがいつもと異なります(音量は通常どおり)。"
             "全体を通して続きます。",

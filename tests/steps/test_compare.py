@@ -51,7 +51,7 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
         "comparison", "leaderboard_hum1", "leaderboard_hum2",
     ]  # fmt: skip
     answer = parent.data.tags["mlflow.note.content"]
-    assert "is best on hum1**" in answer
+    assert "is best on hum1.** It is ahead of" in answer
     assert "95 % interval over recordings" in answer
     # For each data set the same as `main` says of the best.
     for part in ("- promises: ", "- misses: ", "- takes ", "Next: "):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -36,7 +37,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.steps import promote, rollback, train
 from asd.tracking import alive, registry, store
-from asd.tracking.fresh import fresh_scores
+from asd.tracking.fresh import environment_gate, fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
 from asd.tracking.runs import STEP_TAG, TrackedRun
@@ -341,6 +342,37 @@ def test_rollback_there_and_back(trained: Trained) -> None:
     assert champion.model_id == trained.worse.model_id
     assert rollback.run(RollbackConfig()) == "2"
     assert registry.holders(NAME) == Holders("2", "1", None)
+
+
+def test_pages_say_what_holds_after_a_rollback(trained: Trained) -> None:
+    store = mlflow.MlflowClient()
+    give(trained.worse)
+    give(trained.good)
+    first, second = (str(store.get_model_version(NAME, version).description) for version in "12")
+    for told in (first, second):
+        assert "became champion of hum" in told
+        assert "is the champion" not in told
+    assert second in store.get_registered_model(NAME).description
+    rollback.run(RollbackConfig())
+    page = store.get_registered_model(NAME).description
+    assert page.startswith("Champion: version 1. Serve it: `mlflow models serve -m models:/hum@")
+    assert first in page
+    assert second not in page
+
+
+def test_an_example_is_answered_as_mlflow_asks_it(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the building of the environment, which takes minutes."""
+    ask = mlflow.models.predict
+
+    def here(uri: str, **words: Any) -> None:
+        assert words.pop("env_manager") == "uv"
+        ask(uri, env_manager="local", **words)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(mlflow.models, "predict", here)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/uv")
+    assert not environment_gate(trained.good).refuses
 
 
 @pytest.mark.parametrize("moves", [0, 1, 2])

@@ -23,10 +23,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the model is to answer; holds the words that MLflow was given afterwards."""
     told: dict[str, Any] = {"error": None}
 
-    def predict(model_uri: str, output_path: str, **words: Any) -> None:
+    def predict(model_uri: str, input_path: str, output_path: str, **words: Any) -> None:
         if isinstance(told["error"], Exception):
             raise told["error"]
-        told["asked"] = (model_uri, words)
+        told["asked"] = (model_uri, Path(input_path).read_text(), words)
         Path(output_path).write_text(json.dumps({"predictions": [{"error": told["error"]}]}))
 
     monkeypatch.setattr(mlflow.models, "predict", predict)
@@ -37,7 +37,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_example_is_judged_in_an_environment_of_uv(answer: dict[str, Any]) -> None:
     assert str(environment_gate(MODEL)) == "environment: held, answers in an environment of its own"
-    assert answer["asked"] == ("models:/m-1", {"input_data": EXAMPLE, "env_manager": "uv"})
+    assert answer["asked"] == ("models:/m-1", EXAMPLE, {"env_manager": "uv"})
 
 
 @pytest.mark.parametrize(

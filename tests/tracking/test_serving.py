@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import signal
 import struct
 from typing import Any, cast
@@ -18,6 +19,7 @@ from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from asd.audio.decode import stream_blocks
 from asd.errors import ConfigError
+from asd.language import speaking
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict, Window
 from asd.tracking import serving
@@ -128,6 +130,15 @@ def test_whatever_is_wrong_with_a_row_the_others_are_judged(
     assert "no finite number" in row["error"]
 
 
+def test_a_server_answers_in_its_language(model: AsdModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASD_LANG", "ja")
+    params = {"threshold": 1.0, "false_alarm_rate": 0.1}
+    [both] = model.predict(None, pd.DataFrame({"audio": [GOOD]}), params)
+    [broken] = ask(model, GOOD, machine=["broken"])
+    told = [*errors(model, "%%%", None, "data:audio/wav,abc"), both["error"], broken["error"]]
+    assert [text for text in told if not re.search("[ぁ-ん]", text or "")] == []
+
+
 def test_rows_carry_the_id_that_they_were_sent_with(model: AsdModel) -> None:
     rows = ask(model, GOOD, "%%%", GOOD, id=["left", "b\x1b[31m", None])
     assert [row["id"] for row in rows] == ["left", "b\\x1b[31m", None]
@@ -198,6 +209,9 @@ def test_what_mlflow_refuses_is_told_without_the_request_and_without_a_trace(
     assert all(len(record.getMessage()) < 600 for record in caplog.records)
     status, body = refused("", None, InvocationsResponse("Got 'x/y'", 415, "text/plain"))
     assert (status, body["message"].split(":")[0]) == (415, "Content-Type")
+    with speaking("ja"):
+        _, body = refused("", "application/json", RecursionError())
+    assert body["message"].startswith("リクエストを読めません")
     good = InvocationsResponse('{"predictions": []}', 200, "application/json")
     assert refused("", "application/json", good) == (200, {"predictions": []})
 

@@ -136,7 +136,7 @@ def make_demo(
     with whole_folder(folder, check) as made:
         (made / RECORDINGS).mkdir()
         (made / NOISE).mkdir()
-        parallel_map(partial(_make, made, seed), [*well, *ill, *foreign], desc="demo")
+        parallel_map(partial(_make, made, seed), [*well, *ill, *foreign], desc=tr("demo"))
         _write_labels(made / RECORDINGS / LABELS, [*well, *ill])
     return DemoReport(
         folder / RECORDINGS,

@@ -12,6 +12,8 @@ from asd.evaluation.page.media import MOST_SOUND_S, Room, picture
 from asd.evaluation.page.render import DOMAIN, render
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.recordings import PREFIX
+from asd.evaluation.report import subject
+from asd.evaluation.style import named
 from asd.evaluation.table import GroupBy
 from asd.features.store import FeatureStore
 from asd.language import Language, Say, speaking, translations
@@ -81,7 +83,8 @@ def _pictures(evaluation: Evaluation, drawn: Mapping[str, Figure], say: Say) -> 
     shown = {say("Scores and threshold"): drawn["score_histogram"]}
     if "roc_curve" in drawn:
         shown[say("ROC")] = drawn["roc_curve"]
-        shown[say("Precision and recall")] = plots.precision_recall(evaluation.table)
+        of = subject(evaluation.pipeline.recipe.label, evaluation.dataset.name)
+        shown[say("Precision and recall")] = named(plots.precision_recall(evaluation.table), of)
     return shown
 
 

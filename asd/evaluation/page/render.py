@@ -1,6 +1,7 @@
 """Templates to pages."""
 
 import base64
+import hashlib
 import io
 from importlib import resources
 
@@ -12,6 +13,18 @@ from asd.language import Language, translations
 
 DOMAIN = "report"
 _FONT_MARK = "/* embedded font */"
+_JUMP = """
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[href^='#']");
+  const part = link && document.getElementById(link.hash.slice(1));
+  if (!part) return;
+  event.preventDefault();
+  part.tabIndex = -1;
+  part.focus();
+  part.scrollIntoView();
+});
+"""
+"""MLflow shows the page in a frame in which a browser follows no link, not even within the page."""
 _FIRST_JAPANESE = "\u2e80"
 
 
@@ -37,7 +50,10 @@ def render(template: str, language: Language, **values: object) -> str:
     )
     texts = translations(language, DOMAIN)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-    page = environment.get_template(template).render(language=language, **values)
+    digest = base64.b64encode(hashlib.sha256(_JUMP.encode()).digest()).decode()
+    page = environment.get_template(template).render(
+        language=language, script=_JUMP, script_digest=digest, **values
+    )
     return page.replace(_FONT_MARK, _font(page))
 
 

@@ -43,7 +43,7 @@ def leaderboard(figures: Mapping[str, Mapping[str, float]], data: str) -> Figure
                     own[key], row, shape, color=colour, markersize=9, clip_on=False, zorder=3
                 )
     right.plot([], [], "o", color=BLUE, label=tr("anomalies found"))
-    right.plot([], [], "X", color=ANOMALY, label=tr("false alarms"))
+    right.plot([], [], "X", color=ANOMALY, label=tr("false alarms, with their 95 % interval"))
     left.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
     left.set_yticks(rows, [shorten(label) for label in labels])
     left.set(ylim=(len(labels) - 0.4, -0.7), title=tr("Best first, on {data}", data=shorten(data)))

@@ -35,7 +35,7 @@ def confusion_matrix(table: ScoreTable) -> Figure:
         share = float(shares[row, column])
         colours = right if row == column else wrong
         axes.fill_between([column, column + 1], row, row + 1, color=colours(0.06 + 0.8 * share))
-        ink = "white" if share > 0.55 else "black"
+        ink = "white" if share > 0.75 else "black"
         centre = column + 0.5
         axes.text(centre, row + 0.42, f"{counts[row, column]}", size=22, ha="center", color=ink)
         text = (
@@ -137,6 +137,8 @@ def promise(told: Promise, decision_s: float) -> Figure:
     most = max(told.n_units + told.more_for_one_a_week, told.n_units, 1)
     counts = np.unique(np.geomspace(1, 1.5 * most, 200).round())
     axes.loglog(counts, DAY_S / decision_s / (counts + 1), color=BLUE, linewidth=2.2)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,g}")
     for rate, name in ((1.0, tr("one a day")), (DAY_S / WEEK_S, tr("one a week"))):
         axes.axhline(rate, color=BLACK, linestyle="--", linewidth=1)
         axes.annotate(name, (1, rate), xytext=(2, 3), textcoords="offset points")

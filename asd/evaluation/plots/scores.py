@@ -102,7 +102,8 @@ def score_bars(table: ScoreTable, by: GroupBy = "condition") -> Figure:
             color=ANOMALY, markersize=9, markeredgecolor="white", clip_on=False, zorder=4,
             label=tr("missed ({n})", n=len(missed)),
         )  # fmt: skip
-    axes.set(ylabel=score_label(), xlim=(0, len(table)))
+    # In two lines: names of conditions below may leave the axis little height.
+    axes.set(ylabel=score_label().replace(" (", "\n("), xlim=(0, len(table)))
     axes.tick_params(bottom=False)
     alarms = int(table.is_anomaly.sum())
     axes.set_title(
