@@ -138,15 +138,14 @@ def test_the_audio_track_is_chosen_by_stream(
 def test_resampling_keeps_what_fits_and_lets_nothing_fold_back(tmp_path: Path, rate: int) -> None:
     t = np.arange(rate) / rate
     levels = {}
-    for hz in (1000, 7500, 8400, 12000):
+    for hz in (1000, 7200, 8000, 8400, 12000):
         soundfile.write(tmp_path / "t.wav", 0.5 * np.sin(2 * np.pi * hz * t), rate, subtype="FLOAT")
         samples, _ = read(tmp_path / "t.wav", sample_rate=16000)
         assert len(samples) == 16000
         levels[hz] = rms_db(samples[2000:-2000]) - rms_db(0.5 * np.sin(2 * np.pi * hz * t))
     assert levels[1000] == pytest.approx(0, abs=0.01)
-    assert levels[7500] == pytest.approx(0, abs=0.3)
-    assert levels[8400] < -90
-    assert levels[12000] < -90
+    assert levels[7200] == pytest.approx(0, abs=0.02), "flat to 0.9 of the new Nyquist frequency"
+    assert max(levels[hz] for hz in (8000, 8400, 12000)) < -120
 
 
 def test_resampling_does_not_shift_in_time(tmp_path: Path) -> None:
@@ -386,6 +385,8 @@ def test_aac_sounds_like_the_recording_it_was_made_of(
     )
     lag = int(np.argmax(np.fft.irfft(spectra)))
     assert lag in (0, 1, 2 * len(decoded) - 1)
+    below = np.fft.rfftfreq(len(decoded), 1 / rate) < 0.45 * rate  # where resampling is flat
+    decoded, original = (np.fft.irfft(np.fft.rfft(x) * below) for x in (decoded, original))
     assert np.corrcoef(decoded, original)[0, 1] > 0.99
 
 
