@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from asd.audio.band import Spectrum
 from asd.audio.dropouts import Dropouts
+from asd.audio.peak import peak
 
 SILENT_DB = -80.0
 """A frame whose level lies below this, in dB of full scale, is silence."""
@@ -141,7 +142,7 @@ class Meter:
         used = block.mean(axis=0) if mixed else taken[0]
         self._samples += used.size
         self._measure_level(used)
-        if max(float(taken.max()), -float(taken.min())) >= _CLIPPED:
+        if peak(taken) >= _CLIPPED:
             self._clipped += int(np.count_nonzero(np.abs(taken) >= _CLIPPED))
         if mixed:
             self._channel_sum += [float(row.sum()) for row in block]

@@ -179,7 +179,8 @@ class Track:
                 if self._broken:
                     # More can be decoded behind it: not the end is damaged, but the middle.
                     raise self._broken
-                self._check_rate(frame.sample_rate)
+                if not length.decoded_s:  # a later change of it is refused in any case
+                    self._check_rate(frame.sample_rate)
                 length.add(frame)
                 if self._watch:
                     self._watch(length.decoded_s)

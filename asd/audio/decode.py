@@ -15,6 +15,7 @@ from asd.audio.completeness import Truncated
 from asd.audio.condition import Meter
 from asd.audio.container import Track, Watch, open_track
 from asd.audio.folders import walk
+from asd.audio.peak import peak
 from asd.audio.resample import Block
 from asd.audio.windows import blocks_of
 from asd.errors import AudioError, DataError
@@ -89,7 +90,7 @@ class SignalCheck:
 
     def mixed(self, mean: NDArray[np.float32], channels: NDArray[np.float32]) -> None:
         """Note where the mean of channels is silent and they are not."""
-        self._cancelled |= _peak(mean) <= _SILENCE < _peak(channels)
+        self._cancelled |= peak(mean) <= _SILENCE < peak(channels)
 
     def feed(self, block: NDArray[np.floating[Any]]) -> None:
         """Look at the next samples that are used, of any shape.
@@ -99,20 +100,20 @@ class SignalCheck:
         AudioError
             A sample is NaN, infinite, or beyond anything that is sound.
         """
-        peak = _peak(block)
-        if not np.isfinite(peak):
+        highest = peak(block)
+        if not np.isfinite(highest):
             raise AudioError(
                 tr("{name}: has NaN or infinite samples; export it again", name=self._name)
             )
-        if peak > _LOUDEST:
+        if highest > _LOUDEST:
             raise AudioError(
                 tr(
                     "{name}: samples reach {peak:.1e}, 1 is full scale; export it again",
                     name=self._name,
-                    peak=peak,
+                    peak=highest,
                 )
             )
-        self._peak = max(self._peak, peak)
+        self._peak = max(self._peak, highest)
 
     def finish(self) -> None:
         """Judge the whole.
@@ -319,13 +320,6 @@ def find_audio(source: Path) -> list[Path]:
             )
         )
     return paths
-
-
-def _peak(samples: NDArray[np.floating[Any]]) -> float:
-    """Highest absolute value, without a copy of the samples; NaN where there is one."""
-    if not samples.size:
-        return 0.0
-    return float(np.maximum(samples.max(), -samples.min()))
 
 
 def _check_length(name: str, seconds: float) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from asd.audio.completeness import Truncated
 from asd.audio.container import Track, open_track
 from asd.audio.decode import SignalCheck
+from asd.audio.peak import peak
 from asd.audio.refusal import refuses
 from asd.audio.resample import Block
 from asd.errors import AudioError
@@ -48,13 +49,13 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
     OutputError
         The place cannot be written.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    if not peak <= 1.0:
+    highest = peak(samples)
+    if not highest <= 1.0:
         raise AudioError(
             tr(
                 "{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain",
                 path=path,
-                peak=peak,
+                peak=highest,
             )
         )
     # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.

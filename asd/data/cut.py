@@ -112,7 +112,7 @@ class Cutter:
 
     def _piece(self, name: str, number: int, samples: Samples) -> Piece:
         # Lossy codecs and resampling overshoot full scale a little; 16 bits cannot.
-        samples = np.clip(samples, -1.0, 1.0)
+        np.clip(samples, -1.0, 1.0, out=samples)
         start_s, duration_s = number * self.size / self.sample_rate, len(samples) / self.sample_rate
         if self.folder is None:
             return Piece(None, start_s, duration_s, hashlib.sha256(samples.tobytes()).hexdigest())

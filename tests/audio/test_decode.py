@@ -308,6 +308,17 @@ def test_silence_is_refused_for_a_recording_but_not_for_a_clip(tmp_path: Path) -
     assert len(read_clip(path, 8000)) == 8000
 
 
+@pytest.mark.parametrize("rate", [None, 8000])
+def test_channels_that_cancel_are_named_as_the_cause_of_silence(
+    tmp_path: Path, rate: int | None
+) -> None:
+    sound = np.random.default_rng(0).uniform(-1, 1, 16000)
+    soundfile.write(tmp_path / "two.wav", np.stack([sound, -sound], axis=1), 16000, "FLOAT")
+    with pytest.raises(AudioError, match=r"two.wav: its channels cancel, .*channel=left"):
+        read(tmp_path / "two.wav", rate)
+    assert rms_db(read(tmp_path / "two.wav", rate, channel=0)[0]) > -10
+
+
 def test_silence_begins_at_the_last_step_of_16_bits() -> None:
     check_signal(np.array([0.0, 2 / 32768]), "quiet.wav")
     with pytest.raises(AudioError, match=r"quiet.wav: is silent"):
