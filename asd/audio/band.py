@@ -1,15 +1,16 @@
 """Find the frequency above which a recording is empty: a telephone's, or that of a lower rate."""
 
-from functools import lru_cache
-
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
 _N_FFT = 2048
 _BANDS = 64
-_FRAMES = 4
-"""Frames looked at in each second: the edge of a band does not move."""
+_FRAMES_A_SECOND = 2
+"""So many frames are looked at: the edge of a band does not move."""
+_LEAST_FRAMES = 4
+"""Frames that are looked at in less than two seconds."""
 _DROP_DB = 25.0
 """So far must all bands above the edge lie below the two bands beneath it."""
 _FLOOR_DB = -110.0
@@ -34,14 +35,16 @@ class Spectrum:
         self._frames = 0
 
     def feed(self, samples: NDArray[np.float32]) -> None:
-        """Go on with the next samples, ``(n,)``, a second or less of them."""
+        """Go on with the next samples, ``(n,)``."""
         if samples.size < _N_FFT:
             if self._frames:
                 return
             samples = np.pad(samples * np.hanning(samples.size), (0, _N_FFT - samples.size))
             frames = samples[None]
         else:
-            frames = samples[_places(samples.size)] * self._window
+            n_frames = max(_LEAST_FRAMES, _FRAMES_A_SECOND * samples.size // self._rate)
+            starts = np.linspace(0, samples.size - _N_FFT, n_frames).astype(np.intp)
+            frames = sliding_window_view(samples, _N_FFT)[starts] * self._window
         spectrum = rfft(frames)
         self._power += (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
         self._frames += len(frames)
@@ -61,10 +64,3 @@ class Spectrum:
             if levels[edge - 2 : edge].min() - levels[edge + 1 :].max() >= _DROP_DB:
                 return edge * nyquist / _BANDS
         return nyquist
-
-
-@lru_cache(4)
-def _places(n_samples: int) -> NDArray[np.intp]:
-    """Where the samples of the frames are that are looked at, ``(_FRAMES, _N_FFT)``."""
-    starts = np.linspace(0, n_samples - _N_FFT, _FRAMES).astype(np.intp)
-    return starts[:, None] + np.arange(_N_FFT)

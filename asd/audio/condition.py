@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 
 from asd.audio.band import Spectrum
 from asd.audio.dropouts import Dropouts
+from asd.audio.peak import peak
 
 SILENT_DB = -80.0
 """A frame whose level lies below this, in dB of full scale, is silence."""
 
 _FRAME_S = 0.05
-_FRAMES_AT_ONCE = 20
+_FRAMES_AT_ONCE = 200
+"""A look at many frames costs little more than a look at one,"""
+_SAMPLES_AT_ONCE = 1 << 20
+"""but no more than these samples of all channels are kept."""
 _CLIPPED = 0.99
 """Samples from here on count as clipped; 1 is full scale, which 8 bits reach up to 0.992 only."""
 _FLOOR_DB = -120.0
@@ -122,7 +126,8 @@ class Meter:
     def _begin(self, channels: int, sample_rate: int) -> None:
         self._rate = sample_rate
         self._frame = max(1, round(_FRAME_S * sample_rate))
-        self._buffer = np.empty((channels, self._frame * _FRAMES_AT_ONCE), np.float32)
+        frames = max(1, min(_FRAMES_AT_ONCE, _SAMPLES_AT_ONCE // (channels * self._frame)))
+        self._buffer = np.empty((channels, self._frame * frames), np.float32)
         self._channel_sum, self._channel_square = np.zeros(channels), np.zeros(channels)
         self._dropouts = Dropouts(sample_rate)
         self._spectrum = Spectrum(sample_rate)
@@ -137,7 +142,7 @@ class Meter:
         used = block.mean(axis=0) if mixed else taken[0]
         self._samples += used.size
         self._measure_level(used)
-        if max(float(taken.max()), -float(taken.min())) >= _CLIPPED:
+        if peak(taken) >= _CLIPPED:
             self._clipped += int(np.count_nonzero(np.abs(taken) >= _CLIPPED))
         if mixed:
             self._channel_sum += [float(row.sum()) for row in block]
@@ -149,7 +154,7 @@ class Meter:
         whole = used.size // self._frame * self._frame
         frames = used[:whole].reshape(-1, self._frame)
         rest = used[whole:]
-        means = frames.mean(axis=1, dtype=np.float64)
+        means = np.einsum("ij->i", frames).astype(np.float64) / self._frame
         squares = np.einsum("ij,ij->i", frames, frames).astype(np.float64)
         self._sum += float(means.sum()) * self._frame + float(rest.sum())
         self._square += float(squares.sum()) + float(np.dot(rest, rest))

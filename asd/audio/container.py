@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
 from asd.audio.completeness import (
     STATES_LENGTH,
@@ -21,7 +18,7 @@ from asd.audio.completeness import (
 )
 from asd.audio.patched import PatchedFile
 from asd.audio.refusal import refusal, refuses
-from asd.audio.resample import Block, Ending, Resampler, Unpacker
+from asd.audio.resample import Block, Unpacker, resampled, unpadded
 from asd.audio.source import checked_header, open_bytes, source_name
 from asd.errors import AudioError
 from asd.language import tr
@@ -116,18 +113,18 @@ class Track:
     def pcm(
         self,
         sample_rate: int | None = None,
-        layout: str | None = None,
-        listen: Callable[[NDArray[np.float32], int], None] | None = None,
-    ) -> Iterator[NDArray[np.float32]]:
+        mix: Callable[[Block], Block] | None = None,
+        listen: Callable[[Block, int], None] | None = None,
+    ) -> Iterator[Block]:
         """Decode the track.
 
         Parameters
         ----------
         sample_rate : int, optional
             Resample to this rate in Hz; the track's own where not given.
-        layout : str, optional
-            Mix to this channel layout (FFmpeg's name, such as ``"stereo"``), scaled so that it
-            cannot clip; the track's own where not given.
+        mix : callable, optional
+            Makes the channels that are wanted of a block; the track's own where not given. It is
+            done before resampling, which then has fewer channels to go through.
         listen : callable, optional
             Gets each block as it stands in the file, ``(channels, n)``, and the file's rate: what
             is clipped or missing shows there, and no more once it is resampled.
@@ -143,37 +140,30 @@ class Track:
             A part cannot be decoded, or less comes out than the container states.
         """
         unpacker = Unpacker(self.name)
-        blocks = self._unpacked(unpacker, listen)
-        first = next(blocks)
-        rate = sample_rate or self.sample_rate
-        blocks = chain([first], blocks)
-        if layout is not None or rate != unpacker.sample_rate:
-            blocks = Resampler(self.name, rate, layout).blocks(blocks, unpacker)
-        ending = self._ending(rate)
-        for block in blocks:
-            yield from ending.sound(block, unpacker.longest_s)
+        blocks = self._sound(unpacker, mix, listen)
+        yield from resampled(blocks, unpacker, sample_rate or self.sample_rate)
 
-    def _unpacked(
-        self, unpacker: Unpacker, listen: Callable[[Block, int], None] | None
+    def _sound(
+        self,
+        unpacker: Unpacker,
+        mix: Callable[[Block], Block] | None,
+        listen: Callable[[Block, int], None] | None,
     ) -> Iterator[Block]:
-        """The samples as they stand in the file, once `listen` has heard them."""
-        ending = self._ending(self.sample_rate)
-        for block in unpacker.blocks(self._frames()):
+        """The samples at the file's rate, without padding, once `listen` has heard them."""
+        # The edit list of MP4, and for blocks of ADPCM the fact chunk of WAV, say where the sound
+        # ends; decoders add padding after it.
+        padded = self._format == "mov" or self.codec.startswith("adpcm_")
+        ends_s = self._stated_s if padded else None
+        blocks = unpacker.blocks(self._frames())
+        for block in unpadded(blocks, unpacker, ends_s, self.remark):
             if listen is not None:
-                for sound in ending.sound(block, unpacker.longest_s):
-                    listen(sound, unpacker.sample_rate)
-            yield block
+                listen(block, unpacker.sample_rate)
+            yield block if mix is None else mix(block)
 
     def remark(self, text: str) -> None:
         """Keep a sentence for the user, once."""
         if text not in self.remarks:
             self.remarks.append(text)
-
-    def _ending(self, rate: int) -> Ending:
-        # The edit list of MP4, and for blocks of ADPCM the fact chunk of WAV, say where the sound
-        # ends; decoders add padding after it.
-        padded = self._format == "mov" or self.codec.startswith("adpcm_")
-        return Ending(rate, self._stated_s if padded else None, self.remark)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """The decoded frames; complains at the end when some are missing."""
@@ -189,7 +179,8 @@ class Track:
                 if self._broken:
                     # More can be decoded behind it: not the end is damaged, but the middle.
                     raise self._broken
-                self._check_rate(frame.sample_rate)
+                if not length.decoded_s:  # a later change of it is refused in any case
+                    self._check_rate(frame.sample_rate)
                 length.add(frame)
                 if self._watch:
                     self._watch(length.decoded_s)

@@ -15,7 +15,9 @@ from asd.audio.completeness import Truncated
 from asd.audio.condition import Meter
 from asd.audio.container import Track, Watch, open_track
 from asd.audio.folders import walk
-from asd.audio.source import source_name
+from asd.audio.peak import peak
+from asd.audio.resample import Block
+from asd.audio.windows import blocks_of
 from asd.errors import AudioError, DataError
 from asd.language import tr
 
@@ -86,39 +88,32 @@ class SignalCheck:
         self._peak = 0.0
         self._cancelled = False
 
-    def feed(
-        self, block: NDArray[np.floating[Any]], channels: NDArray[np.floating[Any]] | None = None
-    ) -> None:
-        """Look at the next samples, of any shape.
+    def mixed(self, mean: NDArray[np.float32], channels: NDArray[np.float32]) -> None:
+        """Note where the mean of channels is silent and they are not."""
+        self._cancelled |= peak(mean) <= _SILENCE < peak(channels)
 
-        Parameters
-        ----------
-        block : ndarray
-            The samples that are used.
-        channels : ndarray, optional
-            The channels of which they are the mean.
+    def feed(self, block: NDArray[np.floating[Any]]) -> None:
+        """Look at the next samples that are used, of any shape.
 
         Raises
         ------
         AudioError
             A sample is NaN, infinite, or beyond anything that is sound.
         """
-        peak = float(np.abs(block).max(initial=0.0))
-        if not np.isfinite(peak):
+        highest = peak(block)
+        if not np.isfinite(highest):
             raise AudioError(
                 tr("{name}: has NaN or infinite samples; export it again", name=self._name)
             )
-        if peak > _LOUDEST:
+        if highest > _LOUDEST:
             raise AudioError(
                 tr(
                     "{name}: samples reach {peak:.1e}, 1 is full scale; export it again",
                     name=self._name,
-                    peak=peak,
+                    peak=highest,
                 )
             )
-        self._peak = max(self._peak, peak)
-        if channels is not None and peak <= _SILENCE < np.abs(channels).max(initial=0.0):
-            self._cancelled = True
+        self._peak = max(self._peak, highest)
 
     def finish(self) -> None:
         """Judge the whole.
@@ -225,23 +220,13 @@ def stream_blocks(
     """
     with open_track(source, stream, truncated, watch) as track:
         check = SignalCheck(track.name)
-        length = max(1, round(block_s * (sample_rate or track.sample_rate)))
-        waiting: list[NDArray[np.float32]] = []
-        n_waiting = total = 0
-        for piece in _mono(track, check, sample_rate, channel, meter):
-            total += piece.size
-            waiting.append(piece)
-            n_waiting += piece.size
-            if n_waiting < length:
-                continue
-            joined = np.concatenate(waiting)
-            whole = n_waiting - n_waiting % length
-            yield from joined[:whole].reshape(-1, length)
-            waiting = [joined[whole:].copy()]
-            n_waiting -= whole
-        _check_length(track.name, total / (sample_rate or track.sample_rate))
-        if n_waiting:
-            yield np.concatenate(waiting)
+        rate, total = sample_rate or track.sample_rate, 0
+        pieces = _mono(track, check, sample_rate, channel, meter)
+        for block in blocks_of(pieces, max(1, round(block_s * rate))):
+            check.feed(block)
+            total += len(block)
+            yield block
+        _check_length(track.name, total / rate)
         check.finish()
 
 
@@ -263,6 +248,7 @@ def read(
     with open_track(source, stream) as track:
         check = SignalCheck(track.name)
         samples = np.concatenate(list(_mono(track, check, sample_rate, channel)))
+        check.feed(samples)
         check.finish()
         return samples, sample_rate or track.sample_rate
 
@@ -293,8 +279,10 @@ def read_clip(path: Path, sample_rate: int) -> NDArray[np.float32]:
             samples: NDArray[np.float32] = file.read(dtype="float32")
             return samples
     with open_track(path) as track:
-        check = SignalCheck(source_name(path))
-        return np.concatenate(list(_mono(track, check, sample_rate, None)))
+        check = SignalCheck(track.name)
+        samples = np.concatenate(list(_mono(track, check, sample_rate, None)))
+        check.feed(samples)
+        return samples
 
 
 def find_audio(source: Path) -> list[Path]:
@@ -368,10 +356,19 @@ def _mono(
                 least=least,
             )
         )
-    for block in track.pcm(sample_rate, listen=meter.feed if meter else None):
-        mono = block.mean(axis=0) if channel is None else block[channel].copy()
-        check.feed(mono, block if channel is None else None)
-        yield mono
+
+    # Infinite samples, of which there is no mean, are refused once they come out.
+    @np.errstate(invalid="ignore", over="ignore")
+    def mono(block: Block) -> Block:
+        if channel is not None or len(block) == 1:
+            place = channel or 0
+            return block[place : place + 1]
+        mean: Block = block.mean(axis=0, keepdims=True)
+        check.mixed(mean, block)
+        return mean
+
+    for block in track.pcm(sample_rate, mono, meter.feed if meter else None):
+        yield block[0]
     for text in track.remarks:
         if meter:
             meter.remark(text)

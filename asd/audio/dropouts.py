@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from asd.audio.peak import peak
+
 LEAST_S = 0.005
 """Shortest run of exact zeros that counts, in seconds; sound crosses zero, but does not stay."""
 
@@ -35,24 +37,22 @@ class Dropouts:
         # A run of that length, inside or across an edge, cannot be missed by this look.
         looked_at = samples[:: max(1, self._least // 2)]
         if looked_at.all() and samples[-1]:
-            self._before, self._run = _peak(samples[-self._least :]), 0
+            self._before, self._run = peak(samples[-self._least :]), 0
             return
         is_zero = np.concatenate([[False], samples == 0, [False]])
         edges = np.flatnonzero(is_zero[1:] != is_zero[:-1]).reshape(-1, 2)
         loud = max(rms, _LEAST_PEAK)
         carried, before = self._run, self._before
-        self._run, self._before = 0, _peak(samples[-self._least :])
-        for start, end in edges:
+        self._run, self._before = 0, peak(samples[-self._least :])
+        # Quiet sound has a zero every few samples: only what may be long enough is looked at.
+        at_edge = (edges[:, 0] == 0) | (edges[:, 1] == len(samples))
+        for start, end in edges[at_edge | (edges[:, 1] - edges[:, 0] >= self._least)]:
             length = int(end - start)
-            peak = _peak(samples[max(0, start - self._least) : start]) if start else before
+            last = peak(samples[max(0, start - self._least) : start]) if start else before
             if start == 0:
                 length += carried
             if end == len(samples):
-                self._run, self._before = length, peak
+                self._run, self._before = length, last
             elif length >= self._least:
-                after = _peak(samples[end : end + self._least])
-                self.count += peak >= loud and after >= loud
-
-
-def _peak(samples: NDArray[np.float32]) -> float:
-    return float(np.abs(samples).max(initial=0.0))
+                after = peak(samples[end : end + self._least])
+                self.count += last >= loud and after >= loud

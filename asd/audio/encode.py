@@ -3,6 +3,7 @@
 import io
 import logging
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from asd.audio.completeness import Truncated
 from asd.audio.container import Track, open_track
 from asd.audio.decode import SignalCheck
+from asd.audio.peak import peak
 from asd.audio.refusal import refuses
+from asd.audio.resample import Block
 from asd.errors import AudioError
 from asd.files import atomic_path, is_storage_error, unwritable
 from asd.language import tr
@@ -46,24 +49,25 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) 
     OutputError
         The place cannot be written.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    if not peak <= 1.0:
+    highest = peak(samples)
+    if not highest <= 1.0:
         raise AudioError(
             tr(
                 "{path}: samples reach {peak:.3f}, beyond [-1, 1]; lower the gain",
                 path=path,
-                peak=peak,
+                peak=highest,
             )
         )
     # As soundfile reads: a step is 1/32768. The one value that does not fit, +1, is a step less.
-    steps = np.minimum(np.rint(samples * 32768.0), 32767.0).astype(np.int16)
+    steps = samples * np.float32(32768)
+    np.minimum(np.rint(steps, out=steps), np.float32(32767), out=steps)
     # libsndfile would say "System error" of a full disk; the bytes are the same.
     # A `wave` that is stopped while it opens a file by name complains when it is thrown away.
     with atomic_path(path) as partial, partial.open("wb") as raw, wave.open(raw, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(steps.astype("<i2").tobytes())
+        file.writeframes(steps.astype("<i2").data)
 
 
 def write_track(
@@ -195,14 +199,32 @@ def _copy(track: Track, output: av.container.OutputContainer, fmt: AudioFormat) 
         encoder.codec_context.global_quality = 0
     check = SignalCheck(track.name)
     n_samples = 0
-    for block in track.pcm(rate, layout):
+    mix = None if layout == track.layout else _mixer(track, layout)
+    for block in track.pcm(rate, mix):
         check.feed(block)
-        packed = np.ascontiguousarray(block.T).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
-        frame.sample_rate = rate
+        frame = _frame(block, layout, rate)
         frame.pts = n_samples
         n_samples += block.shape[1]
         output.mux(encoder.encode(frame))
     output.mux(encoder.encode(None))
     check.finish()
     return n_samples / rate
+
+
+def _mixer(track: Track, layout: str) -> Callable[[Block], Block]:
+    """Mixes channels to a layout as FFmpeg does, scaled so that nothing can clip."""
+    converter = av.AudioResampler("flt", layout, options={"rematrix_maxval": "1.0"})
+
+    def mix(block: Block) -> Block:
+        frame = _frame(block, track.layout, track.sample_rate)
+        (mixed,) = converter.resample(frame)
+        return np.asarray(mixed.to_ndarray().reshape(mixed.samples, -1).T, np.float32)
+
+    return mix
+
+
+def _frame(block: Block, layout: str, sample_rate: int) -> av.AudioFrame:
+    packed = np.ascontiguousarray(block.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+    frame.sample_rate = sample_rate
+    return frame

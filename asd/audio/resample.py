@@ -1,10 +1,11 @@
-"""Turn the frames of a track into blocks of one rate and layout."""
+"""Turn the frames of a track into blocks of one rate."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 import av
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from asd.audio.refusal import refuses
@@ -14,10 +15,9 @@ from asd.language import tr
 Block = NDArray[np.float32]
 """Samples of one or more channels, ``(channels, n)``, full scale at 1."""
 
-# Longer filter than the default (32 taps, cutoff 0.97 but -18 dB at 1.04 of the new Nyquist
-# frequency): flat to 0.94 of Nyquist, aliases below -100 dB from 1.04 on; costs little.
-_RESAMPLER = {"filter_size": "128", "cutoff": "0.97", "rematrix_maxval": "1.0"}
-_SAMPLES_AT_ONCE = 1 << 15
+_QUALITY = "HQ"
+"""Of soxr: flat to 0.92 of the new Nyquist frequency, and nothing folds back above -130 dB."""
+_SAMPLES_AT_ONCE = 1 << 16
 _PADDING_FRAMES = 3
 """Most frames of a codec that are padding; what goes on for longer is sound."""
 _SAMPLES: dict[str, tuple[np.dtype[Any], int]] = {
@@ -71,7 +71,7 @@ class Unpacker:
         waiting: list[av.AudioFrame] = []
         n_waiting, kind = 0, None
         for frame in frames:
-            own = (frame.format.name, frame.layout.name, frame.sample_rate)
+            own = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             if kind is None:
                 kind, self.layout, self.sample_rate = own, frame.layout, frame.sample_rate
             elif kind != own:
@@ -100,102 +100,89 @@ class Unpacker:
                 packer = av.AudioResampler("flt", self.layout, self.sample_rate)
                 frames = [packed for frame in frames for packed in packer.resample(frame)]
                 form = frames[0].format
-            kind, full_scale = _SAMPLES[form.packed.name]
-            planes = channels if form.is_planar else 1
-            joined = [_plane(frames, plane, kind, channels // planes) for plane in range(planes)]
-        apart = np.stack(joined) if form.is_planar else joined[0].reshape(-1, channels).T
-        samples = np.ascontiguousarray(apart, np.float32)
+            samples = self._joined(frames)
+        full_scale = _SAMPLES[form.packed.name][1]
         if form.packed.name == "u8":
             samples -= full_scale
         if full_scale != 1:
             samples *= np.float32(1 / full_scale)
         return samples
 
+    def _joined(self, frames: list[av.AudioFrame]) -> Block:
+        # As `AudioFrame.to_ndarray` does, which takes three times as long; converted on the way.
+        form, channels = frames[0].format, self.layout.nb_channels
+        kind = _SAMPLES[form.packed.name][0]
+        rows, width = (channels, 1) if form.is_planar else (1, channels)
+        joined = np.empty((rows, sum(frame.samples for frame in frames) * width), np.float32)
+        start = 0
+        for frame in frames:
+            n = frame.samples * width
+            for row, plane in zip(joined, frame.planes, strict=True):
+                row[start : start + n] = np.frombuffer(cast(Any, plane), kind, n)
+            start += n
+        return joined if width == 1 else np.ascontiguousarray(joined.reshape(-1, width).T)
 
-def _plane(
-    frames: list[av.AudioFrame], plane: int, kind: np.dtype[Any], width: int
-) -> NDArray[Any]:
-    # As `AudioFrame.to_ndarray` does, which takes three times as long.
-    pieces = [(cast(Any, frame.planes[plane]), frame.samples * width) for frame in frames]
-    return np.concatenate([np.frombuffer(memory, kind, count) for memory, count in pieces])
 
-
-class Ending:
-    """Leaves out what decoders add behind the sound.
+def unpadded(
+    blocks: Iterator[Block], source: Unpacker, ends_s: float | None, remark: Callable[[str], None]
+) -> Iterator[Block]:
+    """Blocks without what decoders add behind the sound.
 
     Parameters
     ----------
-    sample_rate : int
-        Of the blocks, in Hz.
+    blocks : iterator of ndarray of shape (channels, n)
+        What comes from `source`.
+    source : Unpacker
+        Knows the rate of the blocks and the frames of the codec.
     ends_s : float or None
         Where the sound ends and padding of the codec begins, in seconds; None where not stated.
     remark : callable
         Gets a sentence when `ends_s` turns out to be wrong.
     """
-
-    def __init__(
-        self, sample_rate: int, ends_s: float | None, remark: Callable[[str], None]
-    ) -> None:
-        self._rate, self._ends_s, self._remark = sample_rate, ends_s, remark
-        self._left = None if ends_s is None else round(ends_s * sample_rate)
-        self._padding: list[Block] = []
-
-    def sound(self, block: Block, longest_s: float) -> Iterator[Block]:
-        """What is sound of a block.
-
-        Parameters
-        ----------
-        block : ndarray of shape (channels, n)
-            The next samples.
-        longest_s : float
-            Length of the longest frame of the codec so far, in seconds.
-        """
-        if self._left is None:
-            yield block
+    if ends_s is None:
+        yield from blocks
+        return
+    begun = n_padding = 0
+    padding: list[Block] = []
+    for block in blocks:
+        left = max(0, round(ends_s * source.sample_rate) - begun)
+        begun += block.shape[1]
+        if left:
+            yield block[:, :left]
+        if left < block.shape[1]:
+            padding.append(block[:, left:])
+            n_padding += block.shape[1] - left
+        if n_padding > _PADDING_FRAMES * source.longest_s * source.sample_rate:
+            remark(f"states {ends_s:.2f} s but goes on: read to the end")
+            yield from padding
+            yield from blocks
             return
-        sound, rest = block[:, : self._left], block[:, self._left :]
-        self._left -= sound.shape[1]
-        if sound.size:
-            yield sound
-        self._padding.append(rest)
-        most = _PADDING_FRAMES * longest_s * self._rate
-        if sum(part.shape[1] for part in self._padding) > most:
-            self._remark(f"states {self._ends_s:.2f} s but goes on: read to the end")
-            self._left = None
-            yield from (part for part in self._padding if part.size)
-            self._padding = []
 
 
-class Resampler:
-    """Blocks of one rate and layout.
+def resampled(blocks: Iterable[Block], source: Unpacker, sample_rate: int) -> Iterator[Block]:
+    """Blocks at another rate; the same samples however the sound is cut into blocks.
 
     Parameters
     ----------
-    name : str
-        What to call the recording in messages.
+    blocks : iterable of ndarray of shape (channels, n)
+        What came from `source`, of as many channels throughout.
+    source : Unpacker
+        Knows the rate of the blocks.
     sample_rate : int
-        Of the blocks that come out, in Hz.
-    layout : str or None
-        FFmpeg's name of their channel layout; None to leave it.
+        Of what comes out, in Hz.
     """
-
-    def __init__(self, name: str, sample_rate: int, layout: str | None) -> None:
-        self._name = name
-        # Packed samples: see `_MOST_PLANES`.
-        self._resampler = av.AudioResampler("flt", layout, sample_rate, options=_RESAMPLER)
-
-    def blocks(self, blocks: Iterable[Block], source: Unpacker) -> Iterator[Block]:
-        """What comes out for the blocks of a source."""
-        for block in blocks:
-            packed = np.ascontiguousarray(block.T).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=source.layout)
-            frame.sample_rate = source.sample_rate
-            yield from self._convert(frame)
-        yield from self._convert(None)
-
-    def _convert(self, frame: av.AudioFrame | None) -> list[Block]:
-        with refuses(self._name, lambda: tr("cannot be resampled"), lambda: tr("export it again")):
-            return [
-                np.ascontiguousarray(out.to_ndarray().reshape(out.samples, -1).T)
-                for out in self._resampler.resample(frame)
-            ]
+    stream: soxr.ResampleStream | None = None
+    channels = 0
+    for block in blocks:
+        if source.sample_rate == sample_rate:
+            yield block
+            continue
+        if stream is None:
+            channels = len(block)
+            stream = soxr.ResampleStream(
+                source.sample_rate, sample_rate, channels, np.float32, _QUALITY
+            )
+        yield np.ascontiguousarray(stream.resample_chunk(block.T).T)
+    if stream is not None:
+        rest = stream.resample_chunk(np.empty((0, channels), np.float32), last=True)
+        yield np.ascontiguousarray(rest.T)

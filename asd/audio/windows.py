@@ -8,6 +8,32 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 
+def blocks_of(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
+    """A stream in blocks of `size` samples; the last one may be shorter.
+
+    Parameters
+    ----------
+    pieces : iterable of (n,) float32
+        The stream, in pieces of any length.
+    size : int
+        Samples in a block, at least 1.
+    """
+    waiting: list[Samples] = []
+    missing = size
+    for piece in pieces:
+        start = 0
+        while len(piece) - start >= missing:
+            waiting.append(piece[start : start + missing])
+            start += missing
+            yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            waiting, missing = [], size
+        if start < len(piece):
+            waiting.append(piece[start:])
+            missing -= len(piece) - start
+    if waiting:
+        yield np.concatenate(waiting)
+
+
 def windows(blocks: Iterable[Samples], size: int) -> Iterator[tuple[int, Samples]]:
     """Windows of `size` samples, one after the other.
 
@@ -29,14 +55,9 @@ def windows(blocks: Iterable[Samples], size: int) -> Iterator[tuple[int, Samples
         The window; shorter only where the whole stream is.
     """
     last = np.empty(0, np.float32)
-    rest = np.empty(0, np.float32)
     start = 0
-    for block in blocks:
-        rest = np.concatenate([rest, block])
-        while len(rest) >= size:
-            last, rest = rest[:size], rest[size:]
-            yield start, last
-            start += size
-    if len(rest):
-        tail = np.concatenate([last, rest])[-size:]
-        yield start + len(rest) - len(tail), tail
+    for block in blocks_of(blocks, size):
+        window = np.concatenate([last, block])[-size:] if len(block) < size else block
+        yield start + len(block) - len(window), window
+        last = window
+        start += len(block)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -90,11 +89,12 @@ class Cutter:
             self.sample_rate,
             self.channel,
             self.stream,
+            block_s=self.size / self.sample_rate,
             meter=meter,
             truncated=self.truncated,
         )
         listener = Listener(self.sample_rate)
-        for number, samples in enumerate(_clips(listener.through(blocks), self.size)):
+        for number, samples in enumerate(listener.through(blocks)):
             if number and len(samples) < self._least():
                 dropped = len(samples)
                 continue
@@ -112,7 +112,7 @@ class Cutter:
 
     def _piece(self, name: str, number: int, samples: Samples) -> Piece:
         # Lossy codecs and resampling overshoot full scale a little; 16 bits cannot.
-        samples = np.clip(samples, -1.0, 1.0)
+        np.clip(samples, -1.0, 1.0, out=samples)
         start_s, duration_s = number * self.size / self.sample_rate, len(samples) / self.sample_rate
         if self.folder is None:
             return Piece(None, start_s, duration_s, hashlib.sha256(samples.tobytes()).hexdigest())
@@ -123,15 +123,3 @@ class Cutter:
     def _least(self) -> float:
         """Samples that a clip other than the first must have."""
         return self.size if self.remainder == "drop" else MIN_REMAINDER_S * self.sample_rate
-
-
-def _clips(blocks: Iterable[Samples], size: int) -> Iterator[Samples]:
-    """Clips of `size` samples without overlap, and last what remains, if anything."""
-    rest: Samples = np.empty(0, np.float32)
-    for block in blocks:
-        rest = np.concatenate([rest, block])
-        whole = len(rest) // size
-        yield from rest[: whole * size].reshape(whole, size)
-        rest = rest[whole * size :]
-    if len(rest):
-        yield rest

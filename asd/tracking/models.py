@@ -29,8 +29,8 @@ _RUN_ID = re.compile(r"^[0-9a-f]{32}$")
 _SERVED = Path(__file__).with_name("serving_model.py")
 _INFERENCE = (
     "av", "filelock", "joblib", "mlflow", "numpy", "pandas", "prometheus-client",
-    "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "soundfile", "threadpoolctl",
-    "torch", "tqdm",
+    "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr",
+    "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 
 
