@@ -33,7 +33,7 @@ def take(patch: pytest.MonkeyPatch) -> None:
 
 def make_little(patch: pytest.MonkeyPatch) -> None:
     """Show one clip of a kind, with an empty picture, and make few pseudo-anomalies."""
-    patch.setattr(plots, "explanation", lambda *_: Figure())
+    patch.setattr(plots, "Explanations", lambda *_: lambda *_: Figure())
     patch.setattr(cases, "chosen_rows", partial(chosen_rows, most=1))
     patch.setattr(pseudo_anomalies, "LEAST", 12)
 
