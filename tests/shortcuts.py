@@ -45,7 +45,7 @@ def scores_here(model: ModelRef, files: Sequence[Path]) -> list[float]:
 
 
 def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
-    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+    if isinstance(target, io.BytesIO):  # for MLflow, which decodes it
         Image.new("RGB", (1, 1)).save(target, "PNG")
     else:
         Path(target).touch()
