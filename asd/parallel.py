@@ -8,7 +8,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from functools import cache, partial
 from pathlib import Path
@@ -118,6 +119,39 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def in_threads(
+    function: Callable[[T], R], items: Sequence[T], jobs: int | None = None
+) -> Iterator[R]:
+    """Call a function on each item, in threads of this process.
+
+    For work that mostly leaves the interpreter to others, on what is too large to be copied.
+
+    Parameters
+    ----------
+    function : callable
+        Changes nothing that another call looks at.
+    items : sequence
+        What to work on.
+    jobs : int, optional
+        Number of threads; as many as there are cores where not given, one in processes of
+        `parallel_map`.
+
+    Yields
+    ------
+    object
+        The results, in the order of the items. The first exception ends the work.
+    """
+    n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
+    if n_jobs <= 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(n_jobs)
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def map_recordings(

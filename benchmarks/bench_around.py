@@ -1,6 +1,5 @@
 """What a command takes beside its work, as ratios to importing the libraries it stands on."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.page import PROJECT, Row
+from benchmarks.quiet import with_tools
 from benchmarks.timing import interleaved, seconds
 
 ROUNDS = 3
@@ -54,12 +54,11 @@ def _copy_program(folder: Path) -> None:
 
 
 def _run(folder: Path, words: Sequence[str], code: int = 0) -> None:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+    kept = {key: value for key, value in with_tools().items() if not key.startswith("MLFLOW_")}
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env={**kept, "PATH": path, "PYTHONPATH": str(folder)},
+        env={**kept, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,

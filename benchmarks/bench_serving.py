@@ -31,6 +31,7 @@ from asd.pipeline.pipeline import Pipeline
 from asd.steps import score, train
 from asd.tracking.models import load, resolve
 from benchmarks.page import write_section
+from benchmarks.quiet import say_little, with_tools
 from benchmarks.timing import seconds
 
 RATE = 16000
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--batch_s", type=float, default=BATCH_S)
     told = parser.parse_args()
+    say_little()
     lines = [
         f"`python -m benchmarks.bench_serving`, {os.cpu_count()} cores, one worker, the default "
         f"recipe on the demo, WAV of {SECONDS} s and {RATE // 1000} kHz, {told.requests} requests;",
@@ -202,7 +204,7 @@ def _server(words: list[str]) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([*words, str(port)], start_new_session=True)
+    process = subprocess.Popen([*words, str(port)], env=with_tools(), start_new_session=True)
     try:
         while not _answers(url):
             if process.poll() is not None:

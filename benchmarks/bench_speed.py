@@ -15,6 +15,7 @@ import torch
 from benchmarks import bench_around, bench_auto, bench_decode, bench_judge, bench_training
 from benchmarks.limits import limits, processor
 from benchmarks.page import REAL, Row, column_table, write_section
+from benchmarks.quiet import say_little
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Measure, print, and write the section where all was measured."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
-    _say_little()
+    say_little()
     load = os.getloadavg()[0]
     chosen = sys.argv[1:] or list(PARTS)
     rows, failed = [], False
@@ -63,11 +64,6 @@ def _section(rows: list[Row], load: float) -> list[str]:
         "",
         *column_table("speed", processor(), rows),
     ]
-
-
-def _say_little() -> None:
-    for chatty in ("mlflow", "alembic", "asd"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

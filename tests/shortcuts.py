@@ -33,7 +33,7 @@ def take(patch: pytest.MonkeyPatch) -> None:
 
 def make_little(patch: pytest.MonkeyPatch) -> None:
     """Show one clip of a kind, with an empty picture, and make few pseudo-anomalies."""
-    patch.setattr(plots, "explanation", lambda *_: Figure())
+    patch.setattr(plots, "Explanations", lambda *_: lambda *_: Figure())
     patch.setattr(cases, "chosen_rows", partial(chosen_rows, most=1))
     patch.setattr(pseudo_anomalies, "LEAST", 12)
 
@@ -45,7 +45,7 @@ def scores_here(model: ModelRef, files: Sequence[Path]) -> list[float]:
 
 
 def _no_picture(figure: Figure, target: str | io.BytesIO, **_: object) -> None:
-    if isinstance(target, io.BytesIO):  # for MLflow's image grid, which decodes it
+    if isinstance(target, io.BytesIO):  # for MLflow, which decodes it
         Image.new("RGB", (1, 1)).save(target, "PNG")
     else:
         Path(target).touch()

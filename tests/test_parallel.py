@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import joblib
 import pytest
 
 from asd.errors import AudioError, DataError, OutputError, WorkerError
-from asd.parallel import map_recordings, parallel_map
+from asd.parallel import in_threads, map_recordings, parallel_map
 
 
 def square(number: int) -> int:
@@ -52,6 +54,42 @@ def test_work_goes_to_other_processes_unless_there_is_one_job_or_item() -> None:
 def test_another_backend_can_be_put_under_it() -> None:
     with joblib.parallel_config(backend="threading"):
         assert parallel_map(process_of, range(8), "threads", jobs=2) == [os.getpid()] * 8
+
+
+def test_threads_share_the_work_of_one_process_in_order() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def meet(number: int) -> tuple[int, int]:
+        both.wait()
+        return number, threading.get_ident()
+
+    met = list(in_threads(meet, range(6), jobs=2))
+    assert [number for number, _ in met] == list(range(6))
+    assert threading.get_ident() not in {ident for _, ident in met}
+
+
+def test_threads_are_not_made_for_one_job_or_in_a_process_that_shares_the_machine() -> None:
+    def ident(_: int) -> int:
+        return threading.get_ident()
+
+    assert set(in_threads(ident, range(4), jobs=1)) == {threading.get_ident()}
+    with joblib.parallel_config(backend="sequential"):
+        assert set(in_threads(ident, range(4), jobs=2)) == {threading.get_ident()}
+
+
+def test_the_first_exception_ends_the_work_of_threads() -> None:
+    done: list[int] = []
+
+    def fail(number: int) -> None:
+        done.append(number)
+        if number:
+            time.sleep(0.01)
+        else:
+            raise ZeroDivisionError("first")
+
+    with pytest.raises(ZeroDivisionError, match="first"):
+        list(in_threads(fail, range(500), jobs=2))
+    assert len(done) < 500
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -70,6 +70,7 @@ class Patch(Detector[PatchConfig]):
 
     name = "patch"
     Config = PatchConfig
+    in_threads = True
 
     @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
@@ -96,11 +97,17 @@ class Patch(Detector[PatchConfig]):
         """What the distance to each remembered patch is divided by, ``(n_bank,)``."""
         if self.config.density == 0:
             return np.ones(len(order))
+        search = np.concatenate([-2 * projected.T, (projected**2).sum(axis=1)[None]])
+        search = search.astype(np.float32)
+        wide = np.pad(self.bank_, ((0, 0), (0, 1)), constant_values=1).astype(np.float32)
+
+        def exact(rows: slice, near: Indices) -> Matrix:
+            apart = self.bank_[rows, None] - projected[near]
+            return np.asarray(np.linalg.norm(apart, axis=2), np.float64)
+
+        # Squared distances, less what is the same for all of a row.
         density = neighbour_distance(
-            lambda rows: _distances(self.bank_[rows], projected),
-            block_of[order],
-            block_of,
-            _NEIGHBOURS,
+            lambda rows: wide[rows] @ search, block_of[order], block_of, _NEIGHBOURS, exact
         )
         return np.asarray(density**self.config.density, np.float64)
 
@@ -205,10 +212,3 @@ def _scale(patches: Matrix) -> Matrix:
     own = np.maximum(np.sqrt(variance), _LEAST_SPREAD * shared)
     scale: Matrix = np.sqrt(own * shared).ravel()
     return scale
-
-
-def _distances(left: Matrix, right: Matrix) -> Matrix:
-    """Euclidean distances, ``(n_left, n_right)``, by products of matrices, which are fast."""
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
-    distances: Matrix = np.sqrt(np.maximum(squares - 2 * left @ right.T, 0))
-    return distances

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from asd import detectors
 from asd.arrays import Indices, Matrix, Samples, Scores, Spectrogram
@@ -21,6 +22,7 @@ from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.language import tr
+from asd.parallel import in_threads
 from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
@@ -307,10 +309,9 @@ def out_of_fold(
     total = len(recipe.branches) * n_folds
     with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
         for row, branch, whole in zip(scores, recipe.branches, heard, strict=True):
-            for inside, held_out in splits(fold_of):
-                row[held_out] = _held_out_scores(
-                    make_detector(branch, recipe.seed), whole, inside, held_out, quiet
-                )
+            make = partial(make_detector, branch, recipe.seed)
+            for held_out, held_out_scores in _fold_scores(make, whole, fold_of, quiet):
+                row[held_out] = held_out_scores
                 bar.update()
     return OutOfFold(scores, n_folds, time.perf_counter() - started)
 
@@ -359,15 +360,17 @@ def _unheard() -> Iterator[None]:
         speaker.setLevel(before)
 
 
-def _held_out_scores(
-    detector: Detector[Any],
-    whole: ClipSet,
-    inside: Indices,
-    held_out: Indices,
-    context: FitContext,
-) -> Scores:
-    outside = whole.take(held_out)
-    return detector.fit(whole.take(inside), outside, context).score(outside)
+def _fold_scores(
+    make: Callable[[], Detector[Any]], whole: ClipSet, fold_of: Indices, context: FitContext
+) -> Iterator[tuple[Indices, Scores]]:
+    """Places of the clips of each fold, and their scores by a detector fitted without them."""
+
+    def scored(inside: Indices, held_out: Indices) -> tuple[Indices, Scores]:
+        outside = whole.take(held_out)
+        return held_out, make().fit(whole.take(inside), outside, context).score(outside)
+
+    jobs = (context.jobs or torch.get_num_threads()) if make().in_threads else 1
+    return in_threads(lambda split: scored(*split), list(splits(fold_of)), jobs)
 
 
 def _joined(weights: Scores, maps: list[Spectrogram], mean: float) -> Spectrogram:

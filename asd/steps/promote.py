@@ -47,6 +47,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
         tracked.rename(f"promote {model.name}")
         if seen is not None and registry.version_of(name, model) == seen:
             promoted, lines = False, [already_line(model, name)]
+            describe_machine(name, seen)  # may have been killed before it came to it
         else:
             config = config.model_copy(update={"name": name})
             outcome = _pass_gates(config, candidate, seen, tracked)
@@ -100,35 +101,19 @@ def _settle(
     model = candidate.model
     version = registry.register(name, model, evidence(candidate.evaluation))
     refusals = [gate.name for gate in outcome if gate.refuses]
-<<<<<<< HEAD
 
-    def told(line: str, promoted: bool) -> list[str]:
+    def told(line: str) -> list[str]:
         lines = [line, *map(str, outcome)]
         tags = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
         registry.register(name, model, tags)
-        answer = answer_of(candidate.evaluation, kept="champion" if promoted else "model")
-        describe_version(name, version, [*answer, *lines], promoted)
+        describe_version(name, version, [*findings(candidate.evaluation), "", *lines])
         return lines
 
     if not refusals:  # told first: whatever ends this, a champion says why it is one
-        lines = told(promotion_line(model, name, version), promoted=True)
+        lines = told(promotion_line(model, name, version))
         if registry.promote(name, version, seen):
+            describe_machine(name, version)
             return True, lines
     registry.challenge(name, version)
     reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
-    return False, told(refusal_line(model, name, version, reason), promoted=False)
-=======
-    if promoted := not refusals and registry.promote(name, version, seen):
-        line = promotion_line(model, name, version)
-    else:
-        registry.challenge(name, version)
-        reason = refused_by(refusals) if refusals else registry.overtaken(name, seen)
-        line = refusal_line(model, name, version, reason)
-    lines = [line, *map(str, outcome)]
-    told = {"promotion": "\n".join(lines), "promotion.run_id": tracked.run_id}
-    registry.register(name, model, told)
-    describe_version(name, version, [*findings(candidate.evaluation), "", *lines])
-    if promoted:
-        describe_machine(name, version)
-    return promoted, lines
->>>>>>> h4
+    return False, told(refusal_line(model, name, version, reason))

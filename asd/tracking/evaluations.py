@@ -24,7 +24,6 @@ from asd.language import Language, speaking, tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
-from asd.tracking.notes import log_grid
 from asd.tracking.runs import TrackedRun
 from asd.tracking.store import feature_store
 
@@ -54,9 +53,7 @@ def log_leaderboard(
 
     Those of the first of `measured` stand without a label as well, so that parents can be sorted.
     """
-    drawn = {"leaderboard": plots.leaderboard(measured, data)}
-    tracked.log_figures(drawn)
-    log_grid(drawn)
+    tracked.log_figures({"leaderboard": plots.leaderboard(measured, data)}, ["leaderboard"])
     for metrics in list(measured.values())[:1]:
         tracked.log_metrics({key: metrics[key] for key in LEADERBOARD if key in metrics})
     for label, metrics in measured.items():
@@ -71,8 +68,7 @@ def log_details(
     table = evaluation.table
     with speaking(language):
         drawn = figures(evaluation)
-    tracked.log_figures(drawn)
-    log_grid({name: drawn[name] for name in ("roc_curve", "score_bars") if name in drawn})
+    tracked.log_figures(drawn, ["roc_curve", "score_bars"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table.write_csv(folder / "scores.csv")

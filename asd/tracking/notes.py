@@ -1,21 +1,14 @@
 """The written answer of a step: on its run, its parent's page, the model, the experiment."""
 
-import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
-from PIL import Image
 
 from asd.language import tr
 from asd.tracking.models import ModelRef
 from asd.tracking.registry import address
 from asd.tracking.runs import TrackedRun
 from asd.tracking.store import client
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _OURS = "asd.note"
 _NO_BREAK = "\u00a0"
@@ -85,17 +78,3 @@ def _page(lines: Sequence[str]) -> str:
     They give the cells of a table no space of their own.
     """
     return "\n".join(lines).replace(" |", f"{_NO_BREAK * 3}|")[:_MAX_NOTE]
-
-
-def log_grid(figures: "Mapping[str, Figure]") -> None:
-    """Show figures in the image grid that MLflow sets up across runs.
-
-    Parameters
-    ----------
-    figures : mapping
-        Figures by the keys of the grid.
-    """
-    for name, figure in figures.items():
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png")
-        mlflow.log_image(Image.open(drawn), key=name, step=0, synchronous=True)

@@ -1,10 +1,12 @@
 """One MLflow run a step: params, metrics, data set inputs, and the reason when it fails."""
 
+import io
 import logging
 import os
+import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import pandas as pd
 from mlflow.data.pandas_dataset import PandasDataset, from_pandas
 from mlflow.entities import Metric, RunStatus
 from mlflow.exceptions import MlflowException
+from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
 import asd
@@ -104,10 +107,26 @@ class TrackedRun:
             # Another process has logged the same data set in the same moment: now it is there.
             mlflow.log_input(logged, context=context)
 
-    def log_figures(self, figures: "Mapping[str, Figure]", folder: str = "plots") -> None:
-        """Log figures as ``<folder>/<name>.png``."""
-        for name, figure in figures.items():
-            mlflow.log_figure(figure, f"{folder}/{name}.png")
+    def log_figures(self, figures: "Mapping[str, Figure]", grid: Collection[str] = ()) -> None:
+        """Log figures as ``plots/<name>.png``.
+
+        Parameters
+        ----------
+        figures : mapping of str to Figure
+            By name; each is drawn once.
+        grid : collection of str
+            Names of those that MLflow shows in a grid across runs as well.
+        """
+        if not figures:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, figure in figures.items():
+                drawn = io.BytesIO()
+                figure.savefig(drawn, format="png")
+                (Path(folder) / f"{name}.png").write_bytes(drawn.getvalue())
+                if name in grid:
+                    mlflow.log_image(Image.open(drawn), key=name, step=0, synchronous=True)
+            self.log_files(Path(folder), "plots")
 
     def lineage(self) -> dict[str, str]:
         """Which run it is and what code it runs, by name."""

@@ -5,10 +5,13 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 import yaml
@@ -19,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from asd.errors import AsdError, AudioError
 from asd.language import tr
+from asd.parallel import in_threads
 from asd.pipeline.explain import explain_recording
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
@@ -55,6 +59,7 @@ class AsdModel(PythonModel):
         # Steps that load a model may judge any number of rows for any time.
         if _SERVER_MODEL_PATH in os.environ:
             self.limits, self.figures = Limits.of_server(), told_figures()
+            self.share(joblib.cpu_count())
             guard_server()
 
     def use(self, pipeline: Pipeline, version: str) -> None:
@@ -69,9 +74,15 @@ class AsdModel(PythonModel):
         """
         self.pipeline, self.version, self.limits = pipeline, version, Limits()
         self.figures = Figures(CollectorRegistry())
+        self._cores = 1
+        self._turns: AbstractContextManager[Any] = nullcontext()
         self._moved = functools.lru_cache(_THRESHOLDS)(
             lambda rate, threshold: Wishes(rate, threshold).moved(pipeline)
         )
+
+    def share(self, cores: int) -> None:
+        """Judge so many rows at once, of one request or of several; the others wait their turn."""
+        self._cores, self._turns = cores, BoundedSemaphore(cores)
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -108,12 +119,14 @@ class AsdModel(PythonModel):
         work = Work(self.limits)
         rows = list(_rows(model_input))
         named = "id" in model_input
-        answers = []
-        for number, cells in enumerate(rows):
-            with self.figures.row() as row:
+
+        def answer(number: int) -> Row:
+            cells = rows[number]
+            with self._turns, self.figures.row() as row:
                 row |= self._judge(work, cells, wishes, (number, len(rows)))
-            answers.append({"id": _id(cells.id), **row} if named else row)
-        return answers
+            return {"id": _id(cells.id), **row} if named else row
+
+        return list(in_threads(answer, range(len(rows)), self._cores))
 
     def _judge(self, work: Work, cells: Cells, wishes: Wishes, place: tuple[int, int]) -> Row:
         try:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import av
+import joblib
 import numpy as np
 import pytest
 import soundfile
@@ -15,16 +16,18 @@ from babel.messages.extract import extract_from_dir
 from PIL import Image
 
 import asd
+from asd.arrays import Samples
 from asd.config.recipes import recipe_of
 from asd.config.steps import TrainConfig
 from asd.data.manifest import Dataset
 from asd.evaluation.evaluation import Evaluation, evaluate
-from asd.evaluation.page import evaluation_page, recordings_page
+from asd.evaluation.page import cases, evaluation_page, recordings_page
 from asd.evaluation.page.cases import chosen_rows
 from asd.evaluation.page.media import PAGE_BYTES, Room
 from asd.evaluation.report import figures
 from asd.features.store import FeatureStore
 from asd.language import LANGUAGES, Language, speaking, translations
+from asd.pipeline.explain import Explanation
 from asd.pipeline.pipeline import Pipeline
 from tests.pipeline.conftest import RATE, hum, make_side
 
@@ -135,6 +138,31 @@ def test_each_alarm_has_a_sentence_a_picture_and_three_sounds(
     for e in pictures:
         content = base64.b64decode(e["src"].partition(",")[2])
         Image.open(io.BytesIO(content)).verify()
+
+
+def test_a_nearest_normal_sound_is_encoded_once(
+    evaluation: Evaluation, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearest: list[Path] = []
+    encoded: list[int] = []
+
+    def noted(told: Explanation, dataset: Dataset) -> Path:
+        nearest.append(dataset.file(dataset.clips[0]))
+        return nearest[0]
+
+    def counted(samples: Samples, rate: int) -> str:
+        encoded.append(len(samples))
+        return "data:audio/mpeg;base64,"
+
+    monkeypatch.setattr(cases, "nearest_file", noted)
+    monkeypatch.setattr(cases, "audio", counted)
+    monkeypatch.setattr(cases, "unusual_part", lambda *_: None)
+    with joblib.parallel_config(backend="sequential"):
+        made = cases.cases(evaluation, store, "en", Room())
+    shown = [case for kind in made.values() for case in kind]
+    assert len(nearest) == len(shown) > 1
+    assert len(encoded) == len(shown) + 1
+    assert all(case.players[1].source for case in shown)
 
 
 def test_cells_of_wide_tables_carry_their_column(pages: dict[Language, str]) -> None:

@@ -21,7 +21,7 @@ def lighten(reload_apart: bool) -> None:
         Let a promotion start a process that reloads its model, as it does for users.
     """
     patch.object(Figure, "draw", lambda *_: None).start()
-    patch("asd.evaluation.plots.explanation", lambda *_: new_figure()).start()
+    patch("asd.evaluation.plots.Explanations", lambda *_: lambda *_: new_figure()).start()
     patch("asd.search.pseudo_anomalies.LEAST", 8).start()
     if not reload_apart:
         patch("asd.tracking.fresh.fresh_scores", scores_here).start()

@@ -9,6 +9,7 @@ import mlflow
 import mlflow.cli
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from mlflow.entities import LoggedModelStatus
 
 from asd.config.steps import (
@@ -197,3 +198,27 @@ def test_names_that_are_no_text_are_logged_as_text(workspace: Path) -> None:
     shown = "\\x83|\\x93 \\x1b[31m.wav"
     assert data.params["source"] == data.tags["asd.x"] == shown
     assert data.tags["mlflow.runName"] == f"score {shown}"
+
+
+def test_a_figure_is_drawn_once_for_artifacts_and_grid(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    wrapped = Figure.savefig
+
+    def counted(figure: Figure, *args: Any, **kwargs: Any) -> None:
+        drawn.append(figure)
+        wrapped(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", counted)
+    figures = {"one": Figure(), "two": Figure()}
+    with step_run("x", {}) as tracked:
+        tracked.log_figures(figures, ["one"])
+        tracked.log_figures({})
+    assert drawn == list(figures.values())
+
+    def logged(folder: str) -> set[str]:
+        return {Path(item.path).name for item in client().list_artifacts(tracked.run_id, folder)}
+
+    assert logged("plots") == {"one.png", "two.png"}
+    assert {name[:3] for name in logged("images")} == {"one"}

@@ -94,10 +94,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, counting)
 
-    for name in ("roc_curve", "score_histogram", "score_bars", "explanation"):
+    for name in ("roc_curve", "score_histogram", "score_bars"):
         count_calls(plots, name)
     count_calls(Scorer, "explain")
     count_calls(cases, "explained")
+    count_calls(cases, "picture")
     return counted
 
 
@@ -116,7 +117,7 @@ def test_evaluate_logs_metrics_to_run_and_model(
     assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
     assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
     shown = sum(len(rows) for rows in cases.chosen_rows(found.evaluation.table).values())
-    assert drawn.pop("explained") == drawn.pop("explanation") == shown > 0
+    assert drawn.pop("explained") == drawn.pop("picture") == shown > 0
     assert set(drawn.values()) == {1}, "what is logged and what is on the page is drawn once"
     judged = int(found.evaluation.table.is_anomaly.sum())
     assert len(list((workspace / "alarms").glob("*.wav"))) == judged > 0

@@ -6,6 +6,8 @@ import json
 import re
 import signal
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import numpy as np
@@ -227,6 +229,44 @@ def test_more_than_a_request_may_hold_is_refused_row_by_row(model: AsdModel) -> 
     [error] = errors(model, base64.b64encode(bytes(200_000)).decode())
     assert "audio: 0 MB, a row may hold 0.1 (ASD_MAX_MEGABYTES)" in str(error)
     assert "ASD_MAX_MEGABYTES" in str(errors(model, bytes(200_000))[0])
+
+
+class Crowd:
+    """A pipeline that notes how many judge at once."""
+
+    def __init__(self) -> None:
+        self.now, self.most = 0, 0
+        self.lock = threading.Lock()
+        self.two = threading.Event()
+
+    def judge(self, source: bytes, machine: str | None, watch: Any) -> Verdict:  # noqa: ARG002
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            if self.now > 1:
+                self.two.set()
+        self.two.wait(10)
+        with self.lock:
+            self.now -= 1
+        score = float(str(machine))
+        return Verdict((Window(0.0, 1.0, score, False, 0.5),), 9.0, score, False, 0.5)
+
+
+def test_a_server_judges_as_many_rows_at_once_as_it_has_cores() -> None:
+    model, crowd = AsdModel(), Crowd()
+    model.use(cast(Pipeline, crowd), "models:/pump/3")
+    model.share(2)
+    names = [str(number) for number in range(6)]
+
+    def request(_: int) -> list[float]:
+        return [row["anomaly_score"] for row in ask(model, *[GOOD] * 6, machine=names)]
+
+    with ThreadPoolExecutor(3) as clients:
+        answers = list(clients.map(request, range(3)))
+    # Rows of one request are shared out, and come back in order; requests take turns.
+    assert answers == [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]] * 3
+    assert crowd.two.is_set()
+    assert crowd.most == 2
 
 
 def test_the_length_is_looked_at_while_it_is_decoded() -> None:

@@ -11,12 +11,19 @@ from asd.arrays import Samples, Vector
 
 SAMPLE_RATE = 24000
 """Sampling rate of the synthesis in Hz."""
+_AT_ONCE = 16_384
 
 
 def sine(turns: Vector) -> Samples:
     """The sine of an angle in turns; only the fraction of a turn fits float32 precisely."""
-    angle = np.float32(2 * np.pi) * (turns - np.floor(turns)).astype(np.float32)
-    return np.asarray(np.sin(angle), np.float32)
+    values = np.empty(len(turns), np.float32)
+    # Piece by piece, as what is computed in between then stays in the cache.
+    for start in range(0, len(turns), _AT_ONCE):
+        piece = turns[start : start + _AT_ONCE]
+        values[start : start + _AT_ONCE] = np.sin(
+            np.float32(2 * np.pi) * (piece - np.floor(piece)).astype(np.float32)
+        )
+    return values
 
 
 def noise(n: int, rng: np.random.Generator) -> Samples:

@@ -1,6 +1,8 @@
 """Sounds on a page, each with players, picture and sentence."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,13 @@ from asd.data.manifest import Dataset
 from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.hear import nearest_file, unusual_part
-from asd.evaluation.page.media import Room, audio, picture
+from asd.evaluation.page.media import INCHES, Room, audio, picture
 from asd.evaluation.page.render import DOMAIN
 from asd.evaluation.plots import Scale
 from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.language import Language, Say, speaking, translations
+from asd.parallel import in_threads
 from asd.pipeline.explain import Explanation, explained
 from asd.pipeline.pipeline import Pipeline
 
@@ -52,6 +55,24 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A sound that becomes a case."""
+
+    name: str
+    """Of its file."""
+    facts: tuple[tuple[str, str], ...]
+    """What is known of it, by name."""
+    samples: Samples
+    """``(n_samples,)``, at the rate of the front ends."""
+    sound: Spectrogram
+    """What the first front end makes of it, ``(n_rows, n_frames)``."""
+    unusual: Spectrogram
+    """The detector's map of it, ``(n_rows, n_frames)``."""
+    machine: str
+    """Machine that it is of."""
+
+
+@dataclass(frozen=True)
 class Shelf:
     """What cases of a page share."""
 
@@ -61,72 +82,62 @@ class Shelf:
     scale: Scale
     language: Language
     room: Room
+    played: dict[Path, str] = field(default_factory=dict)
+    """Nearest normal sounds, which mostly are so for several, as data URIs."""
 
     @property
     def say(self) -> Say:
         """Translates into the language of the page."""
         return translations(self.language, DOMAIN).gettext
 
-    def case(
-        self,
-        name: str,
-        facts: tuple[tuple[str, str], ...],
-        samples: Samples,
-        sound: Spectrogram,
-        unusual: Spectrogram,
-        machine: str,
-    ) -> Case:
-        """Show a sound.
-
-        Parameters
-        ----------
-        name : str
-            Of its file.
-        facts : tuple of (str, str)
-            What is known of it.
-        samples : ndarray of shape (n_samples,)
-            At the rate of the front ends.
-        sound : ndarray of shape (n_rows, n_frames)
-            What the first front end makes of it.
-        unusual : ndarray of shape (n_rows, n_frames)
-            The detector's map of it.
-        machine : str
-            Machine that it is of.
-        """
-        told = explained(self.pipeline, samples, unusual, machine, self.language)
+    def cases(self, sounds: Sequence[Shown]) -> list[Case]:
+        """Show sounds; their pictures are drawn while threads make what is to be heard."""
+        made = []
         with speaking(self.language):
             axes = self.pipeline.scorer.front_ends[0].axes()
-            figure = plots.explanation(sound, unusual, axes, self.scale)
-        players = self._players(samples, told, machine)
-        return Case(name, facts, told.sentence, self.room.take(picture(figure)), players)
+            draw = plots.Explanations(axes, self.scale, INCHES)
+            told = in_threads(self._told, sounds)
+            for shown, (sentence, players) in zip(sounds, told, strict=True):
+                drawn = self.room.take(picture(draw(shown.sound, shown.unusual)))
+                fitting = tuple(self._fitting(player) for player in players)
+                made.append(Case(shown.name, shown.facts, sentence, drawn, fitting))
+        return made
 
-    def _players(self, samples: Samples, told: Explanation, machine: str) -> tuple[Player, ...]:
-        say = self.say
-        return (
-            self._player(say("This sound"), samples, ""),
+    def _told(self, shown: Shown) -> tuple[str, tuple[Player, ...]]:
+        """The sentence on a sound, and what is to be heard, whether or not there is room."""
+        samples, machine, say = shown.samples, shown.machine, self.say
+        told = explained(self.pipeline, samples, shown.unusual, machine, self.language)
+        part = unusual_part(self.pipeline, samples, told, machine)
+        nothing = say("nothing was added to the usual sound, so there is nothing to hear")
+        players = (
+            Player(say("This sound"), self._audio(samples)),
             self._nearest(told),
-            self._player(
+            Player(
                 say("The unusual part alone"),
-                unusual_part(self.pipeline, samples, told, machine),
-                say("nothing was added to the usual sound, so there is nothing to hear"),
+                "" if part is None else self._audio(part),
+                nothing if part is None else "",
             ),
         )
+        return told.sentence, players
 
     def _nearest(self, told: Explanation) -> Player:
         say = self.say
         title, path = say("The nearest normal sound"), nearest_file(told, self.dataset)
         if path is None:
             return Player(title, "", say("its file is no longer where the model was trained"))
-        sound = read_clip(path, self.pipeline.scorer.sample_rate)
-        player = self._player(title, sound, "")
-        return Player(title, player.source, player.note or path.name)
+        if path not in self.played:
+            self.played[path] = self._audio(read_clip(path, self.pipeline.scorer.sample_rate))
+        return Player(title, self.played[path], path.name)
 
-    def _player(self, title: str, samples: Samples | None, otherwise: str) -> Player:
-        if samples is None:
-            return Player(title, "", otherwise)
-        source = self.room.take(audio(samples, self.pipeline.scorer.sample_rate))
-        full = "" if source else self.say("left out: the page would become too large")
-        return Player(title, source, full)
+    def _audio(self, samples: Samples) -> str:
+        return audio(samples, self.pipeline.scorer.sample_rate)
+
+    def _fitting(self, player: Player) -> Player:
+        """The player where there is room for it; otherwise what is said instead."""
+        if self.room.take(player.source) == player.source:
+            return player
+        note = self.say("left out: the page would become too large")
+        return replace(player, source="", note=note)
 
 
 def chosen_rows(table: ScoreTable, most: int = MOST) -> dict[str, list[int]]:
@@ -185,16 +196,14 @@ def cases(
     sounds = list(store.features(part, pipeline.scorer.front_ends[0]))
     shelf = Shelf(pipeline, evaluation.dataset, Scale.of(sounds, maps), language, room)
     heard = dict(zip(rows, zip(sounds, maps, strict=True), strict=True))
-    return {
-        kind: [_case(shelf, evaluation, row, *heard[row]) for row in places]
-        for kind, places in by_kind.items()
-    }
+    made = iter(shelf.cases([_shown(shelf.say, evaluation, row, *heard[row]) for row in shown]))
+    return {kind: [next(made) for _ in places] for kind, places in by_kind.items()}
 
 
-def _case(
-    shelf: Shelf, evaluation: Evaluation, row: int, sound: Spectrogram, unusual: Spectrogram
-) -> Case:
-    table, say = evaluation.table, shelf.say
+def _shown(
+    say: Say, evaluation: Evaluation, row: int, sound: Spectrogram, unusual: Spectrogram
+) -> Shown:
+    table = evaluation.table
     clip = table.clips[row]
     path = evaluation.dataset.file(clip)
     facts = {
@@ -206,5 +215,5 @@ def _case(
         say("Recording"): f"{clip.recording}, {clip.start_s:.1f} s",
     }
     known = tuple((name, text) for name, text in facts.items() if text)
-    samples = read_clip(path, shelf.pipeline.scorer.sample_rate)
-    return shelf.case(path.name, known, samples, sound, unusual, clip.machine)
+    samples = read_clip(path, evaluation.pipeline.scorer.sample_rate)
+    return Shown(path.name, known, samples, sound, unusual, clip.machine)

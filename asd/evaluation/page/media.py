@@ -13,9 +13,10 @@ MOST_SOUND_S = 20.0
 """Longer sounds are cut off on the page."""
 PAGE_BYTES = 13_000_000
 """Room for sounds and pictures on a page; what does not fit is left out, and said so."""
+INCHES = 6.0
+"""Width of pictures: their letters can then be read on a phone."""
 _PEAK = 0.9
 _QUALITY = 60
-_INCHES = 6.0
 
 
 class Room:
@@ -39,10 +40,10 @@ class Room:
 
 
 def picture(figure: Figure) -> str:
-    """A figure as a data URI, a WebP image of a size whose letters can be read on a phone."""
+    """A figure as a data URI, a WebP image `INCHES` wide."""
     content = io.BytesIO()
     width, height = figure.get_size_inches()
-    figure.set_size_inches(_INCHES, _INCHES * height / width)
+    figure.set_size_inches(INCHES, INCHES * height / width)
     figure.savefig(content, format="webp", pil_kwargs={"quality": _QUALITY})
     return _uri("image/webp", content.getvalue())
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asd.arrays import Samples
 from asd.data.manifest import Dataset
-from asd.evaluation.page.cases import MOST, Shelf
+from asd.evaluation.page.cases import MOST, Shelf, Shown
 from asd.evaluation.page.media import MOST_SOUND_S, Room
 from asd.evaluation.page.render import DOMAIN, render
 from asd.evaluation.plots import Scale
@@ -56,10 +56,14 @@ def recordings_page(
         sounds = [scorer.front_ends[0](samples) for _, _, samples in heard]
         trained = Dataset(Path(pipeline.trained_on.path), ())
         shelf = Shelf(pipeline, trained, Scale.of(sounds, maps), language, Room())
-        cases = [
-            shelf.case(path.name, _facts(verdict, say), samples, sound, unusual, machine)
-            for (path, verdict, samples), sound, unusual in zip(heard, sounds, maps, strict=True)
-        ]
+        cases = shelf.cases(
+            [
+                Shown(path.name, _facts(verdict, say), samples, sound, unusual, machine)
+                for (path, verdict, samples), sound, unusual in zip(
+                    heard, sounds, maps, strict=True
+                )
+            ]
+        )
     return render(
         "recordings.html",
         language,

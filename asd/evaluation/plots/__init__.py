@@ -1,7 +1,7 @@
 """Figures, each a `matplotlib.figure.Figure` of its own that nobody has to close."""
 
 from asd.evaluation.plots.curves import loss_curve, precision_recall, roc_curve, validation_scores
-from asd.evaluation.plots.explanation import Scale, explanation
+from asd.evaluation.plots.explanation import Explanations, Scale, explanation
 from asd.evaluation.plots.heatmap import heatmap
 from asd.evaluation.plots.leaderboard import leaderboard
 from asd.evaluation.plots.rates import confusion_matrix, false_alarm_by_condition, promise
@@ -17,6 +17,7 @@ from asd.evaluation.plots.sweep import (
 )
 
 __all__ = [
+    "Explanations",
     "RobustnessRow",
     "Scale",
     "Tried",

@@ -84,6 +84,44 @@ def explanation(
     return figure
 
 
+class Explanations:
+    """Draws `explanation` of one sound after the other, for pages that show many.
+
+    Axes, bars and their places follow from the length of a sound, not from what it holds, and
+    they take most of the time: sounds of one length share a figure.
+
+    Parameters
+    ----------
+    meaning, scale
+        As of `explanation`.
+    width : float
+        Of the figures, in inches; their letters stay as large as they are.
+    """
+
+    def __init__(self, meaning: FrontEndAxes, scale: Scale, width: float) -> None:
+        self._meaning, self._scale, self._width = meaning, scale, width
+        self._known: dict[tuple[object, ...], Figure] = {}
+
+    def __call__(self, sound: Values, unusual: Values) -> Figure:
+        """The figure of a sound, which has to be used before the next one is drawn."""
+        scale = self._scale
+        key = (sound.shape, sound.max() > scale.loudest, unusual.max() > scale.unusual)
+        if key not in self._known:
+            self._known[key] = self._settled(explanation(sound, unusual, self._meaning, scale))
+        figure = self._known[key]
+        for axes, values in zip(figure.axes[:2], (sound, unusual), strict=True):
+            axes.images[0].set_data(np.asarray(values, dtype=float))
+        return figure
+
+    def _settled(self, figure: Figure) -> Figure:
+        """The figure with its parts at the places that they keep."""
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(self._width, self._width * height / width)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        return figure
+
+
 def _frequency_ticks(axes: Axes, centres: NDArray[np.float64]) -> None:
     shown: dict[float, float] = {}
     # From the top, because the octaves crowd at the bottom of a mel scale.
