@@ -4,6 +4,7 @@
 kind      a recording gets a notice where                            with the training's
 ========= ========================================================== =====================
 rate      its rate is below the model's                              and below the lowest
+resampler its rate is above the model's                              another resampler
 band      it ends 20 % below the model's highest frequency           below the lowest
           or goes on 25 % above where the training's ended           (with ranges only)
 level     it is quieter than -70 dB of full scale                    20 dB below or above
@@ -28,12 +29,14 @@ from typing import Literal
 import numpy as np
 
 from asd.audio.condition import Condition
+from asd.audio.resample import RESAMPLER
 from asd.config.base import Config
 from asd.language import tr, trn
 
 Span = tuple[float, float]
 Kind = Literal[
     "rate",
+    "resampler",
     "band",
     "level",
     "clipping",
@@ -121,6 +124,8 @@ class Reference:
     clip_seconds: float
     ranges: Ranges | None = None
     """None for a model of an earlier release: then fixed rules alone decide."""
+    resampler: str = RESAMPLER
+    """What brought the training's recordings to the model's rate."""
     of_clips: bool = False
     """Whether recordings are compared with each other, and not with those of a model."""
 
@@ -146,6 +151,14 @@ class Reference:
             )
             yield Notice("rate", text, comparable=False)
             return
+        highest_rate = self.ranges.sample_rate[1] if self.ranges else math.inf
+        if self.resampler != RESAMPLER and min(c.sample_rate, highest_rate) > self.sample_rate:
+            text = tr(
+                "resampled from {rate} Hz, which earlier releases did in another way: its highest "
+                "bands differ from the training's; make data set and model anew",
+                rate=c.sample_rate,
+            )
+            yield Notice("resampler", text)
         top = self.sample_rate / 2
         low, high = self.ranges.band_hz if self.ranges else (top, top)
         low, high, here = min(low, top), min(high, top), min(c.band_hz, top)

@@ -15,6 +15,8 @@ from asd.language import tr
 Block = NDArray[np.float32]
 """Samples of one or more channels, ``(channels, n)``, full scale at 1."""
 
+RESAMPLER = "soxr"
+"""What resamples, as data sets and models note it: another one leaves other highest bands."""
 _QUALITY = "HQ"
 """Of soxr: flat to 0.92 of the new Nyquist frequency, and nothing folds back above -130 dB."""
 _SAMPLES_AT_ONCE = 1 << 16

@@ -1,7 +1,7 @@
 """SIGTERM, SIGHUP and Ctrl-C end a step by an exception, which falls into nothing half done.
 
 That is a transaction, which would keep its lock on the database, so that the run could not be
-ended; and the start of a worker process, which would find its parent gone and show a traceback.
+ended; and the start of worker processes, which would find their parent gone and show a traceback.
 """
 
 import signal
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from asd.language import tr
 
-_WHOLE = ("sqlalchemy", "loky.backend.popen", "loky.backend.spawn")
+_WHOLE = ("sqlalchemy", "joblib.externals.loky")
 """Parts of the names of modules that are not left halfway."""
 
 
@@ -26,7 +26,7 @@ class SignalError(KeyboardInterrupt):
 def end_by_exception() -> None:
     """Raise `SignalError` where a signal tells this process to end, unless it is ignored.
 
-    The exception waits until the main thread has left the database, and a worker process is
+    The exception waits until the main thread has left the database, and worker processes are
     started. It comes once; what follows is tidying up.
     """
     for name in ("SIGTERM", "SIGHUP", "SIGINT"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from asd.audio.comparable import Ranges
 from asd.audio.decode import MIN_S
+from asd.audio.resample import RESAMPLER
 from asd.config.steps import CutConfig
 from asd.data.conditions import condition_warnings, training_ranges
 from asd.data.copies import settle_copies
@@ -201,6 +202,7 @@ def _sound(config: CutConfig, rate: int, ranges: Ranges | None) -> Sound:
         clip_seconds=config.clip_seconds,
         channel=config.channel,
         stream=config.stream,
+        resampler=RESAMPLER,
         ranges=ranges,
     )
 

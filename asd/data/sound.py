@@ -18,6 +18,8 @@ from asd.files import atomic_path
 from asd.language import tr
 
 SOUND_NAME = "sound.json"
+EARLIER_RESAMPLER = "swr"
+"""That of releases which did not note it."""
 
 
 class Sound(Config):
@@ -31,6 +33,8 @@ class Sound(Config):
     """The channel that is taken, from 0; the mean of all where it is None."""
     stream: int = Field(0, ge=0)
     """The audio track that is taken, from 0."""
+    resampler: str = EARLIER_RESAMPLER
+    """What brought recordings to the clips' rate."""
     ranges: Ranges | None = None
     """What the normal recordings of train and valid were like; None where they were not measured,
     as in data sets of earlier releases."""

@@ -236,7 +236,8 @@ class Judge:
     @property
     def reference(self) -> Reference:
         """What the condition of recordings is compared with."""
-        return Reference(self.scorer.sample_rate, self.clip_seconds, self.sound.ranges)
+        sound = self.sound
+        return Reference(self.scorer.sample_rate, self.clip_seconds, sound.ranges, sound.resampler)
 
     def verdict(
         self,

@@ -6,6 +6,7 @@ import pytest
 
 from asd.audio.comparable import Notice, Ranges, Reference
 from asd.audio.condition import Condition
+from asd.audio.resample import RESAMPLER
 
 USUAL = Condition(
     sample_rate=16000,
@@ -92,6 +93,20 @@ def test_channels_that_cancel_are_told_though_those_of_the_training_did_too() ->
     assert notice.comparable
     assert "as in the training" in notice.text
     assert "channel=left" in notice.text
+
+
+def test_what_is_resampled_otherwise_than_the_training_was_is_told() -> None:
+    fast = replace(USUAL, sample_rate=44100)
+
+    def kinds(condition: Condition, known: Ranges | None, resampler: str) -> list[str]:
+        reference = Reference(16000, 10.0, known, resampler)
+        return [notice.kind for notice in reference.notices(condition)]
+
+    assert kinds(fast, ranges(fast), "swr") == ["resampler"]
+    assert kinds(fast, None, "swr") == ["resampler"], "an early model does not say of which rate"
+    assert kinds(fast, ranges(fast), RESAMPLER) == []
+    assert kinds(fast, ranges(USUAL), "swr") == [], "the training's clips were not resampled"
+    assert kinds(USUAL, ranges(USUAL), "swr") == []
 
 
 def test_ranges_of_the_middle_pass_over_single_recordings() -> None:
