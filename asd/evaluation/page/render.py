@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from asd.evaluation.style import japanese_font
 from asd.language import Language, translations
+from asd.text import printable_lines
 
 DOMAIN = "report"
 _FONT_MARK = "/* embedded font */"
@@ -16,7 +17,7 @@ _FIRST_JAPANESE = "\u2e80"
 
 
 def render(template: str, language: Language, **values: object) -> str:
-    """A page from a template of this package; all values are escaped.
+    """A page from a template of this package; all values are escaped and made printable.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def render(template: str, language: Language, **values: object) -> str:
     )
     texts = translations(language, DOMAIN)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-    page = environment.get_template(template).render(language=language, **values)
+    page = printable_lines(environment.get_template(template).render(language=language, **values))
     return page.replace(_FONT_MARK, _font(page))
 
 
