@@ -28,6 +28,11 @@ def printable(text: str) -> str:
     return text.translate(_UNPRINTABLE).encode(errors="replace").decode()
 
 
+def printable_lines(text: str) -> str:
+    """A text of several lines, each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def count(number: int, noun: str) -> str:
     """Number and noun for a sentence, in the language of this process.
 

@@ -41,7 +41,9 @@ def _empty_to_none(value: object) -> object:
 class Clip(BaseModel):
     """One clip: a row of the manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     path: str = Field(min_length=1)
     """Audio file, relative to the folder of the manifest, with forward slashes."""
@@ -49,8 +51,8 @@ class Clip(BaseModel):
     """The recording that the clip was cut from; no recording stands on two sides of a split."""
     start_s: float = Field(ge=0)
     """Where the clip begins in its recording, in seconds."""
-    duration_s: float = Field(gt=0)
-    """Length in seconds."""
+    duration_s: float = Field(gt=0, le=3600)
+    """Length in seconds; `clip_seconds` may be as long."""
     split: Split
     """The side of the split on which the clip stands."""
     label: Label

@@ -24,7 +24,7 @@ from asd.data.manifest import COLUMNS, Dataset
 from asd.errors import AsdError, OutputError, TrackingError
 from asd.files import is_storage_error, unwritable
 from asd.language import tr
-from asd.text import printable
+from asd.text import printable, printable_lines
 from asd.tracking.alive import leave_behind, note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
 from asd.tracking.store import check_artifacts, client, first_line, recent_runs
@@ -63,7 +63,7 @@ class TrackedRun:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Tag the run."""
-        mlflow.set_tags({key: _lines(value) for key, value in tags.items()})
+        mlflow.set_tags({key: printable_lines(value) for key, value in tags.items()})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log params, but for those that the run has already.
@@ -141,7 +141,7 @@ class TrackedRun:
 
     def log_text(self, text: str, path: str) -> None:
         """Log a text file."""
-        mlflow.log_text(_lines(text), path)
+        mlflow.log_text(printable_lines(text), path)
 
     def log_files(self, path: Path, folder: str | None = None) -> None:
         """Log a file, or all files of a folder."""
@@ -367,8 +367,3 @@ def _level(line: str) -> int:
     """How loud a line of a report is: what limits a result is a warning."""
     mark = tr("warning: {warning}", warning="")
     return logging.WARNING if line.startswith(mark) else logging.INFO
-
-
-def _lines(text: str) -> str:
-    """A text of several lines, each of them printable."""
-    return "\n".join(map(printable, text.split("\n")))

@@ -107,3 +107,29 @@ def test_a_manifest_in_another_encoding_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.csv, line 2: is not UTF-8") as caught:
         manifest.load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["start_s", "duration_s", "pitch_semitones", "noise_gain_db"])
+@pytest.mark.parametrize("cell", ["inf", "nan", "1e999"])
+def test_a_manifest_whose_figures_are_no_numbers_is_one_line(
+    tmp_path: Path, column: str, cell: str
+) -> None:
+    with pytest.raises(DataError, match=rf"manifest\.csv, line 2, {column}='{cell}'"):
+        load_with(tmp_path, column, cell)
+
+
+def test_a_manifest_with_a_clip_longer_than_clips_may_be_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"manifest\.csv, line 2, duration_s='1e308'.*3600"):
+        load_with(tmp_path, "duration_s", "1e308")
+
+
+def load_with(folder: Path, column: str, cell: str) -> None:
+    (folder / "a.wav").touch()
+    row = {
+        "path": "a.wav", "recording": "a", "start_s": "0", "duration_s": "1", "split": "train",
+        "label": "normal", "domain": "source", "pitch_semitones": "0", "sha256": "0" * 64,
+        column: cell,
+    }  # fmt: skip
+    table = [manifest.COLUMNS, [row.get(name, "") for name in manifest.COLUMNS]]
+    (folder / "manifest.csv").write_text("\n".join(map(",".join, table)) + "\n")
+    manifest.load(folder)

@@ -10,6 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from asd.evaluation.style import japanese_font
 from asd.language import Language, translations
+from asd.text import printable_lines
 
 DOMAIN = "report"
 _FONT_MARK = "/* embedded font */"
@@ -29,7 +30,7 @@ _FIRST_JAPANESE = "\u2e80"
 
 
 def render(template: str, language: Language, **values: object) -> str:
-    """A page from a template of this package; all values are escaped.
+    """A page from a template of this package; all values are escaped and made printable.
 
     Parameters
     ----------
@@ -51,9 +52,10 @@ def render(template: str, language: Language, **values: object) -> str:
     texts = translations(language, DOMAIN)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     digest = base64.b64encode(hashlib.sha256(_JUMP.encode()).digest()).decode()
-    page = environment.get_template(template).render(
+    written = environment.get_template(template).render(
         language=language, script=_JUMP, script_digest=digest, **values
     )
+    page = printable_lines(written)
     return page.replace(_FONT_MARK, _font(page))
 
 
