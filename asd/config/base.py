@@ -24,9 +24,14 @@ class Documented:
 
 
 class Config(BaseModel):
-    """A frozen set of named values; unknown keys and values out of range are errors."""
+    """A frozen set of named values; unknown keys and values out of range are errors.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    So are infinity and NaN: no score is greater than a threshold that is no number.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], prefix: str = "") -> Self:

@@ -4,6 +4,7 @@ A clip raises an alarm when its score is greater than the threshold. Nothing her
 of clips that the detector was trained on (they are too low) or of test clips (that is a leak).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -51,9 +52,12 @@ class Threshold:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Take back what `to_dict` gave."""
+        """Take back what `to_dict` gave; a `ValueError` where the threshold is no number."""
         others = dict(values)
-        return cls(remark=Remark.kept(others.pop("note")), **others)
+        threshold = cls(remark=Remark.kept(others.pop("note")), **others)
+        if not math.isfinite(threshold.value):
+            raise ValueError(f"its threshold is {threshold.value}")
+        return threshold
 
 
 def fit_threshold(

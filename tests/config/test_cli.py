@@ -66,6 +66,8 @@ def test_a_step_without_keys_says_so() -> None:
         (["--features.f_min", "8000"], "f_min=8000 must be below f_max"),
         (["--threshold.method", "magic"], "threshold.method='magic': must be conformal"),
         (["--threshold.method", "fixed"], "threshold.method=fixed needs threshold.value"),
+        (["--threshold.value", "nan"], "threshold.value='nan': must be a finite number"),
+        (["--threshold.k", "inf"], "threshold.k='inf': must be a finite number"),
         (["--seed"], "--seed: a value must follow"),
         (["seed", "3"], "'seed': expected --key value"),
         (["--seed", "1", "--seed.x", "2"], "seed.x: seed is a value, not a group"),

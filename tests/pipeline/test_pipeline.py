@@ -1,6 +1,7 @@
 """The pipeline: fitted once, it says the same of clips, recordings and streams, and from disk."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -307,6 +308,11 @@ def rewrite(path: Path, **values: Any) -> None:
     path.write_text(json.dumps({**header, **values}), encoding="utf-8")
 
 
+def no_number(path: Path) -> None:
+    decision = json.loads(path.read_text(encoding="utf-8"))["decision"]
+    rewrite(path, decision={**decision, "threshold": {**decision["threshold"], "value": math.nan}})
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
@@ -320,6 +326,7 @@ def cut(path: Path) -> None:
         lambda folder: rewrite(folder / "pipeline.json", fusion=None),
         lambda folder: rewrite(folder / "pipeline.json", recipe={"label": "x", "branches": []}),
         lambda folder: rewrite(folder / "pipeline.json", sound={}),
+        lambda folder: no_number(folder / "pipeline.json"),
         lambda folder: (folder / "calibration.npz").unlink(),
         lambda folder: cut(folder / "calibration.npz"),
         lambda folder: shutil.rmtree(folder / "branches" / "1"),
@@ -333,6 +340,7 @@ def cut(path: Path) -> None:
         "no fusion",
         "no branches",
         "no sound",
+        "a threshold that is no number",
         "no calibration",
         "calibration cut",
         "a branch is missing",
