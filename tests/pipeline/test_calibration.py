@@ -293,7 +293,7 @@ def test_auto_goes_across_where_it_pays_and_is_quick(
     fitted = calibrated(data, values, ThresholdConfig.parse(fields))
     assert fitted.report.n_folds == folds
     said = (
-        "about 1000 s of processor time and rest the threshold on 10 recordings instead of 2"
+        "about 17 min of processor time and rest the threshold on 10 recordings instead of 2"
         in str(fitted.remark)
     )
     assert said == (seconds == 100 and not fields)
