@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from asd.arrays import Matrix, Samples, Spectrogram
+from asd.audio.peak import peak
 from asd.data.manifest import Dataset
 from asd.features.base import Axes
 from asd.files import file_digest
@@ -47,8 +48,8 @@ def unusual_part(
         return None
     rate = pipeline.scorer.sample_rate
     part = masked(samples, mask, describing(rate).axes(), rate)
-    peak = float(np.abs(part).max())
-    return part * np.float32(_LOUDEST / peak) if peak > 0 else None
+    highest = peak(part)
+    return part * np.float32(_LOUDEST / highest) if highest > 0 else None
 
 
 def soft_mask(

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from asd.arrays import Samples
 from asd.audio.encode import mp3_bytes
+from asd.audio.peak import peak
 
 MOST_SOUND_S = 20.0
 """Longer sounds are cut off on the page."""
@@ -51,8 +52,8 @@ def picture(figure: Figure) -> str:
 def audio(samples: Samples, sample_rate: int) -> str:
     """The first `MOST_SOUND_S` of a sound as a data URI, an MP3, brought to full level."""
     part = samples[: round(MOST_SOUND_S * sample_rate)]
-    peak = float(np.abs(part).max(initial=0.0)) or 1.0
-    return _uri("audio/mpeg", mp3_bytes(part * np.float32(_PEAK / peak), sample_rate))
+    highest = peak(part) or 1.0
+    return _uri("audio/mpeg", mp3_bytes(part * np.float32(_PEAK / highest), sample_rate))
 
 
 def _uri(kind: str, content: bytes) -> str:
