@@ -31,7 +31,8 @@ from asd.evaluation.table import ScoreTable
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_front_end, resolved
 from asd.pipeline.fusion import Fusion
-from asd.pipeline.scorer import Scorer, out_of_fold
+from asd.pipeline.out_of_fold import out_of_fold
+from asd.pipeline.scorer import Scorer
 from asd.text import markdown_table
 from asd.tracking.store import cache_root
 from benchmarks.bench_default import CHANGES, tasks

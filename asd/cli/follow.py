@@ -31,12 +31,12 @@ def follow(name: str, host: str, port: int, receiver_port: int, every_s: float) 
     so (POST /webhook, signed with the secret in ASD_WEBHOOK_SECRET). GET /metrics on the same port
     tells figures for Prometheus.
     """
-    from asd.tracking import registry
+    from asd.tracking import champions
     from asd.tracking.follow import Follower, check_free
     from asd.tracking.webhook import SECRET, Receiver
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    machine = name or registry.only_champion()
+    machine = name or champions.only_champion()
     follower = Follower(machine, host, port)
     check_free(host, receiver_port)
     secret = os.environ.get(SECRET, "")

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -77,6 +78,8 @@ class Clip(BaseModel):
 
 
 COLUMNS = tuple(Clip.model_fields)
+_TOUCHING_S = 1e-3
+"""So near each other, clips are neighbours: their times are rounded."""
 _ADDED = ("session",)
 """Columns that manifests of earlier releases do not have."""
 
@@ -143,7 +146,8 @@ def load(root: Path) -> Dataset:
     ------
     DataError
         The folder or manifest is missing or empty, a row does not fit, a path stands twice or
-        leads out of the folder, or a listed file is missing.
+        leads out of the folder, neighbouring clips of a recording stand on two sides, or a listed
+        file is missing.
     """
     path = root / MANIFEST_NAME
     if not path.is_file():
@@ -187,7 +191,8 @@ def save(root: Path, clips: Iterable[Clip]) -> Dataset:
     Raises
     ------
     DataError
-        There is no clip, or a path stands twice.
+        There is no clip, a path stands twice, or neighbouring clips of a recording stand on two
+        sides.
     """
     rows = tuple(clips)
     path = root / MANIFEST_NAME
@@ -220,6 +225,37 @@ def _check(path: Path, clips: tuple[Clip, ...]) -> None:
                 )
             )
         seen.add(clip.path)
+    _check_apart(path, clips)
+
+
+def _check_apart(path: Path, clips: tuple[Clip, ...]) -> None:
+    """Refuse neighbouring clips of a recording on two sides: one would tell of the other.
+
+    The only recording of a machine may stand on several sides, in blocks with a gap between them.
+    """
+    in_time = sorted(clips, key=lambda clip: (_source(clip), clip.start_s))
+    for one, other in pairwise(in_time):
+        gap_s = other.start_s - one.start_s - one.duration_s
+        is_neighbour = _source(one) == _source(other) and gap_s <= _TOUCHING_S
+        if is_neighbour and one.split != other.split:
+            raise DataError(
+                tr(
+                    "{path}: {one} ({side}) and {other} ({other_side}) are neighbours in the "
+                    "recording {recording}; give all clips of a recording one side, or run "
+                    "preprocess again",
+                    path=path,
+                    one=one.path,
+                    side=one.split,
+                    other=other.path,
+                    other_side=other.split,
+                    recording=one.recording,
+                )
+            )
+
+
+def _source(clip: Clip) -> tuple[str, str, str]:
+    """What the clip's time counts in: of a recording in several files, the name tells which."""
+    return clip.machine, clip.recording, PurePosixPath(clip.path).stem.rpartition("_")[0]
 
 
 def _identity(clip: Clip) -> list[str]:

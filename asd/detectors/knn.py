@@ -9,7 +9,14 @@ from scipy.spatial.distance import cdist
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
 from asd.config.search import Choose, Search
-from asd.detectors._density import BLOCKS, neighbour_distance
+from asd.detectors._density import (
+    BLOCKS,
+    SPARE,
+    euclidean_neighbour_distance,
+    neighbour_distance,
+    smallest,
+    weighted_search,
+)
 from asd.detectors._patches import group_blocks
 from asd.detectors._statistics import (
     clip_statistics,
@@ -19,6 +26,8 @@ from asd.detectors._statistics import (
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
 from asd.threads import one_thread
+
+_ROWS_AT_ONCE = 128
 
 Distance = Literal["euclidean", "manhattan"]
 
@@ -61,7 +70,9 @@ class Knn(Detector[KnnConfig]):
 
     name = "knn"
     Config = KnnConfig
+    in_threads = True
 
+    @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         table = train.table(clip_statistics)
         self._learn(table, group_blocks(len(train), BLOCKS, train.groups()))
@@ -72,13 +83,15 @@ class Knn(Detector[KnnConfig]):
         # Rounded as they are saved, so that a loaded detector scores just the same.
         self.references_ = (table / self.scale_).astype(np.float32).astype(np.float64)
         self.density_ = self._density(block_of)
+        self._index()
 
     @one_thread()
     def score(self, clips: ClipSet) -> Scores:
         """Mean distance of each clip to its `k` nearest normal clips, ``(n_clips,)``."""
         described = clips.table(clip_statistics) / self.scale_
-        scores = [np.sort(self._distances(row))[: self.config.k] for row in described]
-        return np.array([nearest.mean() for nearest in scores], dtype=np.float64)
+        parts = range(0, len(described), _ROWS_AT_ONCE)
+        nearest = [self._nearest(described[start : start + _ROWS_AT_ONCE]) for start in parts]
+        return np.asarray(np.concatenate(nearest).mean(axis=1), np.float64)
 
     def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """How far each band is from the nearest normal clip: ``(n_mels, n_frames_i)`` a clip."""
@@ -86,27 +99,49 @@ class Knn(Detector[KnnConfig]):
         return [self._explain(*pair) for pair in zip(described, clips, strict=True)]
 
     def _explain(self, described: Vector, spectrogram: Spectrogram) -> Spectrogram:
-        nearest = self.references_[self._distances(described).argmin()]
+        nearest = self.references_[self._distances(described[None])[0].argmin()]
         difference = np.abs(described - nearest)
         contributions = difference if self.config.distance == "manhattan" else difference**2
         return spread_over_time(contributions, spectrogram, nearest * self.scale_)
 
-    def _distances(self, described: Vector) -> Vector:
-        metric = _METRICS[self.config.distance]
-        distances: Vector = cdist(described[None], self.references_, metric)[0]
-        return distances / self.density_
+    def _nearest(self, described: Matrix) -> Matrix:
+        """Distances of clips, ``(n, 6 * n_mels)``, to the nearest normal ones, ``(n, k)``."""
+        count = min(self.config.k, len(self.references_))
+        near = count + SPARE
+        if self.config.distance == "manhattan" or near >= len(self.references_):
+            apart = self._distances(described)
+        else:
+            # Single precision finds the nearest; their distances are computed anew.
+            x = described - self._centre
+            wide = np.column_stack([x, (x**2).sum(axis=1), np.ones(len(x))])
+            places = smallest(wide.astype(np.float32) @ self._search, near)
+            apart = np.linalg.norm(described[:, None] - self.references_[places], axis=2)
+            apart = apart / self.density_[places]
+        return np.sort(np.partition(apart, count - 1, axis=1)[:, :count])
+
+    def _distances(self, described: Matrix) -> Matrix:
+        distances = cdist(described, self.references_, _METRICS[self.config.distance])
+        return np.asarray(distances / self.density_, np.float64)
 
     def _density(self, block_of: Indices) -> Vector:
-        count, metric = self.config.density_k, _METRICS[self.config.distance]
+        count, references = self.config.density_k, self.references_
         if count == 0 or self.config.density == 0:
-            return np.ones(len(self.references_))
-        references = self.references_
-
-        def distances(rows: slice) -> Vector:
-            return np.asarray(cdist(references[rows], references, metric), np.float64)
-
-        density = neighbour_distance(distances, block_of, block_of, count)
+            return np.ones(len(references))
+        if self.config.distance == "euclidean":
+            near_0 = references - references.mean(axis=0)
+            density = euclidean_neighbour_distance(near_0, block_of, near_0, block_of, count)
+        else:
+            density = neighbour_distance(
+                lambda rows: np.asarray(cdist(references[rows], references, "cityblock")),
+                block_of,
+                block_of,
+                count,
+            )
         return np.asarray(density**self.config.density, np.float64)
+
+    def _index(self) -> None:
+        self._centre = self.references_.mean(axis=0)
+        self._search = weighted_search(self.references_ - self._centre, self.density_)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {
@@ -119,3 +154,4 @@ class Knn(Detector[KnnConfig]):
         self.references_ = state["references"].astype(np.float64)
         self.scale_ = state["scale"]
         self.density_ = state["density"]
+        self._index()

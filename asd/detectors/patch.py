@@ -1,5 +1,6 @@
 """Nearest neighbour over short patches of log-mel spectrograms."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from pydantic import Field
 
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
 from asd.config.search import Choose, Search
-from asd.detectors._density import BLOCKS, neighbour_distance
+from asd.detectors._density import BLOCKS, euclidean_neighbour_distance, weighted_search
 from asd.detectors._patches import (
     evenly,
     group_blocks,
@@ -97,17 +98,8 @@ class Patch(Detector[PatchConfig]):
         """What the distance to each remembered patch is divided by, ``(n_bank,)``."""
         if self.config.density == 0:
             return np.ones(len(order))
-        search = np.concatenate([-2 * projected.T, (projected**2).sum(axis=1)[None]])
-        search = search.astype(np.float32)
-        wide = np.pad(self.bank_, ((0, 0), (0, 1)), constant_values=1).astype(np.float32)
-
-        def exact(rows: slice, near: Indices) -> Matrix:
-            apart = self.bank_[rows, None] - projected[near]
-            return np.asarray(np.linalg.norm(apart, axis=2), np.float64)
-
-        # Squared distances, less what is the same for all of a row.
-        density = neighbour_distance(
-            lambda rows: wide[rows] @ search, block_of[order], block_of, _NEIGHBOURS, exact
+        density = euclidean_neighbour_distance(
+            self.bank_, block_of[order], projected, block_of, _NEIGHBOURS
         )
         return np.asarray(density**self.config.density, np.float64)
 
@@ -155,13 +147,17 @@ class Patch(Detector[PatchConfig]):
         """Statistics of patches of clips from all over the training data, and their clips."""
         clips = evenly(len(train), _SAMPLED_PATCHES)
         most = _SAMPLED_PATCHES // len(clips)
-        rng = np.random.default_rng(self.seed)
+        key = (self.name, self.config.frames, self.seed, most)
         sampled = []
-        for index in ProgressBar(clips, desc=f"model={self.name}", unit="clip"):
-            clip = train[int(index)]
-            starts = np.sort(rng.permutation(self._starts(clip))[:most])
-            sampled.append(self._statistics(clip, starts))
+        for index in ProgressBar(clips.tolist(), desc=f"model={self.name}", unit="clip"):
+            draw = partial(self._draw, train.number(index), most)
+            sampled.append(train.remember(key, index, draw))
         return np.concatenate(sampled), np.repeat(clips, [len(patches) for patches in sampled])
+
+    def _draw(self, number: int, most: int, clip: Spectrogram) -> Matrix:
+        """Statistics of some patches of a clip; other clips do not matter, so folds share them."""
+        rng = np.random.default_rng((self.seed, number))
+        return self._statistics(clip, np.sort(rng.permutation(self._starts(clip))[:most]))
 
     def _nearest(self, projected: Matrix) -> tuple[Matrix, Indices]:
         """Distance of each patch to the nearest remembered one, and which that is."""
@@ -172,14 +168,8 @@ class Patch(Detector[PatchConfig]):
         return distances / self.density_[nearest], nearest
 
     def _index(self) -> None:
-        """Make the matrix whose product with ``[x, x^2, 1]`` is the squared distances from x.
-
-        Single precision finds the nearest twice as fast; its distance is computed anew.
-        """
-        weights = 1 / self.density_**2
-        squares = (self.bank_**2).sum(axis=1)
-        rows = [-2 * self.bank_.T * weights, weights[None], (squares * weights)[None]]
-        self._search = np.concatenate(rows).astype(np.float32)
+        # Single precision finds the nearest twice as fast; its distance is computed anew.
+        self._search = weighted_search(self.bank_, self.density_)
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {

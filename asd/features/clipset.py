@@ -1,16 +1,16 @@
 """Features of many clips, with what is known of each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.arrays import Indices, Matrix, Spectrogram, Vector
+from asd.arrays import Indices, Matrix, Spectrogram
 from asd.data.manifest import Clip
 
-Describe = Callable[[Spectrogram], Vector]
-"""From the features of a clip to a few numbers, ``(n_values,)``."""
+Describe = Callable[[Spectrogram], NDArray[Any]]
+"""From the features of a clip to a few numbers."""
 
 
 class ClipSet(Sequence[Spectrogram]):
@@ -35,7 +35,7 @@ class ClipSet(Sequence[Spectrogram]):
         self._whole = spectrograms
         self._places: Indices = np.arange(len(spectrograms))
         self._rows = None if clips is None else tuple(clips)
-        self._memo: dict[Describe, dict[int, Vector]] = {}
+        self._memo: dict[Hashable, dict[int, NDArray[Any]]] = {}
         self._offset: Describe | None = None
         self._offsets: dict[int, NDArray[np.float32]] = {}
 
@@ -102,14 +102,31 @@ class ClipSet(Sequence[Spectrogram]):
         part._offset, part._offsets, part._memo = describe, {}, {}
         return part
 
-    def table(self, describe: Describe) -> Matrix:
-        """What a function says of each clip, ``(n_clips, n_values)``.
+    def number(self, index: int) -> int:
+        """A number that stands for a clip, whatever others there are: its digest, where known."""
+        place = int(self._places[index])
+        return place if self._rows is None else int(self._rows[place].sha256[:16], 16)
 
-        The numbers are remembered, here and in all parts of the same set, so that folds do not
-        compute them again: `describe` has to be the same object each time, and its vectors small.
+    def remember(self, key: Hashable, index: int, describe: Describe) -> NDArray[Any]:
+        """What a function says of a clip, computed once for this set and all its parts.
+
+        Parameters
+        ----------
+        key : hashable
+            Stands for the function.
+        index : int
+            Which clip.
+        describe : callable
+            Gives an array, small against the clip.
         """
-        known = self._memo.setdefault(describe, {})
-        for place in self._places.tolist():
-            if place not in known:
-                known[place] = describe(self._read(place))
-        return np.stack([known[place] for place in self._places.tolist()])
+        known, place = self._memo.setdefault(key, {}), int(self._places[index])
+        if place not in known:
+            known[place] = describe(self._read(place))
+        return known[place]
+
+    def table(self, describe: Describe) -> Matrix:
+        """What a function says of each clip, ``(n_clips, n_values)``, as `remember` does.
+
+        The function itself is the key: it has to be the same object each time.
+        """
+        return np.stack([self.remember(describe, index, describe) for index in range(len(self))])

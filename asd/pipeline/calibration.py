@@ -32,7 +32,8 @@ from asd.features.store import FeatureStore
 from asd.language import Remark, tr
 from asd.pipeline.folds import calibration_folds, unit_of
 from asd.pipeline.notes import neighbours_remark
-from asd.pipeline.scorer import OutOfFold, Scorer, out_of_fold
+from asd.pipeline.out_of_fold import OutOfFold, out_of_fold
+from asd.pipeline.scorer import Scorer
 from asd.text import count, duration
 
 ENOUGH_ALARMS = 10

@@ -1,19 +1,15 @@
 """Fitted branches and their fusion: from features to one score a clip."""
 
-import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from asd import detectors
-from asd.arrays import Indices, Matrix, Samples, Scores, Spectrogram
+from asd.arrays import Matrix, Samples, Scores, Spectrogram
 from asd.config.recipe import Recipe
 from asd.data.manifest import Dataset
 from asd.detectors.base import Detector, FitContext
@@ -22,26 +18,14 @@ from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.language import tr
-from asd.parallel import in_threads
 from asd.pipeline.branches import make_detector, make_front_end
-from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
+from asd.pipeline.hearing import heard, listeners
+from asd.pipeline.out_of_fold import OutOfFold, out_of_fold
 from asd.pipeline.tilt import Tilt
-from asd.progress import ProgressBar
 
 SCALE_FOLDS = 4
 """Folds that tell the scale of branches where there is nothing to calibrate."""
-
-
-@dataclass(frozen=True, eq=False)
-class OutOfFold:
-    """Scores of normal clips by detectors that have not seen their recordings."""
-
-    scores: Matrix
-    """``(n_branches, n_clips)``."""
-    n_folds: int
-    seconds: float
-    """What the further fits took, by the clock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +84,9 @@ class Scorer:
     ) -> Self:
         """As `fit`, with out-of-fold scores that are there already; None for one branch."""
         context = context or FitContext()
-        front_ends, tilts = _listeners(recipe, train, store)
+        front_ends, tilts = listeners(recipe, train, store)
         inside, aside = (
-            _heard(front_ends, tilts, partial(store.features, side)) for side in (train, valid)
+            heard(front_ends, tilts, partial(store.features, side)) for side in (train, valid)
         )
         fitted = []
         for branch, learned, kept in zip(recipe.branches, inside, aside, strict=True):
@@ -257,7 +241,7 @@ class Scorer:
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """What each branch hears of the clips."""
-        return _heard(self.front_ends, self.tilts, partial(store.features, dataset))
+        return heard(self.front_ends, self.tilts, partial(store.features, dataset))
 
     def heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
         """What each branch hears of pieces of sound, as of `score_samples`."""
@@ -265,112 +249,11 @@ class Scorer:
         def features(front_end: FrontEnd[Any]) -> ClipSet:
             return ClipSet([front_end(piece) for piece in windows])
 
-        return _heard(self.front_ends, self.tilts, features)
+        return heard(self.front_ends, self.tilts, features)
 
     def _branch_scores(self, sets: Sequence[ClipSet]) -> Matrix:
         pairs = zip(self.detectors, sets, strict=True)
         return np.stack([detector.score(clips) for detector, clips in pairs])
-
-
-def out_of_fold(
-    recipe: Recipe,
-    clips: Dataset,
-    store: FeatureStore,
-    context: FitContext | None = None,
-    most: int | None = None,
-) -> OutOfFold:
-    """Score each normal clip by detectors fitted without its session or recording.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        A resolved recipe.
-    clips : Dataset
-        Normal clips.
-    store : FeatureStore
-        Gives the features.
-    context : FitContext, optional
-        Circumstances of the fits; epochs are not reported.
-    most : int, optional
-        Most folds; as many as a calibration takes where not given.
-
-    Raises
-    ------
-    NotEnoughClipsError
-        A fold leaves fewer clips than a detector needs.
-    """
-    started = time.perf_counter()
-    fold_of = calibration_folds(clips.clips, most)
-    n_folds = int(fold_of.max()) + 1
-    # Epochs of folds say nothing about the detector that is served.
-    quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
-    scores = np.empty((len(recipe.branches), len(clips.clips)))
-    heard = _heard(*_listeners(recipe, clips, store), partial(store.features, clips))
-    total = len(recipe.branches) * n_folds
-    with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
-        for row, branch, whole in zip(scores, recipe.branches, heard, strict=True):
-            make = partial(make_detector, branch, recipe.seed)
-            for held_out, held_out_scores in _fold_scores(make, whole, fold_of, quiet):
-                row[held_out] = held_out_scores
-                bar.update()
-    return OutOfFold(scores, n_folds, time.perf_counter() - started)
-
-
-def _listeners(
-    recipe: Recipe, normal: Dataset, store: FeatureStore
-) -> tuple[list[FrontEnd[Any]], list[Tilt | None]]:
-    """Front end of each branch, and what it does not hear of the lean of normal clips."""
-    front_ends = [make_front_end(branch) for branch in recipe.branches]
-    known: dict[tuple[str, float], Tilt | None] = {}
-    for branch, front_end in zip(recipe.branches, front_ends, strict=True):
-        if (front_end.key, branch.tilt_db) not in known:
-            clips = store.features(normal, front_end)
-            known[front_end.key, branch.tilt_db] = Tilt.fit(branch, front_end, clips)
-    pairs = zip(recipe.branches, front_ends, strict=True)
-    return front_ends, [known[front_end.key, branch.tilt_db] for branch, front_end in pairs]
-
-
-def _heard(
-    front_ends: Sequence[FrontEnd[Any]],
-    tilts: Sequence[Tilt | None],
-    features: Callable[[FrontEnd[Any]], ClipSet],
-) -> list[ClipSet]:
-    """What each branch hears; branches with the same front end, or that hear alike, share it."""
-    sets: dict[str, ClipSet] = {}
-    views: dict[tuple[str, Tilt | None], ClipSet] = {}
-    branches = list(zip(front_ends, tilts, strict=True))
-    for end, tilt in branches:
-        if end.key not in sets:
-            sets[end.key] = features(end)
-        if (end.key, tilt) not in views:
-            clips = sets[end.key]
-            views[end.key, tilt] = clips if tilt is None else tilt.heard(clips, end)
-    return [views[end.key, tilt] for end, tilt in branches]
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """What a detector says of itself in each fold is of no use; the served one says it again."""
-    speaker = logging.getLogger("asd.detectors")
-    before = speaker.level
-    speaker.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        speaker.setLevel(before)
-
-
-def _fold_scores(
-    make: Callable[[], Detector[Any]], whole: ClipSet, fold_of: Indices, context: FitContext
-) -> Iterator[tuple[Indices, Scores]]:
-    """Places of the clips of each fold, and their scores by a detector fitted without them."""
-
-    def scored(inside: Indices, held_out: Indices) -> tuple[Indices, Scores]:
-        outside = whole.take(held_out)
-        return held_out, make().fit(whole.take(inside), outside, context).score(outside)
-
-    jobs = (context.jobs or torch.get_num_threads()) if make().in_threads else 1
-    return in_threads(lambda split: scored(*split), list(splits(fold_of)), jobs)
 
 
 def _joined(weights: Scores, maps: list[Spectrogram], mean: float) -> Spectrogram:

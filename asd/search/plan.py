@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from asd.config.search import Value
 from asd.evaluation.metric_table import METRICS
 from asd.search.space import Space, Values
-from asd.tracking.runs import TrackedRun
+from asd.tracking.tracked import TrackedRun
 
 LOWER_IS_BETTER = frozenset(
     {"fit_seconds", "score_seconds"}

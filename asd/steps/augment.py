@@ -7,7 +7,8 @@ from asd.data.augment import augment
 from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.tracking.commands import step_command
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
+from asd.tracking.tracked import data_params
 
 
 def run(config: AugmentConfig, dataset: Dataset | None = None) -> Dataset:

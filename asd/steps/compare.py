@@ -22,8 +22,9 @@ from asd.pipeline.branches import make_front_end, resolved
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.commands import step_command
 from asd.tracking.notes import write_answer
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import TrackedRun, data_params
 
 
 def run(config: CompareConfig) -> Comparison:

@@ -18,8 +18,9 @@ from asd.tracking import evaluations
 from asd.tracking.commands import step_command
 from asd.tracking.models import ModelRef, load, resolve
 from asd.tracking.notes import mistakes, page_of, write_answer
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import TrackedRun, data_params
 
 logger = logging.getLogger(__name__)
 

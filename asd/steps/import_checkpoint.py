@@ -10,8 +10,9 @@ from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.steps.train import log_model
 from asd.tracking.models import ModelRef
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import data_params
 
 
 def run(config: ImportConfig) -> ModelRef:

@@ -18,10 +18,11 @@ from asd.pipeline.branches import resolved
 from asd.steps import evaluate, promote, train
 from asd.steps.evaluate import Evaluated
 from asd.steps.prepare import machine_of, prepare
-from asd.tracking import evaluations, registry
+from asd.tracking import champions, evaluations, registry
 from asd.tracking.lines import closing_lines
 from asd.tracking.notes import describe_experiment, mistakes, write_answer
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
+from asd.tracking.tracked import data_params
 
 
 def run(config: MainConfig) -> list[Evaluated]:
@@ -49,7 +50,7 @@ def run(config: MainConfig) -> list[Evaluated]:
         figures = {label: one.evaluation.metrics for label, one in tried.items()}
         order = ranked(figures, metric.name)
         best = tried[order[0]]
-        name = config.name or registry.default_name(dataset.name)
+        name = config.name or champions.default_name(dataset.name)
         wish = PromoteConfig(
             model_uri=best.model.uri,
             name=name,

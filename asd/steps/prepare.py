@@ -9,7 +9,7 @@ from asd.data.manifest import Dataset
 from asd.data.opening import demo_source, foreign_sounds
 from asd.data.sources import folder_name
 from asd.steps import augment, extract, preprocess
-from asd.tracking.registry import machine_name
+from asd.tracking.champions import machine_name
 
 WORK = Path("data/main")
 

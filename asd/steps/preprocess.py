@@ -7,7 +7,8 @@ from asd.data.manifest import Dataset
 from asd.data.preprocess import preprocess, preview
 from asd.language import tr
 from asd.tracking.commands import step_command
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
+from asd.tracking.tracked import data_params
 
 
 def run(config: PreprocessConfig) -> Dataset:

@@ -12,14 +12,15 @@ from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.gates import Gate
 from asd.evaluation.metric_table import metric_named
 from asd.steps.evaluate import Evaluated, judge
-from asd.tracking import registry
+from asd.tracking import champions, registry
 from asd.tracking.commands import serve_command, step_command
 from asd.tracking.evaluations import evidence
 from asd.tracking.fresh import environment_gate, reload_gate
 from asd.tracking.lines import already_line, promotion_line, refusal_line, refused_by
 from asd.tracking.models import resolve
 from asd.tracking.notes import describe_machine, describe_version
-from asd.tracking.runs import TrackedRun, step_run
+from asd.tracking.runs import step_run
+from asd.tracking.tracked import TrackedRun
 
 
 def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
@@ -40,7 +41,7 @@ def run(config: PromoteConfig, dataset: Dataset | None = None) -> bool:
     metric_named(config.metric)  # a wrong word is found before any work is done
     with step_run("promote", config.flat()) as tracked:
         model = resolve(config.model_uri)
-        name = config.name or registry.default_name(model.data)
+        name = config.name or champions.default_name(model.data)
         seen = registry.holders(name).champion
         tracked.log_params({"model": model.uri})
         candidate = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
@@ -83,7 +84,7 @@ def _pass_gates(
 def _judge_champion(version: str, dataset: Dataset, config: PromoteConfig) -> Evaluation:
     """Score the champion afresh on the candidate's clips."""
     name = config.name
-    registry.check_made_for(name, version, dataset, config.across_data)
+    champions.check_made_for(name, version, dataset, config.across_data)
     try:
         model = registry.model_of(name, version)
         with step_run("evaluate", {"model": model.uri}, "evaluate champion") as tracked:

@@ -7,12 +7,13 @@ from asd.evaluation.report import threshold_warnings
 from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
 from asd.text import count
-from asd.tracking import registry
+from asd.tracking import champions
 from asd.tracking.commands import step_command
 from asd.tracking.lines import model_line, moved_line
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import data_params
 
 
 def run(config: RecalibrateConfig) -> ModelRef:
@@ -24,7 +25,7 @@ def run(config: RecalibrateConfig) -> ModelRef:
         There is no such model or data set, or it has no normal clips outside its test side.
     """
     with step_run("recalibrate", config.flat()) as tracked:
-        model = resolve(registry.chosen(config.model_uri, config.name))
+        model = resolve(champions.chosen(config.model_uri, config.name))
         pipeline = _with_rate(load(model), config.false_alarm_rate)
         dataset = open_dataset(config.data)
         tracked.rename(f"recalibrate {pipeline.recipe.label} for {dataset.name}")

@@ -3,7 +3,7 @@
 from asd.config.steps import RollbackConfig
 from asd.errors import TrackingError
 from asd.language import tr
-from asd.tracking import registry
+from asd.tracking import champions, registry
 from asd.tracking.commands import serve_command
 from asd.tracking.models import load
 from asd.tracking.notes import describe_machine
@@ -25,7 +25,7 @@ def run(config: RollbackConfig) -> str:
         someone else meanwhile.
     """
     with step_run("rollback", config.flat()) as tracked:
-        name = config.name or registry.only_champion()
+        name = config.name or champions.only_champion()
         seen = registry.holders(name)
         wish = cut_short(name, seen, tracked.run_id) or _wish(name, seen)
         model = registry.model_of(name, wish.back)

@@ -17,7 +17,7 @@ from asd.pipeline.judged import Judged
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import count
-from asd.tracking import registry
+from asd.tracking import champions
 from asd.tracking.models import load, resolve
 from asd.tracking.runs import step_run
 
@@ -38,7 +38,7 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
     source, output = Path(config.source), Path(config.output)
     with step_run("score", config.flat(), f"score {source.name}") as tracked:
         check_writable(output, "output")
-        address = registry.chosen(config.model_uri, config.name)
+        address = champions.chosen(config.model_uri, config.name)
         model = resolve(address)
         pipeline = load(model)
         tracked.log_params({"model": model.uri})

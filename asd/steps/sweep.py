@@ -23,8 +23,9 @@ from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
 from asd.tracking.commands import step_command
 from asd.tracking.notes import write_answer
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import cache_root
+from asd.tracking.tracked import TrackedRun, data_params
 
 _SHOWN = ("auc", "auc_low", "auc_high", "pauc", "f1", "false_alarm_rate")
 

@@ -12,13 +12,14 @@ from asd.evaluation.whatif import COLUMNS, markdown, what_if
 from asd.files import write_csv
 from asd.language import tr
 from asd.pipeline.pipeline import Pipeline
-from asd.tracking import registry
+from asd.tracking import champions
 from asd.tracking.commands import step_command
 from asd.tracking.lines import model_line, moved_line
 from asd.tracking.models import ModelRef, load, log_pipeline, resolve
 from asd.tracking.notes import write_answer
-from asd.tracking.runs import data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import data_params
 
 
 def run(config: MoveThresholdConfig) -> ModelRef | None:
@@ -33,7 +34,7 @@ def run(config: MoveThresholdConfig) -> ModelRef | None:
         There is no such model or data set, or the data set has no test clips.
     """
     with step_run("threshold", config.flat()) as tracked:
-        model = resolve(registry.chosen(config.model_uri, config.name))
+        model = resolve(champions.chosen(config.model_uri, config.name))
         pipeline = load(model)
         tracked.rename(f"threshold {model.name}")
         dataset = open_dataset(config.data or pipeline.trained_on.path)

@@ -26,8 +26,9 @@ from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
 from asd.tracking.lines import model_line
 from asd.tracking.models import ModelRef, log_pipeline
-from asd.tracking.runs import TrackedRun, data_params, step_run
+from asd.tracking.runs import step_run
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import TrackedRun, data_params
 
 CHECKPOINTS = Path(".cache/checkpoints")
 

@@ -9,7 +9,7 @@ import mlflow
 from mlflow.utils.mlflow_tags import MLFLOW_PROJECT_ENV
 
 from asd.config.cli import PROGRAM
-from asd.tracking.registry import address
+from asd.tracking.champions import address
 from asd.tracking.store import client
 
 _DEFAULT_MANAGER = "virtualenv"

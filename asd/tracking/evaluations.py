@@ -24,8 +24,8 @@ from asd.language import Language, speaking, tr
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.pipeline import Pipeline
 from asd.tracking.models import ModelRef
-from asd.tracking.runs import TrackedRun
 from asd.tracking.store import feature_store
+from asd.tracking.tracked import TrackedRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from asd.decision.thresholds import Threshold
 from asd.language import tr
+from asd.tracking.champions import address
 from asd.tracking.commands import serve_command, step_command, ui_command
 from asd.tracking.models import ModelRef
-from asd.tracking.registry import address
 
 
 def model_line(model: ModelRef) -> str:

@@ -12,8 +12,9 @@ import asd
 from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.tracking.models import resolve
-from asd.tracking.runs import STEP_TAG, VERSION_TAG, TrackedRun, as_logged, data_params
+from asd.tracking.runs import STEP_TAG, VERSION_TAG
 from asd.tracking.store import client, find_runs
+from asd.tracking.tracked import TrackedRun, as_logged, data_params
 
 STEP = "train machine"
 MODEL_URI_TAG = "asd.model_uri"

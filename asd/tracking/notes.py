@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from asd.language import tr
+from asd.tracking.champions import address
 from asd.tracking.models import ModelRef
-from asd.tracking.registry import address
-from asd.tracking.runs import TrackedRun
 from asd.tracking.store import client
+from asd.tracking.tracked import TrackedRun
 
 _OURS = "asd.note"
 _NO_BREAK = "\u00a0"

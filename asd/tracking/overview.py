@@ -5,9 +5,10 @@ from datetime import datetime
 from asd.errors import TrackingError
 from asd.language import tr
 from asd.text import markdown_table
-from asd.tracking import registry
-from asd.tracking.runs import SECONDS_PARAM, STEP_TAG
+from asd.tracking import champions, registry
+from asd.tracking.runs import STEP_TAG
 from asd.tracking.store import client, recent_runs
+from asd.tracking.tracked import SECONDS_PARAM
 
 _SHOWN = ("auc", "pauc", "recall", "false_alarm_rate")
 
@@ -57,7 +58,7 @@ def champion_lines(name: str) -> list[str]:
     TrackingError
         The machine has none.
     """
-    known = registry.champions()
+    known = champions.champions()
     if not name:
         rows = [
             [machine, version, registry.model_of(machine, version).name]
@@ -74,5 +75,7 @@ def champion_lines(name: str) -> list[str]:
             )
         )
     version = client().get_model_version(name, known[name])
-    head = tr("{address}: version {number}", address=registry.address(name), number=version.version)
+    head = tr(
+        "{address}: version {number}", address=champions.address(name), number=version.version
+    )
     return [head, *(version.description or "").splitlines()]

@@ -5,7 +5,6 @@ candidate that did not win. MLflow moves one alias at a time, each move whole or
 whoever asks for the champion gets the old one or the new one, never none.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
-from asd.data.manifest import Dataset
 from asd.errors import TrackingError
 from asd.language import tr
 from asd.tracking.digest import model_digest
@@ -27,10 +25,7 @@ from asd.tracking.store import client, registry_lock
 CHAMPION = "champion"
 PREVIOUS = "previous"
 CHALLENGER = "challenger"
-LEGACY = "asd-detector"
-"""The one registered model of releases in which all machines shared a champion."""
 _CONTENT = "asd.content"
-_CHANGED = re.compile(r"-(augmented|pitched|noised)$")
 
 
 @dataclass(frozen=True)
@@ -42,160 +37,6 @@ class Holders:
     challenger: str | None
 
 
-def machine_name(data: str) -> str:
-    """The name of a machine that a data set is of, fit for a registered model and for a shell.
-
-    What ``augment`` and ``main`` put behind the name of a data set is taken off: a copy with
-    pitched or overlaid clips is of the same machine.
-
-    Parameters
-    ----------
-    data : str
-        Name of the data set.
-
-    Examples
-    --------
-    >>> machine_name("motor-pitched-noised"), machine_name("pump no. 2: left")
-    ('motor', 'pump-no.-2-left')
-    """
-    while (shorter := _CHANGED.sub("", data)) != data:
-        data = shorter
-    return re.sub(r"[^\w.]+", "-", data).strip("-.") or "machine"
-
-
-def address(name: str) -> str:
-    """Where the champion of a machine is found, as ``models:/motor@champion``."""
-    return f"models:/{name}@{CHAMPION}"
-
-
-def champions() -> dict[str, str]:
-    """All machines that have a champion, with the version it is, in order of name.
-
-    Raises
-    ------
-    TrackingError
-        The registry cannot be read.
-    """
-    found: dict[str, str] = {}
-    token = None
-    try:
-        while True:
-            page = client().search_registered_models(page_token=token)
-            for model in page:
-                if CHAMPION in model.aliases:
-                    found[model.name] = str(model.aliases[CHAMPION])
-            token = page.token
-            if not token:
-                return dict(sorted(found.items()))
-    except MlflowException as error:
-        raise _refused("champions", error) from error
-
-
-def only_champion() -> str:
-    """The machine to take where none is named: the only one that has a champion.
-
-    Raises
-    ------
-    TrackingError
-        No machine has a champion, or several have.
-    """
-    names = list(champions())
-    if not names:
-        raise TrackingError(
-            tr(
-                "no champion yet; make one with `mlflow run . -e promote`, or say which "
-                "model with -P model_uri=<run id of train>"
-            )
-        )
-    if len(names) > 1:
-        raise TrackingError(
-            tr(
-                "{n} machines have a champion ({names}); say which with -P name=<machine>",
-                n=len(names),
-                names=", ".join(names),
-            )
-        )
-    return names[0]
-
-
-def default_name(data: str) -> str:
-    """The registered model of a data set's machine.
-
-    A store of a release in which all machines shared one goes on with that one, for the machine
-    that its champion was made for.
-
-    Parameters
-    ----------
-    data : str
-        Name of the data set that a candidate was made for.
-    """
-    name = machine_name(data)
-    if _registered(name) is None and (shared := holders(LEGACY).champion) is not None:
-        version = client().get_model_version(LEGACY, shared)
-        if machine_name(version.tags.get("data.name", "")) == name:
-            return LEGACY
-    return name
-
-
-def chosen(model_uri: str, name: str) -> str:
-    """The address of the model to use: the one given, or the champion of a machine.
-
-    Parameters
-    ----------
-    model_uri : str
-        Any address of a model; empty for a champion.
-    name : str
-        The machine whose champion it is; empty for the only one that has a champion.
-
-    Raises
-    ------
-    TrackingError
-        The machine has no champion, or it is not clear which one is meant.
-    """
-    if model_uri:
-        return model_uri
-    if not name:
-        return address(only_champion())
-    if name not in (known := champions()):
-        there = ", ".join(known) or "none"
-        raise TrackingError(
-            tr(
-                "name={name}: has no champion; machines that have one: {there}",
-                name=name,
-                there=there,
-            )
-        )
-    return address(name)
-
-
-def check_made_for(name: str, version: str, dataset: Dataset, across_data: bool) -> None:
-    """Refuse to judge a version by data of another machine, unless `across_data` is on.
-
-    Data sets of one name are taken for the same machine, and so are those of one content.
-
-    Raises
-    ------
-    TrackingError
-        Says how to compare all the same.
-    """
-    if across_data:
-        return
-    own, given = model_of(name, version).data, machine_name(dataset.name)
-    tags = client().get_model_version(name, version).tags
-    if machine_name(own) != given and tags.get("data.trained_on") != dataset.digest:
-        raise TrackingError(
-            tr(
-                "{data}: the champion of {name} was made for {own}, and other data says "
-                "nothing of it; for another machine give -P name={given}, for more data "
-                "of the same one -P across_data=true",
-                data=dataset.root,
-                name=name,
-                own=own,
-                given=given,
-            )
-        )
-
-
 def holders(name: str) -> Holders:
     """Look up who holds the aliases of a machine now.
 
@@ -204,7 +45,7 @@ def holders(name: str) -> Holders:
     TrackingError
         The registry cannot be read.
     """
-    aliases = _registered(name) or {}
+    aliases = aliases_of(name) or {}
     named = (aliases.get(alias) for alias in (CHAMPION, PREVIOUS, CHALLENGER))
     return Holders(*(None if version is None else str(version) for version in named))
 
@@ -251,7 +92,7 @@ def register(name: str, model: ModelRef, tags: Mapping[str, str]) -> str:
         for key, value in {**_code_tags(model), **tags}.items():
             client().set_model_version_tag(name, version, key, value)
     except MlflowException as error:
-        raise _refused(model.uri, error) from error
+        raise refused(model.uri, error) from error
     return version
 
 
@@ -396,7 +237,7 @@ def _point(name: str, alias: str, version: str | None) -> None:
         else:
             client().set_registered_model_alias(name, alias, version)
     except MlflowException as error:
-        raise _refused(f"{name}@{alias}", error) from error
+        raise refused(f"{name}@{alias}", error) from error
 
 
 def _code_tags(model: ModelRef) -> dict[str, str]:
@@ -406,17 +247,18 @@ def _code_tags(model: ModelRef) -> dict[str, str]:
     return {name: tags[tag] for name, tag in named.items() if tag in tags}
 
 
-def _registered(name: str) -> dict[str, str] | None:
+def aliases_of(name: str) -> dict[str, str] | None:
     """The aliases of a registered model; None where there is no such model."""
     try:
         return dict(client().get_registered_model(name).aliases)
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            raise _refused(name, error) from error
+            raise refused(name, error) from error
         return None
 
 
-def _refused(what: str, error: MlflowException) -> TrackingError:
+def refused(what: str, error: MlflowException) -> TrackingError:
+    """The error of a registry that does not do what it was asked for."""
     reason = str(error).splitlines()[0]
     return TrackingError(
         tr(

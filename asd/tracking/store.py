@@ -21,6 +21,9 @@ from asd.language import tr
 from asd.tracking.database import database_of, make_whole
 
 _PROXIED = "mlflow-artifacts:"
+_CACHE = ".cache"
+_NO_PLACE = ("disk is full", "readonly database", "unable to open database")
+"""What SQLite says where the fault is the disk's, and not the database's."""
 
 
 def client() -> MlflowClient:
@@ -50,7 +53,9 @@ def _connected(uri: str, registry_uri: str, folder: Path) -> MlflowClient:
             connected.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         remedy = "check MLFLOW_TRACKING_URI"
-        if database and not isinstance(error, MlflowException):
+        if any(sign in str(error) for sign in _NO_PLACE):
+            remedy = "make room, or allow writing there"
+        elif database and not isinstance(error, MlflowException):
             remedy = f"move {database} away or restore it from a copy, then give `make setup`"
         raise TrackingError(
             tr(
@@ -99,7 +104,7 @@ def _first_use(database: Path | None) -> Iterator[None]:
     if database is None or not database.absolute().parent.is_dir():
         yield
         return
-    with writing(f"MLflow store {database}"):
+    with writing(database.parent / _CACHE):
         lock = FileLock(_cache_beside(database) / "mlflow-store.lock")
         lock.acquire()
     try:
@@ -159,6 +164,6 @@ def cache_root() -> Path:
 
 
 def _cache_beside(database: Path) -> Path:
-    folder = database.parent / ".cache"
+    folder = database.parent / _CACHE
     folder.mkdir(exist_ok=True)
     return folder

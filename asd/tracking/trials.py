@@ -8,8 +8,9 @@ from mlflow.entities import Run, RunStatus
 
 import asd
 from asd.errors import AsdError
-from asd.tracking.runs import ERROR_TAG, STEP_TAG, TrackedRun, begin_run
+from asd.tracking.runs import ERROR_TAG, STEP_TAG, begin_run
 from asd.tracking.store import client, find_runs
+from asd.tracking.tracked import TrackedRun
 
 TRIAL_TAG = "asd.trial"
 STATE_TAG = "asd.state"

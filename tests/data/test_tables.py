@@ -1,5 +1,7 @@
 """One careful reader for all tables that people make."""
 
+import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,31 @@ def test_a_manifest_whose_figures_are_no_numbers_is_one_line(
 def test_a_manifest_with_a_clip_longer_than_clips_may_be_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.csv, line 2, duration_s='1e308'.*3600"):
         load_with(tmp_path, "duration_s", "1e308")
+
+
+@pytest.mark.parametrize(
+    ("second", "start_s", "is_refused"),
+    [
+        ("valid/a_0001.0s.wav", 1.0, True),
+        ("train/a_0001.0s.wav", 1.0, True),
+        ("valid/a_0000.5s.wav", 0.5, True),
+        ("valid/a_0002.0s.wav", 2.0, False),
+        ("valid/b_0001.0s.wav", 1.0, False),
+    ],
+    ids=["next", "moved in the table alone", "over it", "behind a gap", "another file"],
+)
+def test_neighbours_in_a_recording_stand_on_one_side(
+    tmp_path: Path, second: str, start_s: float, is_refused: bool
+) -> None:
+    common = {"recording": "day 1", "duration_s": 1, "label": "normal", "sha256": "0" * 64}
+    clips = [
+        Clip(path="train/a_0000.0s.wav", start_s=0, split="train", **common),
+        Clip(path=second, start_s=start_s, split="valid", **common),
+    ]
+    told = "train/a_0000.0s.wav (train) and {second} (valid) are neighbours"
+    expected = pytest.raises(DataError, match=re.escape(told.format(second=second)))
+    with expected if is_refused else nullcontext():
+        manifest.save(tmp_path, clips)
 
 
 def load_with(folder: Path, column: str, cell: str) -> None:

@@ -4,13 +4,10 @@ What MLflow and the project do is done as from a shell; left out are Python's st
 most of the time of a small run, and the pictures of single clips, most of the rest.
 """
 
-import atexit
 import os
 import runpy
 import shlex
 import sys
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe, forkserver, get_context
@@ -21,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import to_the_end, write_to
 from tests.shortcuts import make_little
 
 
@@ -49,10 +47,7 @@ def fork_server(environment: dict[str, str]) -> Any:
 def run(command: Command) -> None:
     """Do what a shell would; the exit code is that of the process."""
     os.setsid()
-    for standard, path in ((1, command.stdout), (2, command.stderr)):
-        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), standard)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    write_to(command.stdout, command.stderr)
     _enter(command.cwd, command.environment)
     sys.argv = list(command.words)
 
@@ -68,7 +63,7 @@ def run(command: Command) -> None:
         finally:
             entry.end()
 
-    _to_the_end(program)
+    to_the_end(program)
 
 
 class _Entry:
@@ -114,20 +109,10 @@ def _entry(told: Connection) -> None:
     assert (python, option) == ("python", "-m")
     sys.path.insert(0, str(cwd))
     make_little(pytest.MonkeyPatch())
-    _to_the_end(lambda: runpy.run_module(module, run_name="__main__"))
+    to_the_end(lambda: runpy.run_module(module, run_name="__main__"))
 
 
 def _enter(cwd: Path, environment: dict[str, str]) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-
-
-def _to_the_end(program: Callable[[], object]) -> None:
-    """Run a program, and then what Python does at the end of one."""
-    try:
-        program()
-    finally:
-        threading._shutdown()  # type: ignore[attr-defined]  # a program's own order
-        atexit._run_exitfuncs()
-        sys.stdout.flush()

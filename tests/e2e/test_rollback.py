@@ -15,7 +15,7 @@ import pytest
 
 from asd.config.steps import PreprocessConfig, TrainConfig
 from asd.steps import preprocess, train
-from asd.tracking import registry
+from asd.tracking import champions, registry
 from asd.tracking.models import resolve
 from tests.e2e.conftest import PROJECT
 from tests.shortcuts import scores_here
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SERVE = ["mlflow", "models", "serve", "-m", registry.address("pump"), "--env-manager", "local"]
+SERVE = ["mlflow", "models", "serve", "-m", champions.address("pump"), "--env-manager", "local"]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_server_goes_on_while_the_champion_is_rolled_back(
     assert set(answers) == {served} == {afterwards}, "the server keeps the model it has loaded"
     [before] = scores_here(second, [recording])
     assert served == pytest.approx(before, abs=1e-6)
-    assert resolve(registry.address("pump")) == first
+    assert resolve(champions.address("pump")) == first
     [next_start] = scores_here(first, [recording])
     assert next_start != pytest.approx(served, abs=1e-3)
 

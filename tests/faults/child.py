@@ -5,19 +5,20 @@ is told something. These changes are counted; to be killed just before each of t
 state that a kill can leave, whatever the speed of the machine.
 """
 
-import atexit
 import os
 import runpy
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from matplotlib.figure import Figure
 from sqlalchemy import Engine, event
 
-from tests.faults.light import lighten
+from tests.programs import to_the_end, write_to
+from tests.shortcuts import make_little, scores_here
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
@@ -38,7 +39,7 @@ class Command:
     at: int = 0
     signal: int = 0
     reload_apart: bool = False
-    """Whether a promotion reloads its model in a process of its own; see `lighten`."""
+    """Whether a promotion reloads its model in a process of its own, as it does for users."""
 
 
 def run(command: Command) -> None:
@@ -49,26 +50,31 @@ def run(command: Command) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{command.root}/mlflow.db"
     os.environ["LOKY_MAX_CPU_COUNT"] = str(command.jobs)
     tempfile.tempdir = None
-    target = os.open(command.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-    for standard in (1, 2):
-        os.dup2(target, standard)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    write_to(command.log, command.log)
     sys.argv = list(command.words)
-    lighten(command.reload_apart)
+    _make_cheap(pytest.MonkeyPatch(), command.reload_apart)
     counter = _Counter(command.at, command.signal)
     sys.addaudithook(counter.audit)
     event.listen(Engine, "before_cursor_execute", counter.statement)
     event.listen(Engine, "commit", counter.commit)
+    step = f"entrypoints.{command.words[0]}"
     try:
-        runpy.run_module(f"entrypoints.{command.words[0]}", run_name="__main__")
+        to_the_end(lambda: runpy.run_module(step, run_name="__main__"))
     finally:
-        threading._shutdown()  # type: ignore[attr-defined]  # a program's own order
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
         counter.off = True
         if command.changes:
             command.changes.write_text(str(counter.count))
+
+
+def _make_cheap(patch: pytest.MonkeyPatch, reload_apart: bool) -> None:
+    """Leave out what costs most of the time, and changes nothing on the disk.
+
+    Pictures are written all the same, and are white.
+    """
+    make_little(patch)
+    patch.setattr(Figure, "draw", lambda *_: None)
+    if not reload_apart:
+        patch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
 
 
 class _Counter:

@@ -22,7 +22,7 @@ from asd.features.base import Axes, FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.pipeline import calibration as calibrating
-from asd.pipeline import scorer as scoring
+from asd.pipeline import hearing, out_of_fold, scorer
 from asd.pipeline.calibration import Calibrated, calibrate, fit_and_calibrate
 from asd.pipeline.folds import FOLDS_OF_MANY, MAX_FOLDS, calibration_folds
 from asd.pipeline.fusion import Fusion
@@ -92,7 +92,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: dict[str, type[Detector[Any]]] = {"memory": Memory, "early": Early}
     monkeypatch.setattr(detectors, "detector_class", kinds.__getitem__)
     monkeypatch.setattr(calibrating, "detector_class", kinds.__getitem__)
-    monkeypatch.setattr(scoring, "make_front_end", lambda _: Point(FrontEndConfig()))
+    for module in (scorer, hearing):
+        monkeypatch.setattr(module, "make_front_end", lambda _: Point(FrontEndConfig()))
 
 
 def clip(recording: str, index: int, split: str, **fields: str) -> Clip:
@@ -341,7 +342,7 @@ def test_out_of_fold_scores_serve_fusion_and_calibration_alike(calibration: Any)
     assert fitted.report.n_folds == 10
     recipe = recipe_of(config, "memory", "memory")
     pool = Dataset(data.root, fitted.report.clips)
-    folds = scoring.out_of_fold(recipe, pool, cast(FeatureStore, Values(values)))
+    folds = out_of_fold.out_of_fold(recipe, pool, cast(FeatureStore, Values(values)))
     fusion = Fusion.fit(recipe, folds.scores)
     assert fitted.scorer.fusion.to_dict() == fusion.to_dict()
     np.testing.assert_array_equal(fitted.report.scores, fusion(folds.scores))
@@ -355,7 +356,7 @@ def test_several_branches_on_a_split_share_a_scale_from_the_training_side() -> N
     alone = dataset(8, 0)
     store = cast(FeatureStore, Values(values))
     recipe = recipe_of(ThresholdConfig(), "memory", "memory")
-    folds = scoring.out_of_fold(recipe, alone, store)
+    folds = out_of_fold.out_of_fold(recipe, alone, store)
     assert fitted.scorer.fusion.to_dict() == Fusion.fit(recipe, folds.scores).to_dict()
 
 

@@ -23,8 +23,8 @@ from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_detector, make_front_end, resolved
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.folds import calibration_folds, splits
+from asd.pipeline.out_of_fold import out_of_fold
 from asd.pipeline.pipeline import Pipeline
-from asd.pipeline.scorer import out_of_fold
 from tests.pipeline.conftest import RATE, hum, make_side, together
 
 Plant = Callable[..., Dataset]

@@ -19,7 +19,7 @@ from asd.data.sources import folder_name
 from asd.errors import AsdError
 from asd.steps import preprocess, promote, recalibrate, rollback, score, train
 from asd.steps.prepare import machine_of
-from asd.tracking import registry
+from asd.tracking import champions, registry
 from asd.tracking.models import ModelRef
 from asd.tracking.registry import Holders
 
@@ -44,7 +44,7 @@ def test_two_machines_have_a_champion_each(
 ) -> None:
     assert give(machines["motor"])
     assert give(machines["burner"]), "the motor's champion is no rival of it"
-    assert registry.champions() == {"burner": "1", "motor": "1"}
+    assert champions.champions() == {"burner": "1", "motor": "1"}
     assert registry.champion("motor") == machines["motor"]
     with pytest.raises(AsdError, match=r"2 machines have a champion \(burner, motor\).*name="):
         score.run(ScoreConfig(source="recordings/normal"))
@@ -85,20 +85,20 @@ def test_a_recalibrated_model_is_for_the_other_unit(
     preprocess.run(PreprocessConfig.parse(wish))
     moved = recalibrate.run(RecalibrateConfig(data="data/motor-2"))
     assert give(moved, data="data/motor-2")
-    assert registry.champions() == {"motor": "1", "motor-2": "1"}
+    assert champions.champions() == {"motor": "1", "motor-2": "1"}
 
 
 def test_a_store_with_one_champion_for_all_machines_goes_on(
     machines: dict[str, ModelRef],
 ) -> None:
-    version = registry.register(registry.LEGACY, machines["motor"], {"data.name": "motor"})
-    registry.promote(registry.LEGACY, version, None)
+    version = registry.register(champions.LEGACY, machines["motor"], {"data.name": "motor"})
+    registry.promote(champions.LEGACY, version, None)
     assert score.run(ScoreConfig(source="recordings/abnormal"))
     again = train.run(TrainConfig(model="gmm", data="data/motor"))
     give(again, min_gain=1)
-    assert registry.holders(registry.LEGACY) == Holders("1", None, "2")
+    assert registry.holders(champions.LEGACY) == Holders("1", None, "2")
     give(machines["burner"])
-    assert registry.champions() == {registry.LEGACY: "1", "burner": "1"}
+    assert champions.champions() == {champions.LEGACY: "1", "burner": "1"}
 
 
 @pytest.mark.parametrize("step", [ScoreConfig, RecalibrateConfig])
@@ -118,7 +118,7 @@ def test_a_model_and_a_machine_are_not_both_given(step: type[ScoreConfig]) -> No
     ],
 )
 def test_a_machine_is_named_after_its_data(data: str, name: str) -> None:
-    assert registry.machine_name(data) == name
+    assert champions.machine_name(data) == name
 
 
 def test_sources_of_one_name_get_folders_of_their_own(workspace: Path) -> None:

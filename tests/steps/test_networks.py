@@ -15,7 +15,7 @@ from asd.errors import DetectorError
 from asd.pipeline.pipeline import Pipeline
 from asd.steps import evaluate, import_checkpoint, preprocess, train
 from asd.tracking.models import load
-from asd.tracking.runs import TrackedRun
+from asd.tracking.tracked import TrackedRun
 
 
 @pytest.fixture

@@ -36,11 +36,12 @@ from asd.files import file_digest
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.steps import promote, rollback, train
-from asd.tracking import alive, registry, store
+from asd.tracking import alive, champions, registry, store
 from asd.tracking.fresh import environment_gate, fresh_scores
 from asd.tracking.models import ModelRef, load
 from asd.tracking.registry import Holders
-from asd.tracking.runs import STEP_TAG, TrackedRun
+from asd.tracking.runs import STEP_TAG
+from asd.tracking.tracked import TrackedRun
 from tests import shortcuts
 from tests.shortcuts import scores_here
 
@@ -323,7 +324,7 @@ def test_a_broken_champion_says_what_to_do(trained: Trained) -> None:
 def test_serving_by_alias_does_not_look_like_tampering(trained: Trained) -> None:
     give(trained.good)
     [folder] = Path("mlruns").rglob(f"{trained.good.model_id}/artifacts")
-    mlflow.artifacts.download_artifacts(artifact_uri=registry.address(NAME))
+    mlflow.artifacts.download_artifacts(artifact_uri=champions.address(NAME))
     assert (folder / "registered_model_meta").is_file(), "MLflow has added a file of its own"
     assert load(trained.good).name == "knn"
 

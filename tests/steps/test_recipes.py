@@ -24,7 +24,7 @@ from asd.detectors.base import Detector
 from asd.errors import AsdError
 from asd.steps import compare, evaluate, preprocess, promote, train
 from asd.steps.evaluate import Evaluated
-from asd.tracking import registry
+from asd.tracking import champions, registry
 from asd.tracking.models import load
 
 RECIPE = """
@@ -102,7 +102,7 @@ def test_it_is_fitted_logged_evaluated_promoted_and_served(
     assert champion is not None
     assert champion.name == "ears on hum"
 
-    served = mlflow.pyfunc.load_model(registry.address("hum"))
+    served = mlflow.pyfunc.load_model(champions.address("hum"))
     dataset, table = evaluated.evaluation.dataset, evaluated.evaluation.table
     sounds = [base64.b64encode(dataset.file(clip).read_bytes()).decode() for clip in table.clips]
     rows = served.predict(pd.DataFrame({"audio": sounds}))

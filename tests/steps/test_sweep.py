@@ -26,7 +26,7 @@ from asd.search.sweep import Sweep
 from asd.steps import preprocess, sweep, train
 from asd.tracking import trials as tracked_trials
 from asd.tracking.models import ModelRef
-from asd.tracking.runs import TrackedRun
+from asd.tracking.tracked import TrackedRun
 
 Runs = Callable[[], list[Run]]
 

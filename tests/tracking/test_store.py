@@ -1,12 +1,14 @@
 """The store is checked when it is first used, and not each time."""
 
+import sqlite3
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
-from asd.errors import TrackingError
+from asd.errors import OutputError, TrackingError
 from asd.tracking import store
 
 
@@ -55,3 +57,27 @@ def test_a_store_that_failed_is_tried_again(made: MagicMock) -> None:
         store.client()
     store.client()
     assert made.call_count == 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("database or disk is full", "make room, or allow writing there"),
+        ("attempt to write a readonly database", "make room, or allow writing there"),
+        ("file is not a database", r"move .*mlflow\.db away"),
+    ],
+)
+def test_a_database_is_moved_away_only_where_it_is_the_fault(
+    made: MagicMock, reason: str, remedy: str
+) -> None:
+    made.side_effect = OperationalError("select 1", None, sqlite3.OperationalError(reason))
+    with pytest.raises(TrackingError, match=f"{reason}.*{remedy}"):
+        store.client()
+
+
+def test_a_folder_beside_the_database_that_cannot_be_made_is_named(
+    made: MagicMock, tmp_path: Path
+) -> None:
+    (tmp_path / ".cache").write_text("in the way", encoding="utf-8")
+    with pytest.raises(OutputError, match=rf"^{tmp_path}/\.cache: cannot be written"):
+        store.client()

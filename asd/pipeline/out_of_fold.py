@@ -1,0 +1,105 @@
+"""Scores of normal clips by detectors that have not seen their recordings."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from asd.arrays import Indices, Matrix, Scores
+from asd.config.recipe import Recipe
+from asd.data.manifest import Dataset
+from asd.detectors.base import Detector, FitContext
+from asd.features.clipset import ClipSet
+from asd.features.store import FeatureStore
+from asd.language import tr
+from asd.parallel import in_threads
+from asd.pipeline.branches import make_detector
+from asd.pipeline.folds import calibration_folds, splits
+from asd.pipeline.hearing import heard, listeners
+from asd.progress import ProgressBar
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Scores of normal clips by detectors that have not seen their recordings."""
+
+    scores: Matrix
+    """``(n_branches, n_clips)``."""
+    n_folds: int
+    seconds: float
+    """What the further fits took, by the clock."""
+
+
+def out_of_fold(
+    recipe: Recipe,
+    clips: Dataset,
+    store: FeatureStore,
+    context: FitContext | None = None,
+    most: int | None = None,
+) -> OutOfFold:
+    """Score each normal clip by detectors fitted without its session or recording.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        A resolved recipe.
+    clips : Dataset
+        Normal clips.
+    store : FeatureStore
+        Gives the features.
+    context : FitContext, optional
+        Circumstances of the fits; epochs are not reported.
+    most : int, optional
+        Most folds; as many as a calibration takes where not given.
+
+    Raises
+    ------
+    NotEnoughClipsError
+        A fold leaves fewer clips than a detector needs.
+    """
+    started = time.perf_counter()
+    fold_of = calibration_folds(clips.clips, most)
+    n_folds = int(fold_of.max()) + 1
+    # Epochs of folds say nothing about the detector that is served.
+    quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
+    scores = np.empty((len(recipe.branches), len(clips.clips)))
+    sets = heard(*listeners(recipe, clips, store), partial(store.features, clips))
+    total = len(recipe.branches) * n_folds
+    with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
+        for row, branch, whole in zip(scores, recipe.branches, sets, strict=True):
+            make = partial(make_detector, branch, recipe.seed)
+            for held_out, held_out_scores in _fold_scores(make, whole, fold_of, quiet):
+                row[held_out] = held_out_scores
+                bar.update()
+    return OutOfFold(scores, n_folds, time.perf_counter() - started)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What a detector says of itself in each fold is of no use; the served one says it again."""
+    speaker = logging.getLogger("asd.detectors")
+    before = speaker.level
+    speaker.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        speaker.setLevel(before)
+
+
+def _fold_scores(
+    make: Callable[[], Detector[Any]], whole: ClipSet, fold_of: Indices, context: FitContext
+) -> Iterator[tuple[Indices, Scores]]:
+    """Places of the clips of each fold, and their scores by a detector fitted without them."""
+
+    def scored(inside: Indices, held_out: Indices) -> tuple[Indices, Scores]:
+        outside = whole.take(held_out)
+        return held_out, make().fit(whole.take(inside), outside, context).score(outside)
+
+    jobs = (context.jobs or torch.get_num_threads()) if make().in_threads else 1
+    return in_threads(lambda split: scored(*split), list(splits(fold_of)), jobs)
