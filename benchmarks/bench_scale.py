@@ -67,7 +67,7 @@ def main() -> None:
     measured, disk = {}, {}
     for clips in sizes:
         with tempfile.TemporaryDirectory(prefix="asd-scale-") as folder:
-            _record(Path(folder) / "recordings", clips)
+            record(Path(folder) / "recordings", clips, CLIPS_A_RECORDING)
             measured[clips] = {stage: _run(stage, Path(folder)) for stage in STAGES}
             disk = _disk(Path(folder), clips)
     lines = [
@@ -83,12 +83,22 @@ def main() -> None:
         write_section("growth", "Growth measured", lines, PROJECT / "docs" / "scale.md")
 
 
-def _record(folder: Path, clips: int) -> None:
-    """Recordings of a machine that hums, one in ten of one that knocks."""
-    t = np.arange(CLIP_S * CLIPS_A_RECORDING * RATE) / RATE
+def record(folder: Path, clips: int, clips_a_recording: int) -> None:
+    """Recordings of a machine that hums, one in ten of one that knocks.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are written, below `normal` and `abnormal`.
+    clips : int
+        Clips of `CLIP_S` seconds in all.
+    clips_a_recording : int
+        Clips that a recording is long.
+    """
+    t = np.arange(CLIP_S * clips_a_recording * RATE) / RATE
     hum = 0.2 * np.sin(2 * np.pi * 200 * t)
     knock = 0.5 * np.sin(2 * np.pi * 1500 * t) * (np.sin(2 * np.pi * 4 * t) > 0.9)
-    for number in range(clips // CLIPS_A_RECORDING):
+    for number in range(clips // clips_a_recording):
         label = "abnormal" if number % 10 == 9 else "normal"
         noise = np.random.default_rng(number).standard_normal(len(t))
         samples = hum + 0.05 * noise + (label == "abnormal") * knock

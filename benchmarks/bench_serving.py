@@ -38,6 +38,9 @@ RATE = 16000
 SECONDS = 10
 CLIENTS = (1, 8, 16)
 REQUESTS = 400
+LASTING = 20_000
+"""Requests over which the server's memory is watched."""
+LOOKS = 10
 BATCH_S = 4 * 3600
 
 BARE = """\
@@ -67,6 +70,7 @@ def main() -> None:
     """Measure, print, and write the section where the counts are the full ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--lasting", type=int, default=LASTING)
     parser.add_argument("--batch_s", type=float, default=BATCH_S)
     told = parser.parse_args()
     say_little()
@@ -80,19 +84,18 @@ def main() -> None:
         "|---|---|---|---|---|---|",
     ]
     model = resolve(train.run(TrainConfig()).uri)
-    lines += _serving(model.uri, load(model), told.requests)
+    lines += _serving(model.uri, load(model), told.requests, told.lasting)
     lines += ["", *_batch(model.uri, told.batch_s)]
     print("\n".join(lines))
-    if (told.requests, told.batch_s) == (REQUESTS, BATCH_S):
+    if (told.requests, told.lasting, told.batch_s) == (REQUESTS, LASTING, BATCH_S):
         write_section("serving", "Serving", lines)
 
 
-def _serving(uri: str, pipeline: Pipeline, count: int) -> Iterator[str]:
+def _serving(uri: str, pipeline: Pipeline, count: int, lasting: int) -> Iterator[str]:
     content = _wav()
     pipeline.judge(content)
     alone = median(seconds(lambda: pipeline.judge(content)) for _ in range(max(5, count // 10)))
     with servers(uri) as (ours, bare, process):
-        before = _megabytes(process)
         for clients in CLIENTS:
             p50, speed = asked(ours, content, clients, count)
             bare_p50, bare_speed = asked(bare, content, clients, count)
@@ -101,10 +104,20 @@ def _serving(uri: str, pipeline: Pipeline, count: int) -> Iterator[str]:
                 f"{p50 / bare_p50:.2f} | {speed:.1f} | {speed / bare_speed:.2f} |"
             )
         yield ""
-        yield (
-            f"Memory of the server: {before:.0f} MB before, {_megabytes(process):.0f} MB after "
-            f"{count * len(CLIENTS)} requests."
-        )
+        yield _memory(ours, process, content, lasting)
+
+
+def _memory(url: str, process: int, content: bytes, lasting: int) -> str:
+    """Memory of the server after each part of many requests."""
+    held = [_megabytes(process)]
+    for _ in range(LOOKS):
+        asked(url, content, max(CLIENTS), lasting // LOOKS)
+        held.append(_megabytes(process))
+    return (
+        f"Memory of the server, {max(CLIENTS)} clients: {held[0]:.0f} MB at first, then after "
+        f"each {lasting // LOOKS:,} of {lasting:,} requests "
+        f"{', '.join(f'{megabytes:.0f}' for megabytes in held[1:])} MB."
+    )
 
 
 @contextmanager

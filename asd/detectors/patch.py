@@ -147,17 +147,19 @@ class Patch(Detector[PatchConfig]):
         """Statistics of patches of clips from all over the training data, and their clips."""
         clips = evenly(len(train), _SAMPLED_PATCHES)
         most = _SAMPLED_PATCHES // len(clips)
-        key = (self.name, self.config.frames, self.seed, most)
+        # Folds need about as many of each clip as the others, and share them.
+        enough = 1 << (most - 1).bit_length()
+        key = (self.name, self.config.frames, self.seed, enough)
         sampled = []
         for index in ProgressBar(clips.tolist(), desc=f"model={self.name}", unit="clip"):
-            draw = partial(self._draw, train.number(index), most)
-            sampled.append(train.remember(key, index, draw))
+            draw = partial(self._draw, train.number(index), enough)
+            sampled.append(train.remember(key, index, draw)[:most])
         return np.concatenate(sampled), np.repeat(clips, [len(patches) for patches in sampled])
 
     def _draw(self, number: int, most: int, clip: Spectrogram) -> Matrix:
-        """Statistics of some patches of a clip; other clips do not matter, so folds share them."""
+        """Statistics of some patches of a clip, in an order that no other clip has a say in."""
         rng = np.random.default_rng((self.seed, number))
-        return self._statistics(clip, np.sort(rng.permutation(self._starts(clip))[:most]))
+        return self._statistics(clip, rng.permutation(self._starts(clip))[:most])
 
     def _nearest(self, projected: Matrix) -> tuple[Matrix, Indices]:
         """Distance of each patch to the nearest remembered one, and which that is."""
