@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,8 @@ R = TypeVar("R")
 
 _QUIET_UP_TO = 3
 """So few items need no progress bar."""
+_LITTLE = 16 * 2**20
+"""Bytes of recordings that take about as long as the start of a process: some minutes of sound."""
 _LOOK_S = 1.0
 """How often a worker looks whether the process that it works for is still there."""
 
@@ -38,6 +40,7 @@ def parallel_map(
     desc: str,
     jobs: int | None = None,
     at_once: int = 64,
+    threads: bool = False,
 ) -> list[R]:
     """Call a function on each item, on all cores or on a cluster.
 
@@ -55,6 +58,9 @@ def parallel_map(
     at_once : int
         The most items that are handed to a worker of a cluster together: one where they are long
         work, so that little is lost with the worker.
+    threads : bool
+        Use threads of this process, not processes of their own: for work that leaves the
+        interpreter to others, where loading libraries again would take longer than it.
 
     Returns
     -------
@@ -76,7 +82,8 @@ def parallel_map(
     here, me = Path.cwd(), os.getpid()
     calls = (joblib.delayed(_call)(me, here, function, item) for item in items)
     try:
-        results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(calls)
+        prefer = "threads" if threads else None
+        results = joblib.Parallel(n_jobs, prefer=prefer, return_as="generator")(calls)
         return list(ProgressBar(results, total=len(items), desc=desc, disable=hide))
     except TerminatedWorkerError as error:
         raise WorkerError(
@@ -154,6 +161,23 @@ def in_threads(
         pool.shutdown(cancel_futures=True)
 
 
+def jobs_for(paths: Sequence[Path]) -> int | None:
+    """One job where recordings are done before processes for them have started; else None.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        All that is to be read.
+    """
+    total = 0
+    for path in paths:
+        with suppress(OSError):
+            total += path.stat().st_size
+        if total > _LITTLE:
+            return None
+    return 1
+
+
 def map_recordings(
     function: Callable[[Path], R],
     paths: Sequence[Path],
@@ -176,7 +200,7 @@ def map_recordings(
     skip_bad : bool
         Go on without the bad ones.
     jobs : int, optional
-        Number of processes, as in `parallel_map`.
+        Number of processes, as in `parallel_map`; `jobs_for` says it where not given.
     done_before : int
         Good recordings besides `paths`, which need no work any more: they, too, are something
         to go on with.
@@ -195,7 +219,7 @@ def map_recordings(
     OutputError
         Results cannot be written.
     """
-    outcomes = parallel_map(partial(_attempt, function), paths, desc, jobs)
+    outcomes = parallel_map(partial(_attempt, function), paths, desc, jobs or jobs_for(paths))
     bad = [str(outcome) for outcome in outcomes if isinstance(outcome, AsdError)]
     results = [outcome for outcome in outcomes if not isinstance(outcome, AsdError)]
     total = len(paths) + done_before

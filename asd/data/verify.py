@@ -24,7 +24,7 @@ def verify(dataset: Dataset) -> None:
         Files have changed since the manifest was written; names them.
     """
     files = [dataset.file(clip) for clip in dataset.clips]
-    digests = parallel_map(file_digest, files, desc=tr("verify"))
+    digests = parallel_map(file_digest, files, desc=tr("verify"), threads=True)
     changed = [
         clip.path
         for clip, digest in zip(dataset.clips, digests, strict=True)

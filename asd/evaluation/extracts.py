@@ -89,8 +89,8 @@ def write_clips(
     spans: dict[Path, list[tuple[float, float]]] = {}
     for event, path in events[:most]:
         spans.setdefault(path, []).append(_span(event))
-    for path, mine in spans.items():
-        for (start_s, end_s), samples in zip(mine, judge.parts(path, mine), strict=True):
+    for path, parts in judge.parts_of(spans).items():
+        for (start_s, end_s), samples in zip(spans[path], parts, strict=True):
             place = folder / f"{_file_name(names[path])}_{clock(start_s)}-{clock(end_s)}.wav"
             write_wav(place, samples, judge.scorer.sample_rate)
     return len(events)

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from asd.arrays import Spectrogram
@@ -84,8 +83,8 @@ class FeatureStore:
             compute = partial(_attempt, dataset, folder, front_end)
             # Decoding and the transform both leave the interpreter free for other threads, and
             # threads need not load these libraries again.
-            with joblib.parallel_config(prefer="threads"):
-                outcomes = parallel_map(compute, list(missing.values()), tr("features"))
+            clips = list(missing.values())
+            outcomes = parallel_map(compute, clips, tr("features"), threads=True)
             problems = [problem for problem in outcomes if problem]
             if self._remote:
                 made = {key: clip for key, clip in missing.items() if _file(folder, clip).is_file()}

@@ -1,7 +1,8 @@
 """What turns sound into verdicts: branches, fusion and decision."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from asd.data.manifest import Dataset
 from asd.data.sound import Sound
 from asd.decision.decision import Decision
 from asd.features.store import FeatureStore
+from asd.language import tr
+from asd.parallel import jobs_for, parallel_map
 from asd.pipeline.scorer import Scorer
 from asd.pipeline.verdict import Verdict, Window
 
@@ -233,6 +236,15 @@ class Judge:
                 break
         return [np.concatenate(pieces) for pieces in found]
 
+    def parts_of(
+        self, wanted: Mapping[Path, Sequence[tuple[float, float]]]
+    ) -> dict[Path, list[Samples]]:
+        """`parts` of several recordings, on all cores."""
+        files = list(wanted)
+        work = partial(_parts, self)
+        found = parallel_map(work, list(wanted.items()), tr("parts"), jobs_for(files))
+        return dict(zip(files, found, strict=True))
+
     @property
     def reference(self) -> Reference:
         """What the condition of recordings is compared with."""
@@ -279,3 +291,7 @@ class Judge:
             warnings=(*([warning] if warning else []), *(notice.text for notice in notices)),
             not_comparable=tuple(notice.text for notice in notices if not notice.comparable),
         )
+
+
+def _parts(judge: Judge, wanted: tuple[Path, Sequence[tuple[float, float]]]) -> list[Samples]:
+    return judge.parts(*wanted)

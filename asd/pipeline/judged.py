@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Self
 
 import asd
+from asd.audio.completeness import Truncated
+from asd.errors import AudioError
 from asd.files import atomic_path, file_digest
+from asd.language import tr
+from asd.pipeline.judge import Judge
 from asd.pipeline.verdict import Verdict
 
 
@@ -51,3 +55,39 @@ class Judged:
         with atomic_path(place) as partial:
             partial.write_text(json.dumps(verdict.to_dict()), encoding="utf-8")
         return verdict, False
+
+
+@dataclass(frozen=True)
+class Judging:
+    """Judges recordings one by one, in whatever process: what `score` does with each.
+
+    It lives here, not in the step, so that a process for it need not load what steps load.
+    """
+
+    judge: Judge
+    judged: Judged
+    """What is known already."""
+    machine: str | None
+    """Machine that they are of, where told."""
+    truncated: Truncated
+    """What becomes of a recording that has lost its end."""
+    strict: bool
+    """Refuse what cannot be compared with the training."""
+
+    def __call__(self, path: Path) -> tuple[Path, Verdict, bool]:
+        """The recording, the verdict on it, and whether that was known.
+
+        Raises
+        ------
+        AudioError
+            It cannot be used, or compared where `strict` is on.
+        """
+        verdict, known = self.judged.verdict(
+            path, lambda path: self.judge.judge(path, self.machine, self.truncated)
+        )
+        if self.strict and verdict.not_comparable:
+            reasons = "; ".join(verdict.not_comparable)
+            raise AudioError(
+                tr("{path}: {reasons} (refused, as strict=true)", path=path, reasons=reasons)
+            )
+        return path, verdict, known

@@ -1,8 +1,8 @@
 """Score the test clips of a data set with a trained model."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from asd.config.steps import EvaluateConfig
 from asd.data.manifest import Dataset
@@ -25,8 +25,7 @@ from asd.tracking.tracked import TrackedRun, data_params
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Evaluated:
+class Evaluated(NamedTuple):
     """A logged model and how it did."""
 
     model: ModelRef
@@ -57,8 +56,8 @@ def run(config: EvaluateConfig, dataset: Dataset | None = None) -> Evaluated:
         evaluated = judge(model, config.data, config.max_fpr, config.seed, tracked, dataset)
         evaluation = evaluated.evaluation
         tracked.rename(f"evaluate {model.name}")
-        params = {"model": model.uri, "train_run": model.run_id}
-        tracked.log_params(params | evaluation.pipeline.recipe.flat())
+        tracked.log_params({"model": model.uri, "train_run": model.run_id})
+        tracked.log_params(evaluation.pipeline.recipe.flat())
         language = config.language or chosen()
         drawn = evaluations.log_details(evaluation, language, tracked)
         if config.anomalies:

@@ -1,20 +1,17 @@
 """Score recordings of any length, window by window."""
 
-import functools
 from pathlib import Path
 
 from asd.audio.decode import find_audio
 from asd.config.steps import ScoreConfig
 from asd.data.recordings import unique_names
-from asd.errors import AudioError
 from asd.evaluation import listing
 from asd.evaluation.extracts import write_extracts
 from asd.evaluation.page import recordings_page
 from asd.files import atomic_path, check_writable
 from asd.language import chosen, tr
 from asd.parallel import map_recordings
-from asd.pipeline.judged import Judged
-from asd.pipeline.pipeline import Pipeline
+from asd.pipeline.judged import Judged, Judging
 from asd.pipeline.verdict import Verdict
 from asd.text import count
 from asd.tracking import champions
@@ -45,7 +42,7 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         paths = find_audio(source)
         told = (model.uri, model.digest, config.machine, config.truncated)
         judged = Judged.below(output / _JUDGED, *told)
-        judge = functools.partial(_judge, pipeline, config, judged)
+        judge = Judging(pipeline, judged, config.machine or None, config.truncated, config.strict)
         results, skipped = map_recordings(judge, paths, "score", config.skip_bad)
         verdicts = {path: verdict for path, verdict, _ in results}
         before = sum(known for _, _, known in results)
@@ -94,20 +91,6 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             *extracts,
         )
     return verdicts
-
-
-def _judge(
-    pipeline: Pipeline, config: ScoreConfig, judged: Judged, path: Path
-) -> tuple[Path, Verdict, bool]:
-    verdict, known = judged.verdict(
-        path, lambda path: pipeline.judge(path, config.machine or None, config.truncated)
-    )
-    if config.strict and verdict.not_comparable:
-        reasons = "; ".join(verdict.not_comparable)
-        raise AudioError(
-            tr("{path}: {reasons} (refused, as strict=true)", path=path, reasons=reasons)
-        )
-    return path, verdict, known
 
 
 def _before(known: int, output: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from asd.arrays import Samples
 from asd.data.manifest import Dataset
 from asd.evaluation.page.cases import MOST, Shelf, Shown
 from asd.evaluation.page.media import MOST_SOUND_S, Room
@@ -48,7 +47,9 @@ def recordings_page(
         verdicts.items(), key=lambda item: (-item[1].is_anomaly, -item[1].anomaly_score)
     )
     alarms = [(path, verdict) for path, verdict in ranked if verdict.is_anomaly]
-    heard = [(path, verdict, _worst(pipeline, path, verdict)) for path, verdict in alarms[:MOST]]
+    shown = alarms[:MOST]
+    parts = pipeline.parts_of({path: [_worst(verdict)] for path, verdict in shown})
+    heard = [(path, verdict, parts[path][0]) for path, verdict in shown]
     scorer = pipeline.scorer
     cases = []
     if heard:
@@ -77,19 +78,18 @@ def recordings_page(
     )
 
 
-def _worst(pipeline: Pipeline, path: Path, verdict: Verdict) -> Samples:
+def _worst(verdict: Verdict) -> tuple[float, float]:
+    """Start and end of the most unusual window."""
     worst = verdict.worst
-    [samples] = pipeline.parts(path, [(worst.start_s, worst.start_s + worst.duration_s)])
-    return samples
+    return worst.start_s, worst.start_s + worst.duration_s
 
 
 def _facts(verdict: Verdict, say: Say) -> tuple[tuple[str, str], ...]:
-    worst = verdict.worst
-    end = worst.start_s + worst.duration_s
+    start, end = _worst(verdict)
     return (
         (say("Score"), f"{verdict.anomaly_score:.4g}"),
         (say("p-value"), _p_value(verdict)),
-        (say("Most unusual at (s)"), f"{worst.start_s:.1f} – {end:.1f}"),
+        (say("Most unusual at (s)"), f"{start:.1f} – {end:.1f}"),
         (say("Events"), str(len(verdict.events))),
     )
 
