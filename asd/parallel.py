@@ -162,13 +162,17 @@ def in_threads(
 
 
 def jobs_for(paths: Sequence[Path]) -> int | None:
-    """One job where recordings are done before processes for them have started; else None.
+    """One job where recordings are done before processes for them would have started; else None.
+
+    None as well where there is a cluster, whose workers have started.
 
     Parameters
     ----------
     paths : sequence of Path
         All that is to be read.
     """
+    if cluster.is_connected():
+        return None
     total = 0
     for path in paths:
         with suppress(OSError):

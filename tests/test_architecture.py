@@ -143,7 +143,7 @@ STARTS = {
 STARTED = f"""
 import json, sys
 loaded = {{}}
-for name, code in {STARTS!r}.items():
+for name, code in {{**{STARTS!r}, "judging": "import asd.pipeline.judged"}}.items():
     exec(code)
     loaded[name] = sorted({HEAVY!r} & set(sys.modules))
 print("loaded:", json.dumps(loaded))
@@ -163,3 +163,7 @@ def loaded() -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", STARTS)
 def test_help_and_lists_load_no_large_library(name: str, loaded: dict[str, list[str]]) -> None:
     assert loaded[name] == []
+
+
+def test_a_process_for_score_loads_only_what_judges(loaded: dict[str, list[str]]) -> None:
+    assert set(loaded["judging"]) <= {"av", "scipy", "torch"}

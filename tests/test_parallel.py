@@ -12,7 +12,7 @@ import joblib
 import pytest
 
 from asd.errors import AudioError, DataError, OutputError, WorkerError
-from asd.parallel import in_threads, map_recordings, parallel_map
+from asd.parallel import in_threads, jobs_for, map_recordings, parallel_map
 
 
 def square(number: int) -> int:
@@ -66,6 +66,17 @@ def test_threads_share_the_work_of_one_process_in_order() -> None:
     met = list(in_threads(meet, range(6), jobs=2))
     assert [number for number, _ in met] == list(range(6))
     assert threading.get_ident() not in {ident for _, ident in met}
+
+
+def test_work_in_threads_stays_in_this_process_and_in_order() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def meet(number: int) -> tuple[int, int]:
+        both.wait()
+        return number, os.getpid()
+
+    met = parallel_map(meet, range(4), "meet", jobs=2, threads=True)
+    assert met == [(number, os.getpid()) for number in range(4)]
 
 
 def test_threads_are_not_made_for_one_job_or_in_a_process_that_shares_the_machine() -> None:
@@ -123,6 +134,20 @@ def test_nothing_left_is_an_error_even_with_skip_bad() -> None:
         map_recordings(name_of, PATHS[1::2], "names", skip_bad=True)
     with pytest.raises(AudioError, match=r"^bad1.wav: has no audio track$"):
         map_recordings(name_of, PATHS[1:2], "names", skip_bad=True)
+
+
+def where(_: Path) -> int:
+    return os.getpid()
+
+
+def test_recordings_of_a_few_minutes_need_no_processes(tmp_path: Path) -> None:
+    paths = [tmp_path / "1.wav", tmp_path / "2.wav"]
+    for path in paths:
+        path.write_bytes(b"sound")
+    assert map_recordings(where, paths, "work", skip_bad=False)[0] == [os.getpid()] * 2
+    os.truncate(paths[1], 20 * 2**20)
+    assert jobs_for(paths) is None
+    assert jobs_for([*paths[:1], tmp_path / "gone.wav"]) == 1
 
 
 def test_no_recordings_are_no_error() -> None:

@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from asd.arrays import Indices, Matrix
-from asd.detectors._density import neighbour_distance
+from asd.detectors._density import (
+    euclidean_neighbour_distance,
+    neighbour_distance,
+    smallest,
+)
 
 
 def around(points: Matrix, block_of: Indices, *, rough: bool) -> Matrix:
@@ -45,6 +50,25 @@ def test_rough_distances_may_err_among_the_nearest() -> None:
         return np.asarray(np.abs(points[rows, None] - points[near]), np.float64)
 
     assert neighbour_distance(backwards, blocks, blocks, 2, exact)[0] == 1.5
+
+
+@pytest.mark.parametrize("n_values", [4, 64, 700, 1500])
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_smallest_values_are_found_wherever_they_stand(n_values: int, n: int) -> None:
+    values = np.random.default_X
+    found = np.take_along_axis(values, smallest(values, n), axis=1)
+    np.testing.assert_array_equal(np.sort(found), np.sort(values)[:, :n])
+
+
+def test_neighbours_of_points_are_those_that_a_search_of_all_finds() -> None:
+    rng = np.random.default_rng(0)
+    sample, block_of = rng.normal(size=(900, 12)), np.arange(900) % 4
+    items, own = sample[::3], block_of[::3]
+    apart = cdist(items, sample)
+    apart[own[:, None] == block_of] = np.inf
+    expected = np.sort(apart)[:, :5].mean(axis=1)
+    found = euclidean_neighbour_distance(items, own, sample, block_of, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_sounds_that_do_not_differ_count_alike() -> None:

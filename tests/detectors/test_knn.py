@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from asd.arrays import Spectrogram
 from asd.detectors._statistics import clip_statistics, spread_over_time, statistics_scale
@@ -60,6 +61,17 @@ def test_k_averages_over_neighbours_and_takes_all_there_are() -> None:
     np.testing.assert_allclose(
         many.score(ClipSet(clips_of(3))), 2 * (1 + 3 + 5) / 3 / unit, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("density", [0.0, 0.5])
+def test_the_nearest_of_many_are_those_that_a_search_of_all_finds(density: float) -> None:
+    rng = np.random.default_rng(0)
+    train, test = (rng.normal(size=(n, 4, 6)).astype(np.float32) for n in (300, 150))
+    detector = Knn(KnnConfig(k=3, density=density)).fit(ClipSet(list(train)), ClipSet([]))
+    described = ClipSet(list(test)).table(clip_statistics) / detector.scale_
+    apart = cdist(described, detector.references_) / detector.density_
+    expected = np.sort(apart)[:, :3].mean(axis=1)
+    np.testing.assert_allclose(detector.score(ClipSet(list(test))), expected, rtol=1e-9)
 
 
 def test_density_makes_up_for_rare_operating_states() -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.arrays import Spectrogram
+from asd.arrays import Matrix, Spectrogram
 from asd.detectors._patches import patch_starts, patch_statistics, spread_patches
 from asd.detectors.patch import Patch, PatchConfig
 from asd.features.clipset import ClipSet
@@ -61,6 +62,24 @@ def test_the_seed_alone_decides_what_is_remembered() -> None:
     banks = [Patch(PatchConfig(bank=50), seed).fit(train, ClipSet([])).bank_ for seed in (1, 1, 2)]
     np.testing.assert_array_equal(banks[0], banks[1])
     assert not np.array_equal(banks[0], banks[2])
+
+
+def test_folds_share_what_is_drawn_of_a_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, drawn = ClipSet(noise(30, 0)), list[int]()
+    draw = Patch._draw
+
+    def counted(self: Patch, number: int, *rest: Any) -> Matrix:
+        drawn.append(number)
+        return draw(self, number, *rest)
+
+    monkeypatch.setattr(Patch, "_draw", counted)
+    places = np.arange(30)
+    whole = Patch(PatchConfig(bank=50)).fit(train, ClipSet([]))
+    for fold in range(3):
+        Patch(PatchConfig(bank=50)).fit(train.take(places[places % 3 != fold]), ClipSet([]))
+    assert sorted(drawn) == list(range(30))
+    alone = Patch(PatchConfig(bank=50)).fit(ClipSet(noise(30, 0)), ClipSet([]))
+    np.testing.assert_array_equal(whole.bank_, alone.bank_)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.25, 1.0])

@@ -107,6 +107,16 @@ def test_numbers_of_a_clip_are_computed_once_for_the_set_and_all_its_parts() -> 
     assert sorted(whole.reads) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_clip_is_known_by_its_digest_and_else_by_its_place() -> None:
+    digests = ({"sha256": "0" * 15 + digit * 49} for digit in "12")
+    known = [
+        row.model_copy(update=digest) for row, digest in zip(rows(*"ab"), digests, strict=True)
+    ]
+    told = ClipSet(Counting(2), known)
+    assert [told[::-1].number(index) for index in range(2)] == [2, 1]
+    assert [ClipSet(Counting(2))[::-1].number(index) for index in range(2)] == [1, 0]
+
+
 def test_numbers_of_two_kinds_do_not_mix() -> None:
     def mean(clip: Spectrogram) -> Vector:
         return np.array([clip.mean()], np.float64)
