@@ -242,7 +242,7 @@ class Judge:
         """`parts` of several recordings, on all cores."""
         files = list(wanted)
         work = partial(_parts, self)
-        found = parallel_map(work, list(wanted.items()), tr("parts"), jobs_for(files))
+        found = parallel_map(work, list(wanted.items()), tr("sounds"), jobs_for(files))
         return dict(zip(files, found, strict=True))
 
     @property
