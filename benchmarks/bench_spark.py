@@ -1,6 +1,6 @@
-"""A table of recordings judged by Spark on this machine, beside `score`; printed only.
+"""A table of recordings judged by Spark on this machine, beside `score`: to docs/scale.md.
 
-``python -m benchmarks.bench_spark``, with ``pip install -e '.[spark]'`` and Java: docs/scale.md.
+``python -m benchmarks.bench_spark``, with ``pip install -e '.[spark]'`` and Java.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import pandas as pd
 from asd.config.steps import ScoreConfig, TrainConfig
 from asd.steps import score, train
 from benchmarks.bench_scale import record
+from benchmarks.page import PROJECT, write_section
 from benchmarks.quiet import say_little
 from benchmarks.timing import seconds
 
@@ -45,13 +46,17 @@ def main() -> None:
         both = _side_by_side(folder)
     apart = (both.anomaly_score_x - both.anomaly_score_y).abs().max()
     equal = (both.is_anomaly_x == both.is_anomaly_y).mean()
-    print(
-        f"{len(both)} of {clips} recordings of {CLIP_S} s on {os.cpu_count()} cores: "
+    line = (
+        f"`python -m benchmarks.bench_spark`: {len(both)} of {clips} recordings of {CLIP_S} s on "
+        f"{os.cpu_count()} cores: "
         f"{clips / judged_s:.1f} rows a second by Spark in {judged_s:.1f} s (the first pass, with "
         f"the start of the workers, {first_s:.1f} s), `score` {alone_s:.1f} s with its report; "
         f"scores differ by {apart:.1g} at most, {100 * equal:.1f} % of the verdicts are equal; "
-        f"a worker holds {max(held, default=0):.0f} MB at most"
+        f"a worker holds {max(held, default=0):.0f} MB at most."
     )
+    print(line)
+    if clips == CLIPS:
+        write_section("spark", "Spark", [line], PROJECT / "docs" / "scale.md")
 
 
 def _judge(uri: str, folder: Path) -> tuple[float, float]:
