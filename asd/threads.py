@@ -1,5 +1,6 @@
 """One thread for what must come out the same on any number of processors."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import scipy.linalg  # noqa: F401 - SciPy's linear algebra is limited once it is loaded
-import torch
 from threadpoolctl import (
     OpenBLASController,
     ThreadpoolController,
@@ -15,7 +15,7 @@ from threadpoolctl import (
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread(load_torch: bool = False) -> Iterator[None]:
     """Context manager, or decorator: torch and linear algebra use one thread within the block.
 
     A sum that threads share depends on how many there are. To share a product of small matrices
@@ -24,12 +24,29 @@ def one_thread() -> Iterator[None]:
 
     Blocks may be nested, and may be open in several threads at once. Afterwards the calling
     thread has as many torch threads as before, and so has the process for threads to come.
+
+    Parameters
+    ----------
+    load_torch : bool
+        Load torch first, for a block that uses it: of torch that is not loaded when the block
+        begins, nothing is known or changed.
     """
+    if load_torch:
+        import torch  # noqa: F401
     before = _LIMITS.enter()
     try:
         yield
     finally:
         _LIMITS.leave(before)
+
+
+def usual_threads() -> int:
+    """Threads that a fit may use: torch's number, that of linear algebra while there is no torch.
+
+    One within `one_thread`; outside as many as there are cores, or as OMP_NUM_THREADS says.
+    """
+    pools = _controller().lib_controllers
+    return _torch_threads() or max(int(pool.num_threads) for pool in pools)
 
 
 class _Limits:
@@ -43,25 +60,26 @@ class _Limits:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = 0
-        self._usual = 1
+        self._usual = 0
         self._blas: Any = None
 
     def enter(self) -> int:
-        """Hold back; gives the number of torch threads that the calling thread had."""
+        """Hold back; gives the torch threads that the calling thread had, 0 without torch."""
         with self._lock:
-            before = torch.get_num_threads()
+            before = _torch_threads()
             if not self._open:
-                self._usual = before
+                self._usual = 0
                 self._blas = _take_over().limit(limits=1)
+            self._usual = self._usual or before
             self._open += 1
-            torch.set_num_threads(1)
+            _set_torch_threads(before and 1)
             return before
 
     def leave(self, before: int) -> None:
         """Give back what `enter` held back."""
         with self._lock:
             self._open -= 1
-            torch.set_num_threads(before)
+            _set_torch_threads(before)
             if self._open:
                 return
             _take_over()
@@ -71,12 +89,23 @@ class _Limits:
             if before != self._usual:
                 # This thread came to use torch while another was in a block. Threads to come
                 # get what any thread sets; a thread of its own sets it without a change here.
-                setter = threading.Thread(target=torch.set_num_threads, args=(self._usual,))
+                setter = threading.Thread(target=_set_torch_threads, args=(self._usual,))
                 setter.start()
                 setter.join()
 
 
 _LIMITS = _Limits()
+
+
+def _torch_threads() -> int:
+    """Torch threads of the calling thread; 0 while torch is not loaded, which takes long."""
+    torch: Any = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if hasattr(torch, "get_num_threads") else 0
+
+
+def _set_torch_threads(count: int) -> None:
+    if count:
+        sys.modules["torch"].set_num_threads(count)
 
 
 def _take_over() -> ThreadpoolController:

@@ -1,5 +1,7 @@
 """One thread inside the block, and everything as it was after it."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -93,3 +95,22 @@ def test_a_spectrogram_is_the_same_on_any_number_of_threads(threads: Threads) ->
                     np.testing.assert_array_equal(spectrogram, reference)
                     assert left_alone
             assert (torch.get_num_threads(), of_a_new_thread(), blas()) == (count, count, {count})
+
+
+def test_torch_is_loaded_by_who_asks_for_it_alone() -> None:
+    program = """
+import sys
+from asd.config import LogMelConfig
+from asd.features.logmel import LogMel
+from asd.threads import one_thread, usual_threads
+
+front_end = LogMel(LogMelConfig())
+with one_thread():
+    assert usual_threads() == 1
+assert usual_threads() >= 1
+assert "torch" not in sys.modules
+with one_thread():
+    with one_thread(load_torch=True):
+        assert sys.modules["torch"].get_num_threads() == 1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from asd.arrays import Matrix, Spectrogram
+from asd.arrays import Matrix, Spectrogram, Vector
 
 _NEPERS_PER_DB = np.log(10) / 10
 """Of power."""
@@ -13,8 +12,19 @@ _NEPERS_PER_DB = np.log(10) / 10
 
 def power(decibels: Spectrogram) -> Matrix:
     """The power of levels in dB, of the same shape; in a fifth of the time that NumPy takes."""
+    import torch
+
     exponents = torch.from_numpy(decibels.astype(np.float64)).mul_(_NEPERS_PER_DB)
     return np.asarray(exponents.exp_().numpy(), np.float64)
+
+
+def row_levels(decibels: Spectrogram) -> Vector:
+    """Level of each row's mean power over time, ``(n_rows,)``, in dB.
+
+    By NumPy: it is asked of few clips, and takes less time than loading torch.
+    """
+    means = np.exp(decibels.astype(np.float64) * _NEPERS_PER_DB).mean(axis=1)
+    return np.asarray(10 * np.log10(means), np.float64)
 
 
 def quantiles(levels: Spectrogram, shares: Sequence[float]) -> Matrix:

@@ -1,9 +1,14 @@
 """The short-time Fourier transform that front ends share."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from asd.arrays import Samples
+
+if TYPE_CHECKING:
+    import torch
 
 _BLOCK_SAMPLES = 1 << 16
 """Samples transformed at once: a block of frames and its spectrum stay in the processor's cache."""
@@ -25,13 +30,18 @@ class PowerSpectrum:
 
     def __init__(self, n_fft: int, hop_length: int) -> None:
         self.n_fft, self.hop_length = n_fft, hop_length
-        self._window = torch.hann_window(n_fft, dtype=torch.float64)
+
+    @cached_property
+    def _window(self) -> "torch.Tensor":
+        import torch
+
+        return torch.hann_window(self.n_fft, dtype=torch.float64)
 
     def n_frames(self, n_samples: int) -> int:
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
         return 1 + (n_samples - self.n_fft % 2) // self.hop_length
 
-    def __call__(self, samples: Samples) -> torch.Tensor:
+    def __call__(self, samples: Samples) -> "torch.Tensor":
         """Squared magnitudes, ``(n_frames, n_fft // 2 + 1)`` float32.
 
         Parameters
@@ -39,6 +49,8 @@ class PowerSpectrum:
         samples : ndarray of shape (n_samples,)
             At least one; clips shorter than the window are padded like the edges of any other.
         """
+        import torch
+
         n_fft, hop = self.n_fft, self.hop_length
         margin = n_fft // 2
         padded = np.zeros(len(samples) + 2 * margin, dtype=np.float32)

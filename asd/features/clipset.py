@@ -11,6 +11,8 @@ from asd.data.manifest import Clip
 
 Describe = Callable[[Spectrogram], NDArray[Any]]
 """From the features of a clip to a few numbers."""
+Memo = dict[Hashable, dict[Hashable, NDArray[Any]]]
+"""What functions said of clips, by function and clip."""
 
 
 class ClipSet(Sequence[Spectrogram]):
@@ -25,17 +27,24 @@ class ClipSet(Sequence[Spectrogram]):
         The features of each clip.
     clips : sequence of Clip, optional
         What is known of each; where it is not given, each clip is a recording of its own.
+    memo : dict, optional
+        What is remembered, where sets from the same front end share it: clips are known by
+        their digests, and by their places in the set where it is not given.
     """
 
     def __init__(
-        self, spectrograms: Sequence[Spectrogram], clips: Sequence[Clip] | None = None
+        self,
+        spectrograms: Sequence[Spectrogram],
+        clips: Sequence[Clip] | None = None,
+        memo: Memo | None = None,
     ) -> None:
         if clips is not None and len(clips) != len(spectrograms):
             raise ValueError(f"{len(clips)} clips for {len(spectrograms)} spectrograms")
         self._whole = spectrograms
         self._places: Indices = np.arange(len(spectrograms))
         self._rows = None if clips is None else tuple(clips)
-        self._memo: dict[Hashable, dict[int, NDArray[Any]]] = {}
+        self._memo: Memo = {} if memo is None else memo
+        self._by_digest = memo is not None
         self._offset: Describe | None = None
         self._offsets: dict[int, NDArray[np.float32]] = {}
 
@@ -86,6 +95,7 @@ class ClipSet(Sequence[Spectrogram]):
         """Some of the clips, in the order of `places`, ``(n,)``; nothing is read."""
         part = ClipSet.__new__(ClipSet)
         part._whole, part._rows, part._memo = self._whole, self._rows, self._memo
+        part._by_digest = self._by_digest
         part._offset, part._offsets = self._offset, self._offsets
         part._places = self._places[places]
         return part
@@ -108,7 +118,7 @@ class ClipSet(Sequence[Spectrogram]):
         return place if self._rows is None else int(self._rows[place].sha256[:16], 16)
 
     def remember(self, key: Hashable, index: int, describe: Describe) -> NDArray[Any]:
-        """What a function says of a clip, computed once for this set and all its parts.
+        """What a function says of a clip, computed once for all sets with the same memory.
 
         Parameters
         ----------
@@ -120,9 +130,10 @@ class ClipSet(Sequence[Spectrogram]):
             Gives an array, small against the clip.
         """
         known, place = self._memo.setdefault(key, {}), int(self._places[index])
-        if place not in known:
-            known[place] = describe(self._read(place))
-        return known[place]
+        clip = self._rows[place].sha256 if self._rows and self._by_digest else place
+        if clip not in known:
+            known[clip] = describe(self._read(place))
+        return known[clip]
 
     def table(self, describe: Describe) -> Matrix:
         """What a function says of each clip, ``(n_clips, n_values)``, as `remember` does.

@@ -1,7 +1,9 @@
 """The log-mel front end: one implementation for training, evaluation and serving."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asd.arrays import Samples, Spectrogram
@@ -12,6 +14,9 @@ from asd.features._stft import PowerSpectrum
 from asd.features.base import Axes, FrontEnd, level_in_db
 from asd.language import tr
 from asd.threads import one_thread
+
+if TYPE_CHECKING:
+    import torch
 
 _FLOOR = 1e-10
 """Power below which decibels are not told apart, `amin` in librosa: -100 dB."""
@@ -51,7 +56,10 @@ class LogMel(FrontEnd[LogMelConfig]):
     def __init__(self, config: LogMelConfig) -> None:
         super().__init__(config)
         self._energy = PowerSpectrum(config.n_fft, config.hop_length)
-        self._bands = _bands(config)
+
+    @cached_property
+    def _bands(self) -> "list[tuple[int, int, torch.Tensor]]":
+        return _bands(self.config)
 
     def axes(self) -> Axes:
         """Mel bands in Hz, frames in seconds, levels in dB."""
@@ -72,7 +80,7 @@ class LogMel(FrontEnd[LogMelConfig]):
         """Number of frames of a clip of `n_samples` samples (at least 1)."""
         return self._energy.n_frames(n_samples)
 
-    @one_thread()
+    @one_thread(load_torch=True)
     def __call__(self, samples: Samples) -> Spectrogram:
         """Log-mel spectrogram of one clip.
 
@@ -88,6 +96,8 @@ class LogMel(FrontEnd[LogMelConfig]):
             Decibels re 1 in [-100, ∞), less the clip's level where that is taken off
             (``scaling="db"``), or [0, 1] (``scaling="clip_max"``).
         """
+        import torch
+
         if self.config.level == "rms":
             samples = samples * level_gain(samples, self.config.hop_length)
         energy = self._energy(samples)
@@ -175,12 +185,14 @@ def level_gain(samples: Samples, frame_length: int) -> np.float32:
     return np.float32(_TARGET_RMS / max(float(rms), _LEAST_RMS))
 
 
-def _bands(config: LogMelConfig) -> list[tuple[int, int, torch.Tensor]]:
+def _bands(config: LogMelConfig) -> "list[tuple[int, int, torch.Tensor]]":
     """The mel filter bank in groups of bands: first bin, end bin, ``(n_bins, n_bands)`` weights.
 
     Most weights are zero; multiplying each group with the bins it covers alone is three times as
     fast as with all.
     """
+    import torch
+
     top = config.f_max or config.sample_rate / 2
     bank = mel_filters(config.sample_rate, config.n_fft, config.n_mels, config.f_min, top)
     groups = []

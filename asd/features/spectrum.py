@@ -83,7 +83,7 @@ class Spectrum(FrontEnd[SpectrumConfig]):
         """The clip's level in dB; 0 where it is not taken off."""
         return power_level(values) if self.config.level == "power" else 0.0
 
-    @one_thread()
+    @one_thread(load_torch=True)
     def __call__(self, samples: Samples) -> Spectrogram:
         """Spectra of one clip, ``(n_bins, n_frames)`` float32, in dB.
 

@@ -15,6 +15,7 @@ import io
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from asd.audio.decode import read_clip
 from asd.data.manifest import Clip, Dataset
 from asd.errors import AudioError, FeatureError, OutputError
 from asd.features.base import FrontEnd
-from asd.features.clipset import ClipSet
+from asd.features.clipset import ClipSet, Memo
 from asd.files import atomic_path
 from asd.language import tr
 from asd.parallel import parallel_map
@@ -51,6 +52,13 @@ class FeatureStore:
     def __init__(self, root: Path | str) -> None:
         self._remote = RemoteFolder(str(root)) if is_url(root) else None
         self.root = (self._remote.copy if self._remote else Path(root)).absolute()
+        self._memos: dict[str, Memo] | None = None
+
+    def remembering(self) -> "FeatureStore":
+        """The same store, whose sets share what they remember of clips: for fits on the same."""
+        store = copy(self)
+        store._memos = {}
+        return store
 
     def features(self, dataset: Dataset, front_end: FrontEnd[Any]) -> ClipSet:
         """Features of all clips, in the order of the manifest; missing ones are computed first.
@@ -96,7 +104,8 @@ class FeatureStore:
                         problems="; ".join(problems),
                     )
                 )
-        return ClipSet(_Files(dataset, folder, front_end), dataset.clips)
+        memo = None if self._memos is None else self._memos.setdefault(front_end.key, {})
+        return ClipSet(_Files(dataset, folder, front_end), dataset.clips, memo)
 
     def _missing(self, dataset: Dataset, folder: Path) -> dict[str, Clip]:
         return {c.sha256: c for c in dataset.clips if not _file(folder, c).is_file()}

@@ -120,6 +120,7 @@ def fit_and_calibrate(
     NotEnoughClipsError
         There are too few clips, or recordings for ``threshold.calibration=cross``.
     """
+    store = store.remembering()
     pool = Dataset(train.root, valid.clips + train.clips)
     obstacle = _obstacle(recipe, train, valid)
     if obstacle and recipe.threshold.calibration == "cross":

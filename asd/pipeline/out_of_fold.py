@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from asd.arrays import Indices, Matrix, Scores
 from asd.config.recipe import Recipe
@@ -23,6 +22,7 @@ from asd.pipeline.branches import make_detector
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.hearing import heard, listeners
 from asd.progress import ProgressBar
+from asd.threads import usual_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,5 +101,5 @@ def _fold_scores(
         outside = whole.take(held_out)
         return held_out, make().fit(whole.take(inside), outside, context).score(outside)
 
-    jobs = (context.jobs or torch.get_num_threads()) if make().in_threads else 1
+    jobs = (context.jobs or usual_threads()) if make().in_threads else 1
     return in_threads(lambda split: scored(*split), list(splits(fold_of)), jobs)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
 from asd.config import LogMelConfig
 from asd.data.manifest import Dataset
-from asd.features._levels import power, quantiles
+from asd.features._levels import quantiles, row_levels
 from asd.features.logmel import LogMel
 from asd.features.store import FeatureStore
 
@@ -125,8 +125,7 @@ def describing(sample_rate: int) -> LogMel:
 
 def profile(sound: Spectrogram) -> Matrix:
     """Quantiles over time and mean power of each band, in dB, ``(n_statistics, n_bands)``."""
-    mean = 10 * np.log10(power(sound).mean(axis=1))
-    return np.stack([*quantiles(sound, _QUANTILES), mean])
+    return np.stack([*quantiles(sound, _QUANTILES), row_levels(sound)])
 
 
 def _flat_profile(sound: Spectrogram) -> Vector:

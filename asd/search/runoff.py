@@ -6,7 +6,7 @@ time without some recordings of the train side, and judged on those.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,8 +39,8 @@ class Runoff:
 
     incumbent: str
     """Label of what the others have to beat."""
-    figures: Mapping[str, Sequence[float]]
-    """Of each candidate by label, a figure a fold; of those that could be fitted on all folds."""
+    figures: dict[str, list[float]]
+    """Of each candidate by label, a figure a fold; fewer of those that were given up before."""
 
     @property
     def winner(self) -> str:
@@ -51,26 +51,46 @@ class Runoff:
         L. Breiman et al., "Classification and Regression Trees" (1984), section 3.4.3; where
         there is none, the incumbent.
         """
-        better = [name for name in self.figures if name != self.incumbent and self._beats(name)]
+        others = self.figures.keys() - {self.incumbent, *self.given_up}
+        better = [name for name in self.figures if name in others and self._beats(name)]
         return max(better, key=self.mean, default=self.incumbent)
 
+    @property
+    def given_up(self) -> list[str]:
+        """Labels of those that were not judged on all folds."""
+        folds = len(self.figures[self.incumbent])
+        return [name for name, figures in self.figures.items() if len(figures) < folds]
+
+    def may_win(self, name: str) -> bool:
+        """Whether it is worth judging a candidate on a further fold.
+
+        It is not once it has gained nothing on `LEAST_FOLDS` or more. With four folds, such a
+        candidate would still win in 1 of 75 run-offs where it is as good as the incumbent.
+        """
+        if name == self.incumbent:
+            return True
+        figures = self.figures.get(name)
+        return figures is not None and (len(figures) < LEAST_FOLDS or self.gain(name)[0] > 0)
+
     def mean(self, name: str) -> float:
-        """Mean figure over folds."""
+        """Mean figure over the folds on which a candidate was judged."""
         return float(np.mean(self.figures[name]))
 
     def gain(self, name: str) -> tuple[float, float]:
-        """Mean difference to the incumbent, and its standard error over folds."""
-        gains = np.subtract(self.figures[name], self.figures[self.incumbent])
+        """Mean difference to the incumbent on the same folds, and its standard error."""
+        figures = self.figures[name]
+        gains = np.subtract(figures, self.figures[self.incumbent][: len(figures)])
         return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
 
     def markdown(self, metric: str) -> list[str]:
-        """A table, best mean first."""
-        lines = [f"| candidate | {metric}, mean over folds | gain | standard error |"]
-        lines.append("|---|---:|---:|---:|")
-        for name in sorted(self.figures, key=self.mean, reverse=True):
+        """A table, largest gain first."""
+        lines = [f"| candidate | folds | {metric}, mean over folds | gain | standard error |"]
+        lines.append("|---|---:|---:|---:|---:|")
+        for name in sorted(self.figures, key=self.gain, reverse=True):
             gain, error = self.gain(name)
             compared = "| |" if name == self.incumbent else f"{gain:+.3f} | {error:.3f} |"
-            lines.append(f"| {name} | {self.mean(name):.3f} | {compared}")
+            folds = len(self.figures[name])
+            lines.append(f"| {name} | {folds} | {self.mean(name):.3f} | {compared}")
         return lines
 
     def _beats(self, name: str) -> bool:
@@ -87,6 +107,8 @@ def run_off(
     root: Path,
 ) -> Runoff | None:
     """Judge candidates on parts of the train side, each fitted without that part.
+
+    All go through one part after the other; who gains nothing on the incumbent is given up.
 
     Parameters
     ----------
@@ -111,23 +133,29 @@ def run_off(
     train, normal = validation.train, validation.normal
     if train.recordings() & normal.recordings() or len(train.recordings()) < LEAST_FOLDS:
         return None
-    seed = candidates[incumbent].seed
-    sides = []
-    for inside, held in _folds(train, normal):
-        changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
-        sides.append(replace(validation, train=inside, normal=held, anomalous=changed))
-    figures: dict[str, list[float]] = {}
-    with ProgressBar(total=len(candidates) * len(sides), desc=tr("run-off")) as bar:
-        for name, candidate in candidates.items():
-            try:
-                figures[name] = []
-                for side in sides:
-                    figures[name].append(_judge(candidate, side, metric, max_fpr, root))
-                    bar.update()
-            except AsdError as error:
-                logger.warning("%s takes no part in the run-off: %s", name, error)
-                del figures[name]
-    return Runoff(incumbent, figures) if incumbent in figures else None
+    # Folds overlap: what is said of a clip holds in all of them.
+    stores = {name: FeatureStore(root).remembering() for name in candidates}
+    running, folds = dict(candidates), list(_folds(train, normal))
+    runoff = Runoff(incumbent, {name: [] for name in candidates})
+    with ProgressBar(total=len(folds) * len(running), desc=tr("run-off")) as bar:
+        for inside, held in folds:
+            seed = candidates[incumbent].seed
+            changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
+            side = replace(validation, train=inside, normal=held, anomalous=changed)
+            for name, candidate in list(running.items()):
+                try:
+                    figure = _judge(candidate, side, metric, max_fpr, stores[name])
+                    runoff.figures[name].append(figure)
+                except AsdError as error:
+                    logger.warning("%s takes no part in the run-off: %s", name, error)
+                    del runoff.figures[name]
+                bar.update()
+            if incumbent not in runoff.figures:
+                return None
+            running = {name: running[name] for name in running if runoff.may_win(name)}
+            if not running.keys() - {incumbent}:
+                break
+    return runoff
 
 
 def _folds(train: Dataset, normal: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
@@ -141,7 +169,8 @@ def _folds(train: Dataset, normal: Dataset) -> Iterator[tuple[Dataset, Dataset]]
         yield Dataset(train.root, normal.clips + kept), Dataset(train.root, held)
 
 
-def _judge(recipe: Recipe, side: Validation, metric: str, max_fpr: float, root: Path) -> float:
-    store = FeatureStore(root)
+def _judge(
+    recipe: Recipe, side: Validation, metric: str, max_fpr: float, store: FeatureStore
+) -> float:
     scorer, _ = side.fit(recipe, store, FitContext())
     return side.judge(scorer, recipe.threshold, store, max_fpr)[metric]

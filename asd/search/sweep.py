@@ -62,7 +62,7 @@ class Sweep:
                 attempt.report(epoch, metrics["valid_loss"])
 
         figures: dict[str, float] = {}
-        store = FeatureStore(self.root)
+        store = FeatureStore(self.root).remembering()
         try:
             scorer, seconds = self.validation.fit(recipe, store, FitContext(on_epoch))
             threshold, max_fpr = recipe.threshold, self.config.max_fpr

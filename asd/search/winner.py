@@ -28,7 +28,8 @@ class Winner:
         if runoff is None:
             return [tr("winner: {label}", label=self.label)]
         parts = count(len(runoff.figures[runoff.incumbent]), "part")
-        means = ", ".join(f"{name} {runoff.mean(name):.4f}" for name in runoff.figures)
+        judged = [name for name in runoff.figures if name not in runoff.given_up]
+        means = ", ".join(f"{name} {runoff.mean(name):.4f}" for name in judged)
         lines = [
             tr(
                 "run-off on {parts} of the train side, each held out: {means}",
@@ -36,6 +37,11 @@ class Winner:
                 means=means,
             )
         ]
+        if runoff.given_up:
+            names = ", ".join(runoff.given_up)
+            lines.append(
+                tr("given up after two parts or more, without a gain: {names}", names=names)
+            )
         if self.label == runoff.incumbent:
             return [*lines, tr("winner: {label}; no other clearly beats it", label=self.label)]
         gain, error = runoff.gain(self.label)

@@ -13,7 +13,6 @@ import numpy as np
 from asd.evaluation import official, plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.metrics import metric_key
-from asd.evaluation.page import evaluation_page
 from asd.evaluation.plots import RobustnessRow
 from asd.evaluation.report import LEADERBOARD, figures, subject
 from asd.evaluation.robustness import COLUMNS, markdown, robustness
@@ -104,6 +103,9 @@ def log_report(
     tracked : TrackedRun
         Where to log.
     """
+    # Loads a library for fonts, which no other step needs.
+    from asd.evaluation.page import evaluation_page
+
     lineage = tracked.lineage() | {"Model": model.uri, "Trained in run": model.run_id}
     page = evaluation_page(evaluation, drawn, feature_store(), language, lineage, changes)
     tracked.log_text(page, REPORT)

@@ -3,6 +3,8 @@
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.utils import requirements_utils
 
 import asd
 from asd.errors import DetectorError, TrackingError
@@ -32,6 +35,7 @@ _INFERENCE = (
     "pydantic", "pyyaml", "safetensors", "scikit-learn", "scipy", "soundfile", "soxr",
     "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
+_requirements: Any = requirements_utils
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,23 @@ class _Untried:
     @staticmethod
     def save_model(validate_serving_input: bool, **options: Any) -> None:
         del validate_serving_input
-        mlflow.pyfunc.save_model(**options)
+        with _requirements_by_name():
+            mlflow.pyfunc.save_model(**options)
+
+
+@contextmanager
+def _requirements_by_name() -> Iterator[None]:
+    """Let MLflow compare requirements with what is installed under their names.
+
+    It would look through the files of all that is installed for modules of those names, which
+    takes longer than all else that it does with a model.
+    """
+    known = _requirements._MODULES_TO_PACKAGES
+    _requirements._MODULES_TO_PACKAGES = known or {}
+    try:
+        yield
+    finally:
+        _requirements._MODULES_TO_PACKAGES = known
 
 
 def log_pipeline(pipeline: Pipeline, params: dict[str, Any], made_for: str = "") -> ModelRef:

@@ -59,6 +59,8 @@ class AsdModel(PythonModel):
         # Steps that load a model may judge any number of rows for any time.
         if _SERVER_MODEL_PATH in os.environ:
             self.limits, self.figures = Limits.of_server(), told_figures()
+            import torch  # noqa: F401 - the first request would wait for it
+
             self.share(joblib.cpu_count())
             guard_server()
 

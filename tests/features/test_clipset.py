@@ -8,7 +8,7 @@ import pytest
 
 from asd.arrays import Spectrogram, Vector
 from asd.data.manifest import Clip
-from asd.features.clipset import ClipSet
+from asd.features.clipset import ClipSet, Memo
 
 
 class Counting(Sequence[Spectrogram]):
@@ -127,3 +127,18 @@ def test_numbers_of_two_kinds_do_not_mix() -> None:
     clips = ClipSet(Counting(2))
     assert clips.table(mean).tolist() == [[0], [1]]
     assert clips.table(size).tolist() == [[6], [6]]
+
+
+def test_sets_that_share_a_memory_know_clips_by_their_digests() -> None:
+    def mean(clip: Spectrogram) -> Vector:
+        return np.array([clip.mean()], np.float64)
+
+    first, second, third = (
+        clip.model_copy(update={"sha256": f"{n:064x}"})
+        for n, clip in enumerate(rows("a") + rows("b") + rows("c"))
+    )
+    memo: Memo = {}
+    before, after = Counting(2), Counting(3)
+    ClipSet(before, (first, second), memo).table(mean)
+    assert ClipSet(after, (second, third, first), memo).table(mean).tolist() == [[1], [1], [0]]
+    assert after.reads == [1], "the others were described by the set before"

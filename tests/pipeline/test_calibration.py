@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pytest
@@ -80,6 +80,9 @@ class Values:
 
     def __init__(self, values: dict[str, float]) -> None:
         self._values = values
+
+    def remembering(self) -> Self:
+        return self
 
     def features(self, dataset: Dataset, front_end: FrontEnd[Any]) -> ClipSet:  # noqa: ARG002
         points = [np.full((1, 1), self._values[clip.path], np.float32) for clip in dataset.clips]

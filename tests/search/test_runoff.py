@@ -1,8 +1,20 @@
 """Who wins a sweep: the best trial, or the default where that is not clearly beaten."""
 
+from pathlib import Path
+
 import pytest
 
-from asd.search.runoff import Runoff
+from asd.config.recipe import Branch, Recipe
+from asd.data.manifest import Clip, Dataset
+from asd.errors import NotEnoughClipsError
+from asd.search import runoff as module
+from asd.search.runoff import Runoff, run_off
+from asd.search.validation import Validation
+
+
+def clip(name: str, split: str) -> Clip:
+    fields = {"path": name, "recording": name, "split": split, "sha256": "0" * 64}
+    return Clip.model_validate({**fields, "start_s": 0, "duration_s": 1, "label": "normal"})
 
 
 @pytest.mark.parametrize(
@@ -26,8 +38,60 @@ def test_the_table_says_by_how_much() -> None:
     runoff = Runoff("usual", {"usual": [0.8, 0.8], "trial 3 knn": [0.8, 0.9]})
     assert runoff.gain("trial 3 knn") == pytest.approx((0.05, 0.05))
     assert runoff.markdown("auc") == [
-        "| candidate | auc, mean over folds | gain | standard error |",
-        "|---|---:|---:|---:|",
-        "| trial 3 knn | 0.850 | +0.050 | 0.050 |",
-        "| usual | 0.800 | | |",
+        "| candidate | folds | auc, mean over folds | gain | standard error |",
+        "|---|---:|---:|---:|---:|",
+        "| trial 3 knn | 2 | 0.850 | +0.050 | 0.050 |",
+        "| usual | 2 | 0.800 | | |",
     ]
+
+
+def test_a_gain_is_measured_on_the_folds_that_both_were_judged_on() -> None:
+    runoff = Runoff("usual", {"usual": [0.8, 0.7, 0.1, 0.1], "a": [0.7, 0.7]})
+    assert runoff.gain("a") == pytest.approx((-0.05, 0.05))
+    assert runoff.given_up == ["a"]
+    assert runoff.winner == "usual", "its mean is that of easier folds"
+
+
+class Judged:
+    """Takes the place of fits: figures of candidates by fold, and who was judged in which order."""
+
+    def __init__(self, **figures: list[float]) -> None:
+        self.figures, self.asked = figures, list[str]()
+
+    def __call__(self, recipe: Recipe, *_: object) -> float:
+        self.asked.append(recipe.model)
+        figure = self.figures[recipe.model][self.asked.count(recipe.model) - 1]
+        if figure < 0:
+            raise NotEnoughClipsError("too few clips")
+        return figure
+
+
+@pytest.mark.parametrize(
+    ("figures", "asked", "winner"),
+    [
+        ({"knn": [0.8] * 4, "gmm": [0.7, 0.7]}, "knn gmm knn gmm", "knn"),
+        ({"knn": [0.8] * 4, "gmm": [0.7, 0.95, 0.9, 0.9]}, "knn gmm " * 4, "gmm"),
+        ({"knn": [0.8] * 4, "gmm": [0.7, 0.85], "patch": [0.9] * 4},
+         "knn gmm patch " * 2 + "knn patch " * 2, "patch"),
+        ({"knn": [0.8] * 4, "gmm": [0.9, -1], "patch": [0.7, 0.9]},
+         "knn gmm patch " * 2, "knn"),
+        ({"knn": [0.8, -1], "gmm": [0.9, 0.9]}, "knn gmm knn gmm", None),
+    ],
+)  # fmt: skip
+def test_who_gains_nothing_is_judged_no_further(
+    figures: dict[str, list[float]],
+    asked: str,
+    winner: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = Judged(**figures)
+    monkeypatch.setattr(module, "_judge", judged)
+    monkeypatch.setattr(module, "pseudo_anomalies", lambda held, *_: held)
+    train = Dataset(tmp_path, tuple(clip(f"{n}.wav", "train") for n in range(8)))
+    valid = Dataset(tmp_path, (clip("8.wav", "valid"),))
+    sides = Validation(train, valid, valid, "proxy")
+    candidates = {name: Recipe(label=name, branches=(Branch(model=name),)) for name in figures}
+    runoff = run_off(candidates, "knn", sides, "auc", 0.1, tmp_path)
+    assert judged.asked == asked.split()
+    assert (runoff and runoff.winner) == winner

@@ -137,6 +137,7 @@ def promise(told: Promise, decision_s: float) -> Figure:
     most = max(told.n_units + told.more_for_one_a_week, told.n_units, 1)
     counts = np.unique(np.geomspace(1, 1.5 * most, 200).round())
     axes.loglog(counts, DAY_S / decision_s / (counts + 1), color=BLUE, linewidth=2.2)
+    axes.minorticks_off()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,g}")
     for rate, name in ((1.0, tr("one a day")), (DAY_S / WEEK_S, tr("one a week"))):
