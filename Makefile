@@ -31,9 +31,10 @@ STEP ?= main
 run: setup ## a step through mlflow run, as STEP=train P="model=knn data=data/pump"
 	$(IN_VENV) mlflow run . --env-manager local -e $(STEP) $(foreach pair,$(P),-P $(pair))
 
-# Files go to processes whole, since their tests share what is slow to make, and the longest first.
+# Files go to processes whole, since their tests share what is slow to make, and the longest first:
+# see tests/conftest.py.
 test: setup ## the tests
-	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 # `make test` holds one small data set to the record; this one all.
 test-golden: setup ## the golden record, on the demo and on real recordings too

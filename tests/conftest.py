@@ -16,11 +16,23 @@ settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONG = ("tests/golden/", "tests/e2e/", "tests/steps/")
+TOGETHER = {
+    "a user's way": ("tests/e2e/test_mlflow_run.py", "tests/e2e/serving/"),
+    "two models": tuple(f"tests/steps/test_{name}.py" for name in ("gates", "promote", "registry")),
+}
+"""Files that share what is slow to make."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what takes long come first: no process is to be left with it when others are done."""
+    """Let one process have files whole, and together where they share; what takes long first.
+
+    No process is to be left with something long when others are done.
+    """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        found = (name for name, files in TOGETHER.items() if file.startswith(files))
+        item.add_marker(pytest.mark.xdist_group(next(found, file)))
 
 
 @pytest.fixture

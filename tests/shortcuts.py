@@ -20,7 +20,7 @@ def take(patch: pytest.MonkeyPatch) -> None:
     """Let steps draw nothing, make little, and load no model in a new process.
 
     tests/evaluation draws every figure and whole pages, tests/e2e those of whole runs;
-    tests/steps/test_promote.py loads a model in a new process.
+    tests/steps/test_gates.py loads a model in a new process.
     """
     make_little(patch)
     blank = Figure()

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from asd.audio.decode import (
+    AUDIO_SUFFIXES,
+    find_audio,
+)
 from asd.audio.folders import walk
+from asd.errors import DataError
 
 
 def touch(*paths: Path) -> None:
@@ -64,3 +69,22 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "._1.wav": "hidden file",
         "4.wav": "link to a file that is not there",
     }
+
+
+def test_recordings_are_found_sorted_at_any_depth_but_not_hidden_ones(tmp_path: Path) -> None:
+    names = ["b/ポンプ.MP4", "a.wav", "b/c/d.flac"]
+    for name in [*names, ".hidden.wav", ".git/x.wav", ".partial-1.wav", "notes.txt", "._a.wav"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.wav").mkdir()
+    assert find_audio(tmp_path) == sorted(tmp_path / name for name in names)
+    assert find_audio(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in AUDIO_SUFFIXES)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match=rf"{tmp_path}: no recordings .*\.mp4.*\.wav"):
+        find_audio(tmp_path)
+    with pytest.raises(DataError, match="none: no such file or folder; check source"):
+        find_audio(tmp_path / "none")

@@ -1,66 +1,20 @@
+"""Clips are what was recorded, of one length and rate, each on one side."""
+
 import shutil
 import tracemalloc
-import zlib
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
-from asd.audio.encode import write_wav
-from asd.config.steps import CutConfig
 from asd.data import manifest
-from asd.data.preprocess import preprocess, preview
-from asd.data.preprocess_report import PreprocessReport
 from asd.data.rates import rate_warnings, rates_of, usual_rate
 from asd.data.sound import sound_of
 from asd.data.verify import verify
-from asd.errors import AudioError, ConfigError, DataError, NotEnoughClipsError
-
-RATE = 4000
-
-
-def hum(seconds: float, seed: int = 0, rate: int = RATE) -> NDArray[np.float64]:
-    noise = np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))
-    return np.clip(noise, -1, 1)
-
-
-def write(path: Path, seconds: float = 10.0, seed: int | None = None) -> Path:
-    """A recording; without a seed, of a sound that no file of another name has."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    own = zlib.crc32(str(path).encode()) if seed is None else seed
-    write_wav(path, hum(seconds, own), RATE)
-    return path
-
-
-def fleet(root: Path, count: int = 5, seconds: float = 10.0) -> Path:
-    for number in range(count):
-        write(root / f"r{number}.wav", seconds, number)
-    return root
-
-
-def run(source: Path, output: Path, **options: Any) -> PreprocessReport:
-    given: dict[str, Any] = {
-        "clip_seconds": 1.0,
-        "sample_rate": RATE,
-        "split": (0.72, 0.18, 0.10),
-        "seed": 42,
-        "remainder": "drop",
-        "channel": None,
-        "skip_bad": False,
-        "overwrite": False,
-    }
-    wish = {**given, **options}
-    overwrite = wish.pop("overwrite")
-    return preprocess(source, output, CutConfig.parse(wish), overwrite)
-
-
-def counts(report: PreprocessReport) -> dict[tuple[str, str], int]:
-    return dict(Counter((clip.split, clip.label) for clip in report.dataset.clips))
+from asd.errors import NotEnoughClipsError
+from tests.data.cutting import RATE, counts, fleet, run, write
 
 
 def test_clips_are_the_recording_sample_by_sample(tmp_path: Path) -> None:
@@ -244,16 +198,6 @@ def test_one_of_everything_is_one_table(tmp_path: Path) -> None:
     assert any("old/ (1)" in line for line in lines if line.startswith("warning"))
 
 
-def test_a_preview_is_the_report_of_the_step_and_writes_nothing(tmp_path: Path) -> None:
-    source = fleet(tmp_path / "in")
-    write(source / "copy.wav", seed=0)
-    wish = CutConfig(clip_seconds=1.0, sample_rate=RATE)
-    seen = preview(source, tmp_path / "out", wish)
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
-    assert seen.lines() == preprocess(source, tmp_path / "out", wish).lines()
-    assert any("same sound" in line for line in seen.lines())
-
-
 def test_recordings_that_lower_the_rate_of_all_are_named(tmp_path: Path) -> None:
     source = fleet(tmp_path / "in")
     samples = np.random.default_rng(0).normal(0, 0.1, (2, 4 * 16000))
@@ -266,94 +210,6 @@ def test_recordings_that_lower_the_rate_of_all_are_named(tmp_path: Path) -> None
     [warning] = [text for text in report.warnings if text.startswith("cut at 4000 Hz")]
     assert "because of 1 recording of 3: r0.wav;" in warning
     assert warning.endswith("leave it out to keep it")
-
-
-class TestBadInput:
-    def test_all_bad_recordings_are_listed_and_nothing_is_left(self, tmp_path: Path) -> None:
-        source = fleet(tmp_path / "in")
-        (source / "text.wav").write_text("not a sound")
-        (source / "empty.wav").touch()
-        write_wav(source / "silent.wav", np.zeros(RATE * 2), RATE)
-        write(source / "blink.wav", 0.05)
-        soundfile.write(source / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
-        with pytest.raises(DataError) as caught:
-            run(source, tmp_path / "out")
-        bad = ("text", "empty", "silent", "blink", "nan")
-        assert all(f"{name}.wav" in str(caught.value) for name in bad)
-        assert "\n" not in str(caught.value)
-        assert [path.name for path in tmp_path.iterdir()] == ["in"]
-
-        report = run(source, tmp_path / "out", skip_bad=True)
-        assert len(report.skipped) == len(bad)
-        assert {clip.recording for clip in report.dataset.clips} == {f"r{n}" for n in range(5)}
-        assert sum(line.startswith("skipped: ") for line in report.lines()) == len(bad)
-
-    def test_one_bad_recording_alone(self, tmp_path: Path) -> None:
-        with pytest.raises(AudioError, match=r"blink\.wav: holds 0\.050 s"):
-            run(write(tmp_path / "blink.wav", 0.05), tmp_path / "out", skip_bad=True)
-
-    def test_nothing_to_train_on(self, tmp_path: Path) -> None:
-        write(tmp_path / "in" / "abnormal" / "a.wav")
-        with pytest.raises(DataError, match="nothing to train on"):
-            run(tmp_path / "in", tmp_path / "out")
-
-    def test_clip_length(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"clip_seconds=0\.05: must be at least 0\.1"):
-            run(fleet(tmp_path / "in"), tmp_path / "out", clip_seconds=0.05)
-
-
-class TestOutput:
-    def test_existing_data_set_is_replaced_only_on_demand(self, tmp_path: Path) -> None:
-        source, output = fleet(tmp_path / "in"), tmp_path / "out"
-        before = run(source, output).dataset
-        with pytest.raises(DataError, match="overwrite=true"):
-            run(source, output, seed=43)
-        after = run(source, output, seed=43, overwrite=True).dataset
-        assert manifest.load(output).digest == after.digest != before.digest
-        assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
-
-    def test_what_the_same_command_has_made_before_is_done(self, tmp_path: Path) -> None:
-        source, output = fleet(tmp_path / "in"), tmp_path / "out"
-        first = run(source, output)
-        stamps = {path: path.stat().st_mtime_ns for path in output.rglob("*.wav")}
-        second = run(source, output)
-        assert second.lines()[0].startswith("made before by the same command")
-        assert second.lines()[1:] == first.lines()
-        assert second.dataset == first.dataset
-        assert {path: path.stat().st_mtime_ns for path in output.rglob("*.wav")} == stamps
-        write(source / "r0.wav", 5.0, 7)
-        with pytest.raises(DataError, match="overwrite=true"):
-            run(source, output)
-
-    def test_data_set_stays_when_its_replacement_fails(self, tmp_path: Path) -> None:
-        source, output = fleet(tmp_path / "in"), tmp_path / "out"
-        before = run(source, output).dataset
-        (source / "r0.wav").write_text("not a sound")
-        with pytest.raises(DataError, match=r"r0\.wav"):
-            run(source, output, overwrite=True)
-        verify(manifest.load(output))
-        assert manifest.load(output).digest == before.digest
-
-    def test_a_folder_of_other_things_is_never_replaced(self, tmp_path: Path) -> None:
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "thesis.txt").touch()
-        with pytest.raises(DataError, match="no data set"):
-            run(fleet(tmp_path / "in"), tmp_path / "out", overwrite=True)
-
-    def test_output_and_source_do_not_overlap(self, tmp_path: Path) -> None:
-        for output in (tmp_path / "in" / "out", tmp_path / "in", tmp_path):
-            with pytest.raises(DataError, match="overlaps"):
-                run(fleet(tmp_path / "in"), output)
-
-
-def test_verify_names_changed_audio(tmp_path: Path) -> None:
-    dataset = run(fleet(tmp_path / "in"), tmp_path / "out").dataset
-    changed = dataset.clips[3]
-    write(dataset.file(changed), 1, seed=99)
-    with pytest.raises(DataError, match=changed.path) as caught:
-        verify(dataset)
-    assert dataset.clips[4].path not in str(caught.value)
-    verify(dataset.select(lambda clip: clip != changed))
 
 
 @pytest.mark.real

@@ -1,7 +1,8 @@
 """A folder of its own for each test, with an MLflow store and small recordings."""
 
+import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -9,8 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from asd.config.steps import TrainConfig
+from asd.evaluation import evaluation, gates
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.pipeline.pipeline import Pipeline
+from asd.steps import train
+from asd.tracking import registry
+from asd.tracking.models import load
 from asd.tracking.store import client
 from tests import shortcuts
+from tests.steps.promotion import DATA, NAME, Trained, make_clips
 
 RATE = 8000
 
@@ -82,3 +91,50 @@ def last_run(workspace: Path) -> Callable[[], mlflow.entities.Run]:
         return all_runs()[0]
 
     return newest
+
+
+def _work_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.chdir(folder)
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    patch.setenv("MLFLOW_EXPERIMENT_NAME", "promote")
+    patch.delenv("MLFLOW_RUN_ID", raising=False)
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Path, Trained]:
+    """A folder and a store of their own, and what was trained there once for all tests."""
+    folder = tmp_path_factory.mktemp("promote")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        _work_in(folder, patch)
+        shortcuts.take(patch)
+        mlflow.create_experiment("promote", artifact_location=(folder / "mlruns").as_uri())
+        make_clips(folder / DATA)
+        deaf = {"features": {"f_max": 150.0, "n_mels": 2}, "data": DATA}
+        worse = train.run(TrainConfig.parse(deaf))
+        return folder, Trained(train.run(TrainConfig(model="knn", data=DATA)), worse)
+
+
+@pytest.fixture
+def models(two_models: tuple[Path, Trained], monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """The models, in the folder and with the store that they are in."""
+    folder, trained = two_models
+    _work_in(folder, monkeypatch)
+    return trained
+
+
+@pytest.fixture
+def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    """The models with an empty registry; fewer draws, and no new process for every promotion."""
+    monkeypatch.setattr(evaluation, "auc_interval", functools.partial(auc_interval, n=50))
+    monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
+    shortcuts.take(monkeypatch)
+    yield models
+    if registry.aliases_of(NAME) is not None:
+        mlflow.MlflowClient().delete_registered_model(NAME)
+
+
+@pytest.fixture
+def pipeline(models: Trained) -> Pipeline:
+    """The better of the models."""
+    return load(models.good)
