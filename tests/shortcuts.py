@@ -2,14 +2,16 @@
 
 import io
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from mlflow.store.db import utils
 from PIL import Image
 
-from asd.evaluation import plots
+from asd.evaluation import answer, evaluation, gates, plots
+from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
 from asd.evaluation.page import cases
 from asd.evaluation.page.cases import chosen_rows
 from asd.search import pseudo_anomalies
@@ -29,6 +31,18 @@ def take(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(plots, name, lambda *_, **__: blank)
     patch.setattr(Figure, "savefig", _no_picture)
     patch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
+
+
+def draw_less(patch: pytest.MonkeyPatch) -> None:
+    """Take intervals from 50 draws, where tests/evaluation takes them from as many as users do."""
+    patch.setattr(evaluation, "auc_interval", partial(auc_interval, n=50))
+    for module in (answer, gates):
+        patch.setattr(module, "paired_bootstrap", partial(paired_bootstrap, n=50))
+
+
+def look_once(patch: pytest.MonkeyPatch) -> None:
+    """Let MLflow read its 60 migrations once a process, and not with each store."""
+    patch.setattr(utils, "_get_latest_schema_revision", cache(utils._get_latest_schema_revision))
 
 
 def make_little(patch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
 """Calibration keeps its promise where clips of a recording are alike."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import pytest
@@ -172,18 +173,30 @@ def by_clip(fitted: Calibrated, config: ThresholdConfig) -> Threshold:
     return fit_threshold(config, fitted.report.scores[held_out])
 
 
-def mean_rate(rate: float, fit: Fit, train: int = 99, valid: int = 11, each: int = 5) -> float:
-    """False-alarm rate on new recordings, over 100 random data sets."""
+@cache
+def fits(
+    calibration: Literal["cross", "split"], train: int, valid: int, each: int
+) -> list[tuple[Calibrated, Scores]]:
+    """What is fitted on 100 random data sets, whatever the rate, and scores of new recordings."""
     rng = np.random.default_rng(11)
     data = dataset(train, valid, each)
-    # What is fitted on one side alone needs no further fits.
-    calibration: Any = "cross" if fit is across else "split"
-    config = ThresholdConfig(false_alarm_rate=rate, calibration=calibration)
-    achieved = []
+    config = ThresholdConfig(calibration=calibration)
+    made = []
     for _ in range(100):
         fitted = calibrated(data, values_of(data, draw(rng, train + valid, each)), config)
-        scores = memory_of(fitted).score(points(draw(rng, 60, each).ravel()))
-        achieved.append(float((scores > fit(fitted, config).value).mean()))
+        made.append((fitted, memory_of(fitted).score(points(draw(rng, 60, each).ravel()))))
+    return made
+
+
+def mean_rate(rate: float, fit: Fit, train: int = 99, valid: int = 11, each: int = 5) -> float:
+    """False-alarm rate on new recordings, over these data sets."""
+    # What is fitted on one side alone needs no further fits.
+    calibration: Literal["cross", "split"] = "cross" if fit is across else "split"
+    config = ThresholdConfig(false_alarm_rate=rate, calibration=calibration)
+    achieved = [
+        float((scores > fit(fitted, config).value).mean())
+        for fitted, scores in fits(calibration, train, valid, each)
+    ]
     return float(np.mean(achieved))
 
 

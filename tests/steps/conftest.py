@@ -1,6 +1,5 @@
 """A folder of its own for each test, with an MLflow store and small recordings."""
 
-import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asd.config.steps import TrainConfig
-from asd.evaluation import evaluation, gates
-from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
+from asd.config.steps import CutConfig, TrainConfig
+from asd.data import opening
+from asd.data.preprocess import preprocess
 from asd.pipeline.pipeline import Pipeline
 from asd.steps import train
 from asd.tracking import registry
@@ -22,6 +21,7 @@ from tests import shortcuts
 from tests.steps.promotion import DATA, NAME, Trained, make_clips
 
 RATE = 8000
+HUM = "data/hum"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,17 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        shortcuts.look_once(patch)
+        yield
+
+
+def _no_demo() -> None:
+    raise AssertionError("making the demo takes a minute: give the step some data")
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with an MLflow store of its own."""
@@ -43,6 +54,8 @@ def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     shortcuts.take(monkeypatch)
+    shortcuts.draw_less(monkeypatch)
+    monkeypatch.setattr(opening, "demo_source", _no_demo)
     mlflow.create_experiment("test", artifact_location=(tmp_path / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "test")
     return tmp_path
@@ -57,17 +70,32 @@ def hum(rng: np.random.Generator, seconds: float, knock: bool = False) -> np.nda
     return np.asarray(signal, np.float32)
 
 
-@pytest.fixture
-def recordings(workspace: Path) -> Path:
-    """``recordings/normal`` and ``recordings/abnormal``, six and two files of 6 s."""
+@pytest.fixture(scope="session")
+def cut_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with recordings, six normal and two abnormal ones of 6 s, and clips of them."""
+    folder = tmp_path_factory.mktemp("cut")
     rng = np.random.default_rng(0)
     for label, count in (("normal", 6), ("abnormal", 2)):
-        folder = workspace / "recordings" / label
-        folder.mkdir(parents=True)
+        (folder / "recordings" / label).mkdir(parents=True)
         for index in range(count):
             samples = hum(rng, 6, knock=label == "abnormal")
-            soundfile.write(folder / f"{label}-{index}.wav", samples, RATE)
-    return workspace / "recordings"
+            soundfile.write(folder / "recordings" / label / f"{label}-{index}.wav", samples, RATE)
+    wish = CutConfig(clip_seconds=1, sample_rate=RATE)
+    preprocess(folder / "recordings", folder / HUM, wish)
+    return folder
+
+
+@pytest.fixture
+def recordings(workspace: Path, cut_once: Path) -> Path:
+    """``recordings/normal`` and ``recordings/abnormal``."""
+    return shutil.copytree(cut_once / "recordings", workspace / "recordings")
+
+
+@pytest.fixture
+def data(recordings: Path, cut_once: Path) -> str:
+    """A data set of clips of 1 s of these recordings, below the current folder."""
+    shutil.copytree(cut_once / HUM, HUM)
+    return HUM
 
 
 def all_runs() -> list[mlflow.entities.Run]:
@@ -126,9 +154,8 @@ def models(two_models: tuple[Path, Trained], monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
     """The models with an empty registry; fewer draws, and no new process for every promotion."""
-    monkeypatch.setattr(evaluation, "auc_interval", functools.partial(auc_interval, n=50))
-    monkeypatch.setattr(gates, "paired_bootstrap", functools.partial(paired_bootstrap, n=50))
     shortcuts.take(monkeypatch)
+    shortcuts.draw_less(monkeypatch)
     yield models
     if registry.aliases_of(NAME) is not None:
         mlflow.MlflowClient().delete_registered_model(NAME)

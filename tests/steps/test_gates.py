@@ -23,6 +23,7 @@ from asd.evaluation.metrics import MAX_FPR, metrics
 from asd.evaluation.table import ScoreTable
 from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
+from asd.tracking import fresh
 from asd.tracking.fresh import environment_gate, fresh_scores
 from asd.tracking.models import load
 from tests.steps.promotion import DATA, Trained
@@ -88,8 +89,16 @@ def test_a_new_process_scores_alike(models: Trained) -> None:
     again = fresh_scores(models.good, probe.files)
     assert again == pytest.approx(probe.scores, abs=1e-6)
     assert gates.reload(probe, again).holds
-    with pytest.raises(TrackingError, match="cannot be loaded in a new process"):
-        fresh_scores(replace(models.good, model_id="m-absent"), probe.files)
+
+
+def test_a_new_process_that_fails_is_one_line(
+    models: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "fails.py"
+    program.write_text("raise ValueError('no such model')", encoding="utf-8")
+    monkeypatch.setattr(fresh, "_PROGRAM", program)
+    with pytest.raises(TrackingError, match=r"in a new process \(ValueError: no such model\)$"):
+        fresh_scores(models.good, [])
 
 
 def test_an_example_is_answered_as_mlflow_asks_it(

@@ -8,21 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from asd.config.steps import EvaluateConfig, ImportConfig, PreprocessConfig, TrainConfig
+from asd.config.steps import EvaluateConfig, ImportConfig, TrainConfig
 from asd.detectors.cnn import Cnn, ConvAutoencoder
 from asd.detectors.lstm import LstmAutoencoder
 from asd.errors import DetectorError
 from asd.pipeline.pipeline import Pipeline
-from asd.steps import evaluate, import_checkpoint, preprocess, train
+from asd.steps import evaluate, import_checkpoint, train
 from asd.tracking.models import load
 from asd.tracking.tracked import TrackedRun
-
-
-@pytest.fixture
-def data(recordings: Path) -> str:
-    config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
-    preprocess.run(PreprocessConfig.parse(config))
-    return "data/hum"
 
 
 def network_of(pipeline: Pipeline) -> torch.nn.Module:

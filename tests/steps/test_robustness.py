@@ -32,17 +32,10 @@ def report_of(run: Run) -> str:
 
 
 @pytest.fixture
-def trained(recordings: Path) -> str:
+def trained(data: str) -> str:
     """A data set of 1 s clips, and a model of it."""
-    wish = {
-        "source": str(recordings),
-        "output": "data/hum",
-        "clip_seconds": 1,
-        "sample_rate": RATE,
-    }
-    preprocess.run(PreprocessConfig.parse(wish))
-    train.run(TrainConfig(model="knn", data="data/hum"))
-    return "data/hum"
+    train.run(TrainConfig(model="knn", data=data))
+    return data
 
 
 def test_every_change_is_scored_and_logged(

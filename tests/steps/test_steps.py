@@ -36,19 +36,6 @@ from asd.tracking import registry
 Runs = Callable[[], Run]
 
 
-@pytest.fixture
-def data(recordings: Path) -> str:
-    """A data set of 1 s clips."""
-    config = {
-        "source": str(recordings),
-        "output": "data/hum",
-        "clip_seconds": 1,
-        "sample_rate": 8000,
-    }
-    preprocess.run(PreprocessConfig.parse(config))
-    return "data/hum"
-
-
 def artifacts(run: Run, folder: str = "") -> set[str]:
     found = mlflow.MlflowClient().list_artifacts(run.info.run_id, folder)
     return {item.path.removeprefix(f"{folder}/") for item in found}

@@ -13,7 +13,7 @@ from mlflow.entities import Run
 
 from asd.config import cli
 from asd.config.recipe import Recipe
-from asd.config.steps import PreprocessConfig, SweepConfig, TrainConfig
+from asd.config.steps import SweepConfig, TrainConfig
 from asd.data import manifest
 from asd.data.manifest import Dataset
 from asd.errors import AsdError
@@ -23,7 +23,7 @@ from asd.search.plan import Attempt, Trial
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
-from asd.steps import preprocess, sweep, train
+from asd.steps import sweep, train
 from asd.tracking import trials as tracked_trials
 from asd.tracking.models import ModelRef
 from asd.tracking.tracked import TrackedRun
@@ -37,14 +37,6 @@ QUICK = {
     "space": {"features": {"n_fft": "512,1024", "n_mels": "16,32"}},
     "features": {"hop_length": 512, "f_min": 0.0, "level": "none"},
 }
-
-
-@pytest.fixture
-def data(recordings: Path) -> str:
-    """A data set of 1 s clips."""
-    config = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
-    preprocess.run(PreprocessConfig.parse({**config, "sample_rate": 8000}))
-    return "data/hum"
 
 
 @pytest.fixture
@@ -118,7 +110,7 @@ def test_the_first_trial_is_the_default_and_best_yaml_trains_the_winner(
         "512",
         "128",
     )
-    config = cli.load(TrainConfig, ["--config", ".cache/studies/quick/best.yaml"])
+    config = cli.load(TrainConfig, ["--config=.cache/studies/quick/best.yaml", f"--data={data}"])
     again = train.run(config)
     assert only([r for r in runs() if r.info.run_id == again.run_id], "train").data.params[
         "features.n_fft"

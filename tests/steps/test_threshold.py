@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Callable
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -12,22 +11,19 @@ from mlflow.entities import Run
 from asd.config.steps import (
     EvaluateConfig,
     MoveThresholdConfig,
-    PreprocessConfig,
     PromoteConfig,
     TrainConfig,
 )
 from asd.errors import AsdError
 from asd.evaluation import gates
-from asd.steps import evaluate, preprocess, promote, threshold, train
+from asd.steps import evaluate, promote, threshold, train
 from asd.tracking import registry
 from asd.tracking.models import ModelRef, load
 
 
 @pytest.fixture
-def trained(recordings: Path) -> ModelRef:
-    wish = {"source": str(recordings), "output": "data/hum", "clip_seconds": 1}
-    preprocess.run(PreprocessConfig.parse({**wish, "sample_rate": 8000}))
-    return train.run(TrainConfig(model="knn", data="data/hum"))
+def trained(data: str) -> ModelRef:
+    return train.run(TrainConfig(model="knn", data=data))
 
 
 def test_the_detectors_stay_and_the_threshold_moves(

@@ -1,29 +1,28 @@
 """A detector for each of many machines; what is done is not done again."""
 
+import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
 
 from asd.cli.early import check
-from asd.config.steps import PreprocessConfig, TrainMachinesConfig
+from asd.config.steps import TrainMachinesConfig
 from asd.data import manifest
 from asd.errors import AsdError, DataError
-from asd.steps import preprocess, train_machines
+from asd.steps import train_machines
 from asd.tracking.machines import Trained
 from asd.tracking.models import load, resolve
-from tests.steps.conftest import all_runs
+from tests.steps.conftest import HUM, all_runs
 
 WISH = {"model": "knn", "features": {"n_fft": 512, "hop_length": 512}}
 
 
 @pytest.fixture
-def data(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(workspace: Path, cut_once: Path) -> Path:
     """``data/both`` with two machines in it, and ``data/line/lone`` with one."""
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # processes take seconds to start
     for name, machines in (("both", ("fan", "pump")), ("line/lone", ("",))):
-        wish = {"source": str(recordings), "output": f"data/{name}", "sample_rate": 8000}
-        made = preprocess.run(PreprocessConfig.parse({**wish, "clip_seconds": 1}))
+        made = manifest.load(shutil.copytree(cut_once / HUM, workspace / "data" / name))
         clips = [
             clip.model_copy(update={"machine": machines[number % len(machines)]})
             for number, clip in enumerate(made.clips)
