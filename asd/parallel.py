@@ -164,11 +164,15 @@ def in_threads(
 def jobs_for(paths: Sequence[Path]) -> int | None:
     """One job where recordings are done before processes for them have started; else None.
 
+    The processes of a cluster have started already.
+
     Parameters
     ----------
     paths : sequence of Path
         All that is to be read.
     """
+    if cluster.is_connected():
+        return None
     total = 0
     for path in paths:
         with suppress(OSError):
