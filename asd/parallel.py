@@ -166,6 +166,8 @@ def jobs_for(paths: Sequence[Path]) -> int | None:
 
     None as well where there is a cluster, whose workers have started.
 
+    The processes of a cluster have started already.
+
     Parameters
     ----------
     paths : sequence of Path

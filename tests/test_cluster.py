@@ -10,10 +10,10 @@ from asd import cluster
 from asd.cli import launch
 from asd.config.base import Config
 from asd.config.cli import load
-from asd.config.steps import AugmentConfig, MainConfig, PreprocessConfig, TrainConfig
+from asd.config.steps import AugmentConfig, MainConfig, PreprocessConfig, SweepConfig, TrainConfig
 from asd.data.made import mark_of
 from asd.errors import ConfigError
-from asd.parallel import parallel_map
+from asd.parallel import jobs_for, parallel_map
 
 DASK = {"backend": "dask", "scheduler": "tcp://head:8786"}
 
@@ -39,6 +39,11 @@ def test_what_is_missing_is_one_line_with_the_command(monkeypatch: pytest.Monkey
 def test_words_that_do_not_fit_together_are_refused(words: Sequence[str], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         load(TrainConfig, words)
+
+
+def test_the_workers_say_how_many_trials_there_are_at_a_time() -> None:
+    with pytest.raises(ConfigError, match="jobs=2 is for backend=loky"):
+        load(SweepConfig, ("--backend", "dask", "--scheduler", "tcp://head:8786", "--jobs", "2"))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,12 @@ def test_results_of_a_cluster_come_in_the_order_of_the_items(
     monkeypatch.setattr(cluster, "is_connected", lambda: True)
     monkeypatch.setattr(cluster, "results", backwards)
     assert parallel_map(double, range(10), "double", at_once=3) == [2 * n for n in range(10)]
+
+
+def test_little_work_goes_to_a_cluster_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs_for([Path(__file__)]) == 1
+    monkeypatch.setattr(cluster, "is_connected", lambda: True)
+    assert jobs_for([Path(__file__)]) is None
 
 
 def test_the_launcher_connects_where_dask_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

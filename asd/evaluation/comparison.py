@@ -14,7 +14,7 @@ from asd.evaluation.answer import best_line, lead
 from asd.evaluation.metric_table import METRICS, Metric
 from asd.evaluation.metrics import metric_key
 from asd.evaluation.table import ScoreTable
-from asd.language import tr
+from asd.language import Remark, tr
 from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
 
@@ -59,6 +59,11 @@ def check_comparable(models: Sequence[str], data: Sequence[Dataset]) -> None:
                 )
 
 
+def labelled(dataset: Dataset) -> Dataset:
+    """What detectors are compared on: the clips of which it is known what they are."""
+    return dataset.select(lambda clip: clip.label != "unknown")
+
+
 def megabytes(pipeline: Pipeline) -> float:
     """Size on disk of a saved pipeline."""
     with tempfile.TemporaryDirectory() as name:
@@ -84,8 +89,10 @@ class Outcome:
     """Size on disk."""
     table: ScoreTable | None = field(default=None, compare=False)
     """The scored clips, for paired comparisons."""
-    told: tuple[str, ...] = field(default=(), compare=False)
-    """The written answer about it alone (`asd.evaluation.answer.answer_of`)."""
+    told: Remark = field(default=Remark(), compare=False)
+    """The written answer about it alone (`asd.evaluation.answer.answer_of`), in lines."""
+    again: bool = field(default=False, compare=False)
+    """It was fitted before."""
 
     def figures(self) -> dict[str, float]:
         """All that is compared, by name."""
@@ -179,7 +186,7 @@ class Comparison:
             )
             ahead = lead(tables, order, "auc", seed, max_fpr) if len(tables) == len(order) else None
             lines += [best_line(ahead, data)] if ahead else []
-            lines += [text, *(firsts[best].told[1:] or [""])]
+            lines += [text, *(str(firsts[best].told).split("\n")[1:] or [""])]
         if len(self.data) > 1:
             best = self.models[0]
             lines += [

@@ -56,9 +56,9 @@ class Plan:
         return self.space.grid() if self.sampler == "grid" else self.space
 
     @property
-    def total(self) -> float:
+    def total(self) -> int:
         """How many trials there can be: a grid comes to an end by itself."""
-        return min(self.trials, self.space.size() if self.sampler == "grid" else math.inf)
+        return int(min(self.trials, self.space.size() if self.sampler == "grid" else math.inf))
 
     def make_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         """The sampler that was asked for."""

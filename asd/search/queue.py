@@ -39,12 +39,12 @@ class Queue:
         Where it is kept.
     heartbeat : Heartbeat
         Who is alive.
-    total : float
+    total : int
         How many trials there are to be.
     """
 
     def __init__(
-        self, study: optuna.Study, storage: BaseStorage, heartbeat: Heartbeat, total: float
+        self, study: optuna.Study, storage: BaseStorage, heartbeat: Heartbeat, total: int
     ) -> None:
         self._study = study
         self._storage = storage
@@ -63,9 +63,9 @@ class Queue:
         """Those of them that have come to an end."""
         return [trial for trial in self.counted() if trial.state.is_finished()]
 
-    def done(self) -> bool:
-        """Whether all have come to an end."""
-        return len(self.finished()) >= self._total
+    def left(self) -> int:
+        """How many have not come to an end yet, begun or not."""
+        return max(0, self._total - len(self.finished()))
 
     def place_left(self) -> bool:
         """Whether one more may be begun."""
@@ -114,7 +114,15 @@ class Queue:
 
     def taken_away(self, trial_id: int) -> bool:
         """Whether a trial of this process was given to another, which took this one for dead."""
-        return self._storage.get_trial(trial_id).user_attrs.get(_DROPPED) == _LOST
+        return self._reason(trial_id) == _LOST
+
+    def dropped(self, trial_id: int) -> bool:
+        """Whether a trial does not count: there were enough, or another has its place."""
+        return self._reason(trial_id) is not None
+
+    def _reason(self, trial_id: int) -> str | None:
+        reason: str | None = self._storage.get_trial(trial_id).user_attrs.get(_DROPPED)
+        return reason
 
     def _is_lost(self, trial: FrozenTrial) -> bool:
         # Between its beginning and its first attribute a trial has no worker yet: it is watched

@@ -95,7 +95,9 @@ class Study:
             self._tend()
             yield
 
-    def work(self, objective: Objective, deadline: float = math.inf) -> None:
+    def work(
+        self, objective: Objective, deadline: float = math.inf, most: float = math.inf
+    ) -> None:
         """Run trials until there are enough, by whomever, or until `deadline`.
 
         Parameters
@@ -104,11 +106,14 @@ class Study:
             Runs one trial.
         deadline : float
             Time, as of `time.monotonic`, after which no trial is begun or waited for.
+        most : float
+            How many this process runs to their end.
         """
-        while time.monotonic() < deadline and not self.done():
+        run = 0
+        while run < most and time.monotonic() < deadline and not self.done():
             self._tend()
             if self._queue.place_left():
-                self._run_one(objective)
+                run += self._run_one(objective)
             else:
                 time.sleep(_POLL_S)
 
@@ -129,7 +134,11 @@ class Study:
 
     def done(self) -> bool:
         """Whether all trials have come to an end."""
-        return self._queue.done()
+        return not self.left()
+
+    def left(self) -> int:
+        """How many trials have not come to an end yet, begun or not."""
+        return self._queue.left()
 
     def leads(self) -> bool:
         """Whether it is for this process to finish the study; if so, all runs are put in order."""
@@ -272,7 +281,9 @@ class Study:
             end_lost_runs(self._id, parent, self._heartbeat.dead)
             self._tidied = True
 
-    def _run_one(self, objective: Objective) -> None:
+    def _run_one(self, objective: Objective) -> bool:
+        """Run a trial; false where it does not count in the end."""
+
         def run(trial: optuna.Trial) -> Sequence[float]:
             return self._attempt(trial, objective)
 
@@ -287,6 +298,7 @@ class Study:
         ended = self._queue.finished()
         if len(ended) >= _MANY_FAILURES and all(t.state == TrialState.FAIL for t in ended):
             self.best()  # says why there is none
+        return not self._queue.dropped(self._current)
 
     def _attempt(self, trial: optuna.Trial, objective: Objective) -> Sequence[float]:
         self._current = trial._trial_id

@@ -18,7 +18,7 @@ from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
 from asd.search.validation import check_metrics
 from asd.search.winner import find_winner
-from asd.search.workers import workers
+from asd.search.workers import run_trials
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
 from asd.tracking.commands import step_command
@@ -35,7 +35,7 @@ def run(config: SweepConfig) -> Evaluated | None:
 
     The same command goes on with a sweep that was stopped in any way, and may be given on several
     machines at once where `storage` is a database. Only one of them trains the winner: the others
-    return None, and so does a sweep that was over before.
+    return None, and so does a sweep that was over before. On a cluster each trial is a task.
 
     Raises
     ------
@@ -59,11 +59,7 @@ def run(config: SweepConfig) -> Evaluated | None:
             return None
         deadline = time.monotonic() + (config.timeout_s or math.inf)
         with study.joined():
-            if config.jobs == 1:
-                study.work(sweep.trial, deadline)
-            else:
-                with workers(config, study.plan.name, sweep.root, deadline) as alive:
-                    study.watch(alive, deadline)
+            run_trials(sweep, study, tracked, deadline)
             if not study.leads():
                 tracked.report(tr("the process that began this study trains the winner"))
                 return None

@@ -16,8 +16,9 @@ from asd.parallel import parallel_map
 from asd.pipeline.branches import resolved
 from asd.steps import evaluate, train
 from asd.text import count, markdown_table, some
-from asd.tracking.machines import MODEL_URI_TAG, STEP, Place, Trained, done_before, machine_params
+from asd.tracking.machines import MODEL_URI_TAG, STEP, Trained, done_before, machine_params
 from asd.tracking.runs import step_run
+from asd.tracking.tasks import Place
 
 _SHOWN = ("threshold", "auc", "pauc", "recall", "false_alarm_rate")
 
@@ -52,7 +53,7 @@ def run(config: TrainMachinesConfig) -> list[Trained]:
         tracked.log_metrics(counts)
         table = _table(good)
         tracked.log_text("\n".join(table) + "\n", "machines.md")
-        kept = [f"kept: {count(again, 'machine')} done before"] if again else []
+        kept = [tr("kept: {n} done before", n=count(again, "machine"))] if again else []
         tracked.report(f"a detector for each of {count(len(good), 'machine')}", *kept, *table)
         if bad:
             reasons = some([f"{one.name}: {one.error}" for one in bad])

@@ -8,12 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import soundfile
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
 
 from asd.cluster import connected
 from asd.config.steps import CutConfig
@@ -42,17 +49,28 @@ class Cluster:
     client: Any
     start_worker: Callable[[], None]
 
-    def kill_one_at(self, work: str) -> None:
-        """Wait until a worker has a task of that name, and kill its process."""
+    def at_work(self, work: str) -> Callable[[], int | None]:
+        """Give the function that finds the process of a worker that has a task of that name."""
         process = self.client.run(os.getpid)
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
+
+        def find() -> int | None:
             for worker, tasks in self.client.processing().items():
                 if any(str(task).startswith(work) for task in tasks):
-                    os.kill(process[worker], signal.SIGKILL)
-                    return
-            time.sleep(0.005)
-        raise AssertionError(f"no worker has ever had a task of {work}")
+                    return int(process[worker])
+            return None
+
+        return find
+
+
+def kill(find: Callable[[], int | None]) -> None:
+    """Wait until a process is found, and kill it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if process := find():
+            os.kill(process, signal.SIGKILL)
+            return
+        time.sleep(0.005)
+    raise AssertionError("no worker was ever seen at work")
 
 
 @pytest.fixture
@@ -99,7 +117,9 @@ def recordings(tmp_path: Path) -> Path:
 def step(program: Callable[..., Any], cluster: Cluster) -> Callable[..., str]:
     """Run a step in a folder and give what it says: there, or on the cluster with a death."""
 
-    def run(folder: Path, name: str, *words: str, dask: bool, at: str = "") -> str:
+    def run(
+        folder: Path, name: str, *words: str, dask: bool, at: str | Callable[[], int | None] = ""
+    ) -> str:
         command = [sys.executable, "-m", f"entrypoints.{name}", *words]
         if dask:
             cluster.start_worker()
@@ -109,7 +129,7 @@ def step(program: Callable[..., Any], cluster: Cluster) -> Callable[..., str]:
         environment = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
         with program(command, folder, environment) as process:
             if dask:
-                cluster.kill_one_at(at or name)
+                kill(at if callable(at) else cluster.at_work(at or name))
             code = process.wait(PATIENCE_S)
         said = (folder / "log").read_text()
         assert code == 0, said
@@ -157,6 +177,79 @@ def test_machines_are_trained_alike_though_a_worker_dies(
     assert machines[True] == machines[False]
     assert len(machines[True]) == 2 + MACHINES
     assert f"kept: {MACHINES} machines" in step(folder, "train_machines", *words, dask=False)
+
+
+def test_contenders_are_fitted_alike_though_a_worker_dies(
+    recordings: Path, step: Callable[..., str], tmp_path: Path
+) -> None:
+    preprocess(recordings, tmp_path / "pump", CutConfig(clip_seconds=1, sample_rate=RATE))
+    words = ("--models", "knn,mahalanobis,gmm", "--data", str(tmp_path / "pump"), "--seeds", "2")
+    figures = {}
+    for dask in (False, True):
+        folder = tmp_path / ("dask" if dask else "here")
+        step(folder, "compare", *words, *TRAIN[2:], dask=dask, at="contenders")
+        fits = [run for run in runs_in(folder, "compare one") if run.info.status == "FINISHED"]
+        figures[dask] = sorted(
+            (run.info.run_name, run.data.metrics["auc"], run.data.metrics["pauc"]) for run in fits
+        )
+        [parent] = runs_in(folder, "compare")
+        assert {run.data.tags["mlflow.parentRunId"] for run in fits} == {parent.info.run_id}
+    assert figures[True] == figures[False]
+    assert len(figures[True]) == 6
+    assert "kept: 6 fits" in step(folder, "compare", *words, *TRAIN[2:], dask=False)
+
+
+def test_every_trial_counts_once_though_a_worker_dies_in_one(
+    recordings: Path, step: Callable[..., str], tmp_path: Path
+) -> None:
+    folder, trials = tmp_path / "dask", 5
+    preprocess(recordings, folder / "pump", CutConfig(clip_seconds=1, sample_rate=RATE))
+    words = ["--data", "pump", "--model", "cnn", "--study", "pump", "--trials", str(trials)]
+    # With two metrics the best trial wins without a run-off.
+    words += ["--metric", "auc,score_seconds", "--threshold.calibration", "split"]
+    words += ["--detector.epochs", "6", "--detector.channels", "8", *TRAIN[2:]]
+    victim = partial(worker_in_a_trial, folder / ".cache" / "studies" / "pump.journal")
+    said = step(folder, "sweep", *words, dask=True, at=victim)
+    assert f"study pump: {trials} trials" in said
+    every = study_at(folder / ".cache" / "studies" / "pump.journal")
+    counted = [trial for trial in every if "dropped" not in trial.user_attrs]
+    assert sorted(trial.user_attrs["number"] for trial in counted) == list(range(trials))
+    assert all(trial.state.is_finished() for trial in every)
+    [lost] = [trial for trial in every if trial.user_attrs.get("dropped") == "lost"]
+    [again] = [t for t in counted if t.user_attrs["number"] == lost.user_attrs["number"]]
+    assert lost.params.items() <= again.params.items()
+    runs = runs_in(folder, "trial")
+    assert sorted(int(run.data.tags["asd.trial"]) for run in runs) == list(range(trials))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    [parent] = runs_in(folder, "sweep")
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+    assert "asd.winner" in parent.data.tags
+
+
+def runs_in(folder: Path, step: str) -> list[Run]:
+    """The runs of a step in the store of a folder."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(ids, f"tags.`asd.step` = '{step}'"))
+
+
+def study_at(journal: Path) -> list[FrozenTrial]:
+    """All trials of a study that is kept in a file; none where it is not there yet."""
+    if not journal.exists():
+        return []
+    try:
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        return optuna.load_study(study_name=journal.stem, storage=storage).get_trials()
+    except KeyError:
+        return []
+
+
+def worker_in_a_trial(journal: Path) -> int | None:
+    """The process that runs a trial whose run has begun."""
+    for trial in study_at(journal):
+        if trial.state == TrialState.RUNNING and "run" in trial.user_attrs:
+            return int(trial.user_attrs["worker"].split("/")[1])
+    return None
 
 
 def many_machines(recordings: Path, plant: Path) -> None:

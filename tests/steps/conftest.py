@@ -1,14 +1,17 @@
 """A folder of its own for each test, with an MLflow store and small recordings."""
 
+import pickle
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 import soundfile
 
+from asd import cluster
 from asd.config.steps import CutConfig, TrainConfig
 from asd.data import opening
 from asd.data.preprocess import preprocess
@@ -165,3 +168,30 @@ def trained(models: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Traine
 def pipeline(models: Trained) -> Pipeline:
     """The better of the models."""
     return load(models.good)
+
+
+@pytest.fixture
+def spread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Do what a cluster would do, in this process; gives the names of the tasks as they are done.
+
+    Workers get copies, and end in any order. One dies when it has done its task and before
+    it could say so: another does it again.
+    """
+    done: list[str] = []
+
+    def results(
+        function: Callable[[Any], Any], items: Sequence[Any], desc: str, at_once: int
+    ) -> Iterator[tuple[int, list[Any]]]:
+        sent = pickle.dumps((function, list(items)))
+        with monkeypatch.context() as worker:
+            worker.setattr(cluster, "is_connected", lambda: False)
+            for turn, start in enumerate([0, *reversed(range(0, len(items), at_once))]):
+                call, copies = pickle.loads(sent)  # noqa: S301 - written above
+                found = [call(item) for item in copies[start : start + at_once]]
+                done.append(desc)
+                if turn:
+                    yield start, found
+
+    monkeypatch.setattr(cluster, "is_connected", lambda: True)
+    monkeypatch.setattr(cluster, "results", results)
+    return done

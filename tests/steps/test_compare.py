@@ -5,11 +5,14 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from asd import cluster
 from asd.config.recipes import read_recipes
 from asd.config.steps import CompareConfig, FitConfig, PreprocessConfig
 from asd.errors import AsdError
 from asd.pipeline.branches import resolved
 from asd.steps import compare, preprocess
+from asd.tracking.outcomes import STEP
+from tests.steps.conftest import all_runs
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +60,56 @@ def test_every_detector_meets_every_data_set(two_sets: str, workspace: Path) -> 
     for part in ("- promises: ", "- misses: ", "- takes ", "Next: "):
         assert answer.count(part) == 2, part
     assert "Train it" in answer
+
+
+def fits() -> list[mlflow.entities.Run]:
+    return [run for run in all_runs() if run.data.tags["asd.step"] == STEP]
+
+
+def test_a_fit_that_is_done_is_kept_and_says_the_same(
+    two_sets: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wish = CompareConfig.parse({"models": "knn,mahalanobis", "data": two_sets, "seeds": 2})
+    first = compare.run(wish)
+    caplog.set_level("INFO", "asd")
+    again = compare.run(wish)
+    assert "kept: 8 fits done before" in caplog.text
+    assert all(outcome.again for outcome in again.outcomes)
+    assert again.outcomes == first.outcomes
+    assert again.answer(42, 0.1) == first.answer(42, 0.1)
+    # What was deleted, in part or as a whole, is done again.
+    gone, damaged = fits()[:2]
+    mlflow.delete_run(gone.info.run_id)
+    Path(damaged.info.artifact_uri.removeprefix("file://"), "outcome.json").write_text("{")
+    third = compare.run(wish)
+    assert sum(not outcome.again for outcome in third.outcomes) == 2
+    assert [one.metrics["auc"] for one in third.outcomes] == [
+        one.metrics["auc"] for one in first.outcomes
+    ]
+    # Another part of the ROC curve is another figure.
+    other = wish.model_copy(update={"max_fpr": 0.2, "models": ("knn",)})
+    assert not any(outcome.again for outcome in compare.run(other).outcomes)
+
+
+def test_on_a_cluster_each_contender_is_a_task_and_is_fitted_once(
+    two_sets: str, spread: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = CompareConfig.parse({"models": "knn,mahalanobis", "data": two_sets, "seeds": 1})
+    found = compare.run(wish)
+    assert spread.count("contenders") == 5, "one of four is given to another worker"
+    assert len(fits()) == 4
+    [parent] = {run.data.tags["mlflow.parentRunId"] for run in fits()}
+    assert mlflow.get_run(parent).data.tags["asd.step"] == "compare"
+    for run in fits():
+        mlflow.delete_run(run.info.run_id)
+    monkeypatch.setattr(cluster, "is_connected", lambda: False)
+    here = compare.run(wish)
+    order = [(one.model, one.data, one.seed) for one in here.outcomes]
+    assert [(one.model, one.data, one.seed) for one in found.outcomes] == order
+    for one, other in zip(found.outcomes, here.outcomes, strict=True):
+        assert one.table is not None
+        assert other.table is not None
+        assert one.table.scores.tolist() == other.table.scores.tolist()
 
 
 def test_presets_of_the_originals_can_be_compared() -> None:

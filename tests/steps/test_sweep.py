@@ -203,6 +203,35 @@ def test_two_metrics_give_a_front(data: str, runs: Runs) -> None:
 
 
 @pytest.mark.usefixtures("without_winner")
+def test_on_a_cluster_each_trial_is_a_task_and_counts_once(
+    data: str, runs: Runs, spread: list[str]
+) -> None:
+    found = swept(data)
+    assert spread.count("trials") == 5, "one of four is given to another worker"
+    trials = trial_runs(runs())
+    assert [run.data.tags["asd.trial"] for run in trials] == ["0", "1", "2", "3"]
+    assert {run.info.status for run in runs()} == {"FINISHED"}
+    parent = only(runs(), "sweep")
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {parent.info.run_id}
+    assert found.results == (max(run.data.metrics["proxy_auc"] for run in trials),)
+    # Two more are two tasks, one of which is given to another worker again.
+    spread.clear()
+    swept(data, trials=6)
+    assert spread.count("trials") == 3
+    assert len(trial_runs(runs())) == 6
+
+
+@pytest.mark.usefixtures("without_winner")
+def test_on_a_cluster_no_trial_is_begun_after_the_time_is_over(
+    data: str, runs: Runs, spread: list[str]
+) -> None:
+    with pytest.raises(AsdError, match="none of its 0 trials was completed"):
+        swept(data, timeout_s=1e-6)
+    assert spread.count("trials") == 5
+    assert not trial_runs(runs())
+
+
+@pytest.mark.usefixtures("without_winner")
 def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> None:
     swept(data)
     before = len(runs())

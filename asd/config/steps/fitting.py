@@ -84,7 +84,7 @@ class SweepConfig(FitConfig):
     storage: str = ""
     """Database URL where several machines share a study; .cache/studies/<study>.journal if not."""
     jobs: int = Field(1, ge=1)
-    """Trials at a time on this machine."""
+    """Trials at a time on this machine; on a cluster, one for each thread of its workers."""
     metric: Words = ("auc",)
     """What is made best; two, as in auc,score_seconds, for a Pareto front. `f1` needs labelled
     anomalies on the validation side, and searches the threshold too."""
@@ -113,6 +113,18 @@ class SweepConfig(FitConfig):
             raise ValueError(tr("sampler=cmaes: knows one metric only; use sampler=tpe"))
         if not self.model:
             raise ValueError(tr("model must name at least one detector, or all"))
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_of_this_machine(self) -> "SweepConfig":
+        if self.backend == "dask" and self.jobs > 1:
+            raise ValueError(
+                tr(
+                    "jobs={jobs} is for backend=loky: on a cluster there is a trial at a time for "
+                    "each thread of its workers",
+                    jobs=self.jobs,
+                )
+            )
         return self
 
 
