@@ -166,8 +166,6 @@ def jobs_for(paths: Sequence[Path]) -> int | None:
 
     None as well where there is a cluster, whose workers have started.
 
-    The processes of a cluster have started already.
-
     Parameters
     ----------
     paths : sequence of Path
