@@ -9,7 +9,6 @@ from asd.config.steps import EvaluateConfig, RollbackConfig, ScoreConfig, SweepC
 from asd.data.opening import open_dataset
 from asd.errors import TrackingError
 from asd.steps import evaluate, rollback, score, sweep
-from tests import shortcuts
 from tests.upgrades.make import DATA, KEPT, SWEEP, TRIALS, restore
 
 ARCHIVES = sorted(KEPT.glob("*.tar.xz"))
@@ -28,7 +27,6 @@ def left(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "ASD_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
-    shortcuts.take(monkeypatch)
     return MlflowClient()
 
 
