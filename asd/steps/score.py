@@ -1,5 +1,6 @@
 """Score recordings of any length, window by window."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from asd.audio.decode import find_audio
@@ -12,6 +13,7 @@ from asd.files import atomic_path, check_writable
 from asd.language import chosen, tr
 from asd.parallel import map_recordings
 from asd.pipeline.judged import Judged, Judging
+from asd.pipeline.pipeline import Pipeline
 from asd.pipeline.verdict import Verdict
 from asd.text import count
 from asd.tracking import champions
@@ -51,32 +53,20 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
         extracts = write_extracts(
             pipeline, verdicts, unique_names(source, paths), output, config.clips, config.timelines
         )
-        lineage = tracked.lineage() | {"Model": model.uri}
-        language = config.language or chosen()
-        page = recordings_page(pipeline, verdicts, config.machine, language, lineage)
-        with atomic_path(output / "report.html") as partial:
-            partial.write_text(page, encoding="utf-8")
+        _write_page(pipeline, verdicts, config, tracked.lineage() | {"Model": model.uri})
         tracked.log_files(output / "report.html")
-        alarms = sum(verdict.is_anomaly for verdict in verdicts.values())
-        events = sum(len(verdict.events) for verdict in verdicts.values())
-        tracked.log_metrics(
-            {
-                "files": len(verdicts),
-                "files_anomalous": alarms,
-                "files_with_warnings": sum(bool(v.warnings) for v in verdicts.values()),
-                "events": events,
-                "files_skipped": len(skipped),
-                "audio_seconds": sum(verdict.duration_s for verdict in verdicts.values()),
-            }
-        )
+        counts = _counts(verdicts)
+        seconds = sum(verdict.duration_s for verdict in verdicts.values())
+        more = {"files_skipped": len(skipped), "audio_seconds": seconds}
+        tracked.log_metrics({**counts, **more})
         tracked.report(
             tr(
                 "scored {recordings} with {model} ({address}): {alarms} with an alarm, {events}",
                 recordings=count(len(verdicts), "recording"),
                 model=model.name,
                 address=address,
-                alarms=alarms,
-                events=count(events, "event"),
+                alarms=counts["files_anomalous"],
+                events=count(counts["events"], "event"),
             ),
             *_before(before, output),
             *listing.alarm_lines(verdicts),
@@ -91,6 +81,28 @@ def run(config: ScoreConfig) -> dict[Path, Verdict]:
             *extracts,
         )
     return verdicts
+
+
+def _write_page(
+    pipeline: Pipeline,
+    verdicts: Mapping[Path, Verdict],
+    config: ScoreConfig,
+    lineage: dict[str, str],
+) -> None:
+    language = config.language or chosen()
+    page = recordings_page(pipeline, verdicts, config.machine, language, lineage)
+    with atomic_path(Path(config.output) / "report.html") as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def _counts(verdicts: Mapping[Path, Verdict]) -> dict[str, int]:
+    judged = verdicts.values()
+    return {
+        "files": len(verdicts),
+        "files_anomalous": sum(verdict.is_anomaly for verdict in judged),
+        "files_with_warnings": sum(bool(verdict.warnings) for verdict in judged),
+        "events": sum(len(verdict.events) for verdict in judged),
+    }
 
 
 def _before(known: int, output: Path) -> list[str]:
