@@ -19,6 +19,9 @@ if sys.platform != "win32":
 
 PARTIAL = ".partial-"
 """Begins the names of files and folders that are being made."""
+_OWN = ".asd-own-"
+"""Begins the names of temporary folders of processes: a name that nobody else gives, since those of
+the dead are removed wherever temporary files are."""
 
 
 def hold(path: Path, surely: bool = False) -> int | None:
@@ -70,20 +73,14 @@ def new_file(folder: Path, suffix: str) -> tuple[Path, int]:
         os.close(handle)
 
 
-def own_folder(prefix: str) -> Path:
-    """A folder for what this process puts aside; it goes with it, or with the next command's.
-
-    Parameters
-    ----------
-    prefix : str
-        Begins its name, and those of the dead.
-    """
+def own_folder() -> Path:
+    """A folder for what this process puts aside; it goes with it, or with the next command's."""
     folder = os.environ.get("TMPDIR", "/tmp")  # nosec B108
     if not os.access(folder, os.W_OK | os.X_OK):
         folder = tempfile.gettempdir()  # tries by a file, which a kill would leave there
-    remove_remains(Path(folder), prefix)
+    remove_remains(Path(folder), _OWN)
     while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+        path = Path(tempfile.mkdtemp(prefix=_OWN, dir=folder))
         if hold(path) is not None:
             atexit.register(shutil.rmtree, path, ignore_errors=True)
             return path

@@ -14,12 +14,11 @@ import pytest
 from asd import locks
 from asd.locks import own_folder
 
-PREFIX = "asd-"
-PROGRAM = f"""
+PROGRAM = """
 import sys
 from asd.locks import own_folder
 
-folder = own_folder({PREFIX!r})
+folder = own_folder()
 (folder / "figure.png").touch()
 print(folder, flush=True)
 sys.stdin.read()
@@ -47,7 +46,6 @@ def process() -> Iterator[tuple["subprocess.Popen[str]", Path]]:
 def test_it_goes_with_its_process(place: Path) -> None:
     with process() as (_, folder):
         assert folder.parent == place
-        assert folder.name.startswith(PREFIX)
         assert (folder / "figure.png").exists()
     assert list(place.iterdir()) == []
 
@@ -62,11 +60,18 @@ def test_that_of_a_killed_process_goes_with_the_next_command(place: Path) -> Non
 
 
 def test_that_of_a_living_process_is_left_alone(place: Path) -> None:
-    others = place / "thesis"
-    others.mkdir()
     with process() as (_, folder), process() as (_, other):
         assert folder != other
-        assert set(place.iterdir()) == {folder, other, others}
+        assert set(place.iterdir()) == {folder, other}
+
+
+@pytest.mark.parametrize("name", ["thesis", "asd", "asd-results", "asd-postgres-x1"])
+def test_a_folder_of_somebody_else_is_left_alone_whatever_it_is_called(
+    place: Path, name: str
+) -> None:
+    (place / name).mkdir()
+    with process() as (_, folder):
+        assert set(place.iterdir()) == {folder, place / name}
 
 
 @pytest.mark.parametrize("name", ["absent", "shut"])
@@ -81,4 +86,4 @@ def test_without_a_folder_to_write_to_it_is_where_python_puts_its_own(
     if name == "shut":
         (place / name).mkdir()
         monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
-    assert own_folder(PREFIX).parent == elsewhere
+    assert own_folder().parent == elsewhere

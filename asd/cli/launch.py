@@ -95,7 +95,7 @@ def _own_what_is_begun() -> None:
         note_run(run_id, os.environ.get("MLFLOW_TRACKING_URI", ""))
     with suppress(OSError):  # before the folder, so that what tells a kill from an end goes last
         begin()
-    folder = str(own_folder("asd-"))
+    folder = str(own_folder())
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 

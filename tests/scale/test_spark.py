@@ -54,7 +54,7 @@ def test_a_table_of_recordings_gets_the_scores_of_the_step(
     broken = found.pop("broken.wav")
     assert broken["error"]
     assert broken["anomaly_score"] is None or np.isnan(broken["anomaly_score"])
-    with (tmp_path / "scores" / "files.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "scores" / "files.csv").open(encoding="utf-8-sig", newline="") as file:
         expected = {Path(row["file"]).name: row for row in csv.DictReader(file)}
     assert found.keys() == expected.keys()
     for name, row in expected.items():
