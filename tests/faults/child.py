@@ -73,6 +73,8 @@ def _make_cheap(patch: pytest.MonkeyPatch, reload_apart: bool) -> None:
     """
     make_little(patch)
     patch.setattr(Figure, "draw", lambda *_: None)
+    # Else the little work of these tests would never be shared.
+    patch.setattr("asd.parallel._LITTLE", 0)
     if not reload_apart:
         patch.setattr("asd.tracking.fresh.fresh_scores", scores_here)
 
