@@ -32,6 +32,7 @@ SECONDS_PARAM = "data.seconds"
 VERSION_TAG = "asd.version"
 KILLED_TAG = "asd.killed"
 """On a run that had come to its end when its process was killed: its command was told of no end."""
+PARENT_TAG = "mlflow.parentRunId"
 _BEGUN = "asd-begun-"
 """Begins the name of a run before it gets its own."""
 _MAX_TAG = 5000
@@ -177,12 +178,18 @@ def begin_run(nested: bool, parent: str) -> mlflow.ActiveRun:
     """
     # The store gives the id: until it is known, this name tells whose run it is.
     wish: dict[str, Any] = {"nested": nested, "run_name": f"{_BEGUN}{uuid.uuid4().hex}"}
+    active = mlflow.active_run()
+    elsewhere = bool(parent) and active is not None and active.info.run_id != parent
     if parent:
-        experiment = client().get_run(parent).info.experiment_id
-        wish |= {"parent_run_id": parent, "experiment_id": experiment}
+        wish["experiment_id"] = client().get_run(parent).info.experiment_id
+    if parent and not elsewhere:
+        wish["parent_run_id"] = parent
     note_run(wish["run_name"], mlflow.get_tracking_uri())
     try:
-        return mlflow.start_run(**wish)
+        run = mlflow.start_run(**wish)
+        if elsewhere:  # MLflow begins runs below the active one only
+            mlflow.set_tag(PARENT_TAG, parent)
+        return run
     except KeyboardInterrupt as error:
         for run_id in _ids(wish["run_name"]):
             _end_failed(run_id, error)

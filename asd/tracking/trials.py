@@ -8,7 +8,7 @@ from mlflow.entities import Run, RunStatus
 
 import asd
 from asd.errors import AsdError
-from asd.tracking.runs import ERROR_TAG, STEP_TAG, begin_run
+from asd.tracking.runs import ERROR_TAG, PARENT_TAG, STEP_TAG, begin_run
 from asd.tracking.store import client, find_runs
 from asd.tracking.tracked import TrackedRun
 
@@ -17,7 +17,6 @@ STATE_TAG = "asd.state"
 STUDY_TAG = "asd.study"
 STUDY_ID_TAG = "asd.study_id"
 WORKER_TAG = "asd.worker"
-_PARENT_TAG = "mlflow.parentRunId"
 _MAX_TAG = 5000
 
 
@@ -42,7 +41,7 @@ def trial_run(parent: str, tags: dict[str, str], run_id: str | None) -> Iterator
     step_tags = {STEP_TAG: "trial", "asd.version": asd.__version__, STATE_TAG: "running"}
     state, status = "interrupted", RunStatus.KILLED
     try:
-        mlflow.set_tags({**step_tags, _PARENT_TAG: parent, **tags})
+        mlflow.set_tags({**step_tags, PARENT_TAG: parent, **tags})
         yield TrackedRun(run.info.run_id, nested=True)
         state, status = "complete", RunStatus.FINISHED
     except PrunedError:
@@ -61,8 +60,8 @@ def adopt(study_id: str, parent: str) -> None:
     """Put the runs of all trials of a study below another parent."""
     store = client()
     for run in _runs(study_id, parent):
-        if TRIAL_TAG in run.data.tags and run.data.tags.get(_PARENT_TAG) != parent:
-            store.set_tag(run.info.run_id, _PARENT_TAG, parent)
+        if TRIAL_TAG in run.data.tags and run.data.tags.get(PARENT_TAG) != parent:
+            store.set_tag(run.info.run_id, PARENT_TAG, parent)
 
 
 def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> None:
@@ -81,7 +80,7 @@ def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> No
     for run in _runs(study_id, parent):
         if not dead(run.data.tags.get(WORKER_TAG, "")):
             continue
-        below = f"tags.`{_PARENT_TAG}` = '{run.info.run_id}'"
+        below = f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
         steps = [] if TRIAL_TAG in run.data.tags else find_runs(run.info.experiment_id, below)
         # Below a dead sweep stand trials, which have workers of their own, and its last steps.
         for left in (run, *(step for step in steps if WORKER_TAG not in step.data.tags)):

@@ -153,6 +153,15 @@ def test_an_interrupted_step_is_killed_and_says_so(workspace: Path) -> None:
     assert (run.info.status, run.data.tags[ERROR_TAG]) == ("KILLED", "interrupted (SIGTERM)")
 
 
+def test_a_run_may_stand_below_one_that_is_not_active_here(workspace: Path) -> None:
+    with step_run("leader", {}) as leader:
+        pass
+    with step_run("helper", {}), step_run("trial", {}, parent=leader.run_id) as trial:
+        pass
+    run = client().get_run(trial.run_id)
+    assert (run.info.status, run.data.tags["mlflow.parentRunId"]) == ("FINISHED", leader.run_id)
+
+
 def test_a_full_disk_in_a_step_is_one_line(workspace: Path) -> None:
     with pytest.raises(OutputError, match=r"here\.png: cannot be written"), step_run("x", {}) as t:
         raise OSError(28, "No space left on device", "here.png")
