@@ -233,10 +233,10 @@ def _check_apart(path: Path, clips: tuple[Clip, ...]) -> None:
 
     The only recording of a machine may stand on several sides, in blocks with a gap between them.
     """
-    in_time = sorted(clips, key=lambda clip: (_source(clip), clip.start_s))
-    for one, other in pairwise(in_time):
+    told = sorted(((_source(clip), clip) for clip in clips), key=lambda t: (t[0], t[1].start_s))
+    for (source, one), (other_source, other) in pairwise(told):
         gap_s = other.start_s - one.start_s - one.duration_s
-        is_neighbour = _source(one) == _source(other) and gap_s <= _TOUCHING_S
+        is_neighbour = source == other_source and gap_s <= _TOUCHING_S
         if is_neighbour and one.split != other.split:
             raise DataError(
                 tr(

@@ -12,7 +12,7 @@ BLOCKS = 8
 """Blocks of clips between which distances count."""
 _LEAST_SHARE = 0.01
 """Smallest distance, relative to the typical one: sounds that stand in the data twice have none."""
-_ROWS_AT_ONCE = 128
+ROWS_AT_ONCE = 128
 """Their distances are gone through several times, and so are to fit a cache."""
 SPARE = 5
 """Neighbours beyond those asked for among which rough distances may err."""
@@ -120,8 +120,8 @@ def neighbour_distance(
         return np.ones(len(block_of))
     count, near = min(n_neighbours, elsewhere), min(n_neighbours + SPARE, elsewhere)
     means = np.empty(len(block_of))
-    for start in range(0, len(block_of), _ROWS_AT_ONCE):
-        rows = slice(start, min(start + _ROWS_AT_ONCE, len(block_of)))
+    for start in range(0, len(block_of), ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, len(block_of)))
         apart = distances(rows)
         apart[block_of[rows, None] == sample_block] = np.inf
         if exact is not None:

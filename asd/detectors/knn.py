@@ -11,6 +11,7 @@ from asd.arrays import Indices, Matrix, Scores, Spectrogram, Vector
 from asd.config.search import Choose, Search
 from asd.detectors._density import (
     BLOCKS,
+    ROWS_AT_ONCE,
     SPARE,
     euclidean_neighbour_distance,
     neighbour_distance,
@@ -26,8 +27,6 @@ from asd.detectors._statistics import (
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
 from asd.threads import one_thread
-
-_ROWS_AT_ONCE = 128
 
 Distance = Literal["euclidean", "manhattan"]
 
@@ -89,8 +88,8 @@ class Knn(Detector[KnnConfig]):
     def score(self, clips: ClipSet) -> Scores:
         """Mean distance of each clip to its `k` nearest normal clips, ``(n_clips,)``."""
         described = clips.table(clip_statistics) / self.scale_
-        parts = range(0, len(described), _ROWS_AT_ONCE)
-        nearest = [self._nearest(described[start : start + _ROWS_AT_ONCE]) for start in parts]
+        parts = range(0, len(described), ROWS_AT_ONCE)
+        nearest = [self._nearest(described[start : start + ROWS_AT_ONCE]) for start in parts]
         return np.asarray(np.concatenate(nearest).mean(axis=1), np.float64)
 
     def explain(self, clips: ClipSet) -> list[Spectrogram]:
