@@ -78,6 +78,17 @@ class Heartbeat:
             return False
         return now - since > STALE_S
 
+    def killed(self, name: str) -> bool:
+        """Whether a process has ended without leaving the study first.
+
+        One that has left, and still runs as far as is known, may be ending its MLflow run.
+        """
+        machine, _, process = name.partition("/")
+        left = self._study.user_attrs.get(_KEY + name) == _GONE
+        if left and (machine != _machine() or _runs(process.partition("/")[0])):
+            return False
+        return self.dead(name)
+
     def _beat(self) -> None:
         count = 0
         while not self._stop.wait(INTERVAL_S):

@@ -278,7 +278,7 @@ class Study:
 
     def _tidy(self) -> None:
         if parent := self._attribute("parent"):
-            end_lost_runs(self._id, parent, self._heartbeat.dead)
+            end_lost_runs(self._id, parent, self._heartbeat.killed)
             self._tidied = True
 
     def _run_one(self, objective: Objective) -> bool:

@@ -64,8 +64,8 @@ def adopt(study_id: str, parent: str) -> None:
             store.set_tag(run.info.run_id, PARENT_TAG, parent)
 
 
-def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> None:
-    """End the runs that processes which are no more have left RUNNING.
+def end_lost_runs(study_id: str, parent: str, killed: Callable[[str], bool]) -> None:
+    """End the runs that processes which were killed have left RUNNING.
 
     Parameters
     ----------
@@ -73,16 +73,16 @@ def end_lost_runs(study_id: str, parent: str, dead: Callable[[str], bool]) -> No
         Tag of the runs.
     parent : str
         Any run of the same experiment.
-    dead : callable
-        Whether the process of that name has ended.
+    killed : callable
+        Whether the process of that name has ended without leaving the study.
     """
     store = client()
     for run in _runs(study_id, parent):
-        if not dead(run.data.tags.get(WORKER_TAG, "")):
+        if not killed(run.data.tags.get(WORKER_TAG, "")):
             continue
         below = f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
         steps = [] if TRIAL_TAG in run.data.tags else find_runs(run.info.experiment_id, below)
-        # Below a dead sweep stand trials, which have workers of their own, and its last steps.
+        # Below a killed sweep stand trials, which have workers of their own, and its last steps.
         for left in (run, *(step for step in steps if WORKER_TAG not in step.data.tags)):
             if left.info.status == RunStatus.to_string(RunStatus.RUNNING):
                 store.set_tag(left.info.run_id, STATE_TAG, "interrupted")

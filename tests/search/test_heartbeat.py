@@ -35,6 +35,22 @@ def test_who_gives_signs_of_life_is_alive_and_who_leaves_is_not(study: optuna.St
     assert watcher.dead(other.name)
 
 
+def test_who_leaves_may_still_have_a_run_to_end(study: optuna.Study) -> None:
+    watcher = Heartbeat(study)
+    with Heartbeat(study) as other:
+        assert not watcher.killed(other.name)
+    assert not watcher.killed(other.name), "its process goes on"
+    far = elsewhere(other.name)
+    study.set_user_attr(f"alive:{far}", "gone")
+    assert watcher.dead(far)
+    assert not watcher.killed(far), "nobody here can tell"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    name = f"{other.name.partition('/')[0]}/{ended.pid}/0"
+    study.set_user_attr(f"alive:{name}", "gone")
+    assert watcher.killed(name)
+
+
 def test_on_another_machine_silence_is_death(study: optuna.Study) -> None:
     watcher = Heartbeat(study)
     far = Heartbeat(study)
