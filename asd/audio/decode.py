@@ -1,11 +1,10 @@
-"""Find recordings and read them as mono signals, whatever container they come in."""
+"""Read recordings as mono signals, whatever container they come in."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,36 +13,13 @@ from numpy.typing import NDArray
 from asd.audio.completeness import Truncated
 from asd.audio.condition import Meter
 from asd.audio.container import Track, Watch, open_track
-from asd.audio.folders import walk
-from asd.audio.peak import peak
 from asd.audio.resample import Block
+from asd.audio.signal_check import SignalCheck
 from asd.audio.windows import blocks_of
-from asd.errors import AudioError, DataError
+from asd.errors import AudioError
 from asd.language import tr
 
 logger = logging.getLogger(__name__)
-
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
-) | {".mpg", ".mpeg", ".m2p", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".flv", ".f4v", ".ogv"}
-"""Suffixes of videos, in lower case."""
-
-AUDIO_SUFFIXES = (
-    VIDEO_SUFFIXES
-    | {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".mp3", ".mp2", ".mpa", ".m2a", ".mpga"}
-    | {".m4a", ".m4b", ".m4r", ".f4a", ".mka", ".weba", ".aac", ".adts", ".ogg", ".oga", ".ogx"}
-    | {".opus", ".spx", ".wma", ".aif", ".aiff", ".aifc", ".afc", ".caf", ".amr", ".ac3", ".au"}
-    | {".snd", ".voc", ".eac3", ".ec3", ".ape", ".tta", ".wv"}
-)
-"""Suffixes, in lower case, by which a folder is searched for recordings."""
-
-SILENCE_DB = -90.0
-"""A recording that never exceeds this level, in dB of full scale, is silent: about one step of
-16 bits."""
-_SILENCE = 10 ** (SILENCE_DB / 20)
-_LOUDEST = 1e12
-"""Far beyond whole numbers of 32 bits, which some programs write as floats; the power of more
-does not fit into 32 bits."""
 
 MIN_S = 0.1
 """Least length of a recording, and of a clip, in seconds: a frame of a spectrogram is about that
@@ -64,95 +40,6 @@ class AudioInfo:
     """FFmpeg's name of the codec, such as ``aac``."""
     n_streams: int
     """Number of audio tracks in the container."""
-
-
-class SignalCheck:
-    """Refuses samples that are no numbers at once, and silence at the end.
-
-    Parameters
-    ----------
-    name : str
-        The recording, for the message.
-
-    Examples
-    --------
-    >>> check = SignalCheck("pump.wav")
-    >>> check.feed(np.zeros(16000))
-    >>> check.finish()
-    Traceback (most recent call last):
-    asd.errors.AudioError: pump.wav: is silent (never above -90 dBFS); check the microphone, ...
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._peak = 0.0
-        self._cancelled = False
-
-    def mixed(self, mean: NDArray[np.float32], channels: NDArray[np.float32]) -> None:
-        """Note where the mean of channels is silent and they are not."""
-        self._cancelled |= peak(mean) <= _SILENCE < peak(channels)
-
-    def feed(self, block: NDArray[np.floating[Any]]) -> None:
-        """Look at the next samples that are used, of any shape.
-
-        Raises
-        ------
-        AudioError
-            A sample is NaN, infinite, or beyond anything that is sound.
-        """
-        highest = peak(block)
-        if not np.isfinite(highest):
-            raise AudioError(
-                tr("{name}: has NaN or infinite samples; export it again", name=self._name)
-            )
-        if highest > _LOUDEST:
-            raise AudioError(
-                tr(
-                    "{name}: samples reach {peak:.1e}, 1 is full scale; export it again",
-                    name=self._name,
-                    peak=highest,
-                )
-            )
-        self._peak = max(self._peak, highest)
-
-    def finish(self) -> None:
-        """Judge the whole.
-
-        Raises
-        ------
-        AudioError
-            No sample stood out of silence.
-        """
-        if self._peak <= _SILENCE and self._cancelled:
-            raise AudioError(
-                tr(
-                    "{name}: its channels cancel, their mean is silent; take one of them for "
-                    "the data set with channel=left",
-                    name=self._name,
-                )
-            )
-        if self._peak <= _SILENCE:
-            raise AudioError(
-                tr(
-                    "{name}: is silent (never above {level:.0f} dBFS); check the microphone, "
-                    "the audio track (stream) and the channel, or remove it",
-                    name=self._name,
-                    level=SILENCE_DB,
-                )
-            )
-
-
-def check_signal(samples: NDArray[np.floating[Any]], path: Path | str) -> None:
-    """Refuse a recording that is silent or not made of numbers.
-
-    Raises
-    ------
-    AudioError
-        A sample is NaN or infinite, or none exceeds `SILENCE_DB`.
-    """
-    check = SignalCheck(str(path))
-    check.feed(samples)
-    check.finish()
 
 
 def probe(source: Path | bytes, stream: int = 0) -> AudioInfo:
@@ -283,43 +170,6 @@ def read_clip(path: Path, sample_rate: int) -> NDArray[np.float32]:
         samples = np.concatenate(list(_mono(track, check, sample_rate, None)))
         check.feed(samples)
         return samples
-
-
-def find_audio(source: Path) -> list[Path]:
-    """List the recordings of a source.
-
-    Parameters
-    ----------
-    source : Path
-        A file, taken whatever its suffix, or a folder, searched with all its sub-folders and
-        those that it has links to. Names that begin with a dot are passed over, half-written files
-        of ours among them.
-
-    Returns
-    -------
-    list of Path
-        Sorted.
-
-    Raises
-    ------
-    DataError
-        There is no such file or folder, or no recording in it.
-    """
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        raise DataError(tr("{source}: no such file or folder; check source", source=source))
-    paths = [path for path in walk(source).files if path.suffix.lower() in AUDIO_SUFFIXES]
-    if not paths:
-        suffixes = " ".join(sorted(AUDIO_SUFFIXES))
-        raise DataError(
-            tr(
-                "{source}: no recordings in this folder; put files there of {suffixes}",
-                source=source,
-                suffixes=suffixes,
-            )
-        )
-    return paths
 
 
 def _check_length(name: str, seconds: float) -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from asd.audio.completeness import Truncated
 from asd.audio.container import Track, open_track
-from asd.audio.decode import SignalCheck
 from asd.audio.peak import peak
 from asd.audio.refusal import refuses
 from asd.audio.resample import Block
+from asd.audio.signal_check import SignalCheck
 from asd.errors import AudioError
 from asd.files import atomic_path, is_storage_error, unwritable
 from asd.language import tr

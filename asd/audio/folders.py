@@ -1,11 +1,26 @@
-"""Walk a folder of recordings, links included, and say what cannot be entered or read."""
+"""Find the recordings of a folder, links included, and say what cannot be entered or read."""
 
 import errno
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asd.errors import DataError
 from asd.language import tr
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".avi", ".webm", ".3gp", ".3g2", ".wmv", ".asf"}
+) | {".mpg", ".mpeg", ".m2p", ".vob", ".ts", ".mts", ".m2t", ".m2ts", ".flv", ".f4v", ".ogv"}
+"""Suffixes of videos, in lower case."""
+
+AUDIO_SUFFIXES = (
+    VIDEO_SUFFIXES
+    | {".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".mp3", ".mp2", ".mpa", ".m2a", ".mpga"}
+    | {".m4a", ".m4b", ".m4r", ".f4a", ".mka", ".weba", ".aac", ".adts", ".ogg", ".oga", ".ogx"}
+    | {".opus", ".spx", ".wma", ".aif", ".aiff", ".aifc", ".afc", ".caf", ".amr", ".ac3", ".au"}
+    | {".snd", ".voc", ".eac3", ".ec3", ".ape", ".tta", ".wv"}
+)
+"""Suffixes, in lower case, by which a folder is searched for recordings."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,43 @@ def walk(root: Path) -> Walk:
     found.files.sort()
     found.left_out.sort(key=lambda left: left.path)
     return found
+
+
+def find_audio(source: Path) -> list[Path]:
+    """List the recordings of a source.
+
+    Parameters
+    ----------
+    source : Path
+        A file, taken whatever its suffix, or a folder, searched with all its sub-folders and
+        those that it has links to. Names that begin with a dot are passed over, half-written files
+        of ours among them.
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+
+    Raises
+    ------
+    DataError
+        There is no such file or folder, or no recording in it.
+    """
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise DataError(tr("{source}: no such file or folder; check source", source=source))
+    paths = [path for path in walk(source).files if path.suffix.lower() in AUDIO_SUFFIXES]
+    if not paths:
+        suffixes = " ".join(sorted(AUDIO_SUFFIXES))
+        raise DataError(
+            tr(
+                "{source}: no recordings in this folder; put files there of {suffixes}",
+                source=source,
+                suffixes=suffixes,
+            )
+        )
+    return paths
 
 
 def _problem(path: Path, known: list[Path]) -> LeftOut | bool:

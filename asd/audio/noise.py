@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.audio import decode as audio
+from asd.audio.decode import read
+from asd.audio.folders import find_audio
 from asd.audio.overlay import trim_silence
 from asd.errors import AsdError, DataError
 from asd.language import tr
@@ -69,7 +70,7 @@ def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
     DataError
         There are none, or some are broken or silent; names all of those.
     """
-    paths = audio.find_audio(folder)
+    paths = find_audio(folder)
     loaded = parallel_map(partial(_load, sample_rate), paths, desc=tr("foreign sounds"))
     bad = [sound for sound in loaded if isinstance(sound, str)]
     if bad:
@@ -88,7 +89,7 @@ def load_noises(folder: Path, sample_rate: int) -> list[Noise]:
 def _load(sample_rate: int, path: Path) -> Noise | str:
     """The sound, or what is wrong with it."""
     try:
-        samples, _ = audio.read(path, sample_rate)
+        samples, _ = read(path, sample_rate)
     except AsdError as error:
         return str(error)
     # Some file systems take characters apart (が into か and its dots); one word is one name.

@@ -34,7 +34,7 @@ def ask(source: Path, url: str, output: str, jobs: int, wait_s: float, **told: A
     Nothing but the files goes to the server, and needs no MLflow store. The answers are written as
     CSV, a row a recording; alarms and recordings that could not be judged are shown.
     """
-    from asd.audio.decode import find_audio
+    from asd.audio.folders import find_audio
 
     paths = find_audio(source)
     target = Path(output)

@@ -51,7 +51,7 @@ def _seconds(folder: str) -> tuple[int, float]:
 def _recordings(source: str | None) -> list[str]:
     if not source or source == DEMO:
         return []
-    from asd.audio.decode import find_audio
+    from asd.audio.folders import find_audio
 
     files = find_audio(Path(source))
     megabytes = sum(file.stat().st_size for file in files) / 1e6

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from asd.audio.completeness import Truncated
-from asd.audio.decode import find_audio
 from asd.audio.encode import AudioFormat, transcode
+from asd.audio.folders import find_audio
 from asd.data.labels import carry_labels
 from asd.errors import DataError
 from asd.files import check_writable

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asd.audio.decode import AUDIO_SUFFIXES
-from asd.audio.folders import LeftOut, walk
+from asd.audio.folders import AUDIO_SUFFIXES, LeftOut, walk
 from asd.data.recordings import below, grouped, no_sound
 from asd.data.tables import glance
 from asd.errors import DataError

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from asd.audio.decode import VIDEO_SUFFIXES, find_audio
+from asd.audio.folders import VIDEO_SUFFIXES, find_audio
 from asd.config.steps import DEMO, AugmentConfig, ExtractConfig, MainConfig
 from asd.data.manifest import Dataset
 from asd.data.opening import demo_source, foreign_sounds

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from asd.audio.decode import find_audio
+from asd.audio.folders import find_audio
 from asd.config.steps import ScoreConfig
 from asd.data.recordings import unique_names
 from asd.evaluation import listing

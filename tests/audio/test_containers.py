@@ -17,7 +17,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from asd.audio.decode import find_audio, read
+from asd.audio.decode import read
+from asd.audio.folders import find_audio
 
 Signal = NDArray[np.float32]
 SECONDS = 3.0

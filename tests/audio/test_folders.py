@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asd.audio.decode import (
-    AUDIO_SUFFIXES,
-    find_audio,
-)
-from asd.audio.folders import walk
+from asd.audio.folders import AUDIO_SUFFIXES, find_audio, walk
 from asd.errors import DataError
 
 

@@ -12,14 +12,13 @@ import soundfile
 
 from asd.audio.completeness import Length
 from asd.audio.decode import (
-    SignalCheck,
-    check_signal,
     probe,
     read,
     read_clip,
     stream_blocks,
 )
 from asd.audio.encode import transcode, write_wav
+from asd.audio.signal_check import SignalCheck
 from asd.errors import AudioError
 from tests.audio.conftest import break_off, rms_db
 
@@ -180,9 +179,13 @@ def test_channels_that_cancel_are_named_as_the_cause_of_silence(
 
 
 def test_silence_begins_at_the_last_step_of_16_bits() -> None:
-    check_signal(np.array([0.0, 2 / 32768]), "quiet.wav")
+    loud_enough = SignalCheck("quiet.wav")
+    loud_enough.feed(np.array([0.0, 2 / 32768]))
+    loud_enough.finish()
+    too_quiet = SignalCheck("quiet.wav")
+    too_quiet.feed(np.array([0.0, 1 / 32768]))
     with pytest.raises(AudioError, match=r"quiet.wav: is silent"):
-        check_signal(np.array([0.0, 1 / 32768]), "quiet.wav")
+        too_quiet.finish()
     check = SignalCheck("late.wav")
     check.feed(np.zeros(100))
     check.feed(np.array([0.5]))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asd.audio.decode import find_audio, probe, read
+from asd.audio.decode import probe, read
 from asd.audio.encode import AudioFormat, transcode, write_wav
+from asd.audio.folders import find_audio
 from asd.data.extract import extract_all
 from asd.data.layouts import recognise
 from asd.errors import AudioError, DataError, OutputError
