@@ -1,28 +1,24 @@
 """The pipeline: what is fitted, saved, promoted and served."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 
-from asd.config.base import Config
 from asd.config.recipe import Recipe
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
-from asd.data.sound import Sound, sound_of
-from asd.decision.calibration import Calibration
+from asd.data.sound import sound_of
 from asd.decision.decision import Decision
 from asd.decision.promise import Promise, promise
 from asd.decision.thresholds import Threshold
 from asd.detectors.base import Detector, FitContext
-from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
+from asd.errors import ConfigError, NotEnoughClipsError
 from asd.features.store import FeatureStore
 from asd.language import Remark, tr
-from asd.pipeline import legacy
+from asd.pipeline import files
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import (
     Calibrated,
@@ -36,33 +32,10 @@ from asd.pipeline.judge import Judge
 from asd.pipeline.machines import with_own_detector
 from asd.pipeline.notes import odd_recording_remark
 from asd.pipeline.scorer import Scorer
-from asd.pipeline.tilt import Tilt
+from asd.pipeline.trained_on import TrainedOn
 from asd.pipeline.usual import Usual
 
-FORMAT = 3
-"""Raised whenever a saved pipeline would no longer be understood by the release before."""
-_OLDEST = 2
-"""The first format with a number; those before are read by `legacy`."""
-_HEADER = "pipeline.json"
-_CALIBRATION = "calibration.npz"
-_USUAL = "usual.npz"
 _MACHINES = "machines"
-
-C = TypeVar("C", bound=Config)
-
-
-@dataclass(frozen=True)
-class TrainedOn:
-    """The data set that a pipeline was fitted and calibrated on."""
-
-    name: str
-    path: str
-    digest: str
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> Self:
-        """Name, folder and digest of a data set."""
-        return cls(dataset.name, str(dataset.root), dataset.digest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,26 +259,9 @@ class Pipeline(Judge):
 
     def save(self, folder: Path) -> None:
         """Write the pipeline into `folder`: JSON, npz and safetensors, no pickle."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.scorer.save(folder / "branches")
+        files.write(self, folder)
         for number, pipeline in enumerate(self.own.values()):
             pipeline.save(folder / _MACHINES / str(number))
-        arrays = self.decision.calibration.to_arrays()
-        np.savez(folder / _CALIBRATION, allow_pickle=False, **arrays)
-        if self.usual is not None:
-            np.savez(folder / _USUAL, allow_pickle=False, **self.usual.to_arrays())
-        header = {
-            "format": FORMAT,
-            "recipe": self.recipe.model_dump(mode="json"),
-            "fusion": self.scorer.fusion.to_dict(),
-            "tilts": [tilt and tilt.to_dict() for tilt in self.scorer.tilts],
-            "decision": self.decision.to_dict(),
-            "sound": self.sound.model_dump(mode="json"),
-            "trained_on": asdict(self.trained_on),
-            "own": list(self.own),
-        }
-        text = json.dumps(header, indent=2, ensure_ascii=False)
-        (folder / _HEADER).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "Pipeline":
@@ -316,33 +272,11 @@ class Pipeline(Judge):
         DetectorError
             The folder does not hold a saved pipeline, or one of a later release.
         """
-        try:
-            header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-            # NumPy would leave open what it has opened itself and cannot read.
-            with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
-                calibration = Calibration.from_arrays(dict(arrays))
-            if "format" not in header:
-                parts = legacy.parts(folder, header, calibration)
-                return cls(**parts, trained_on=TrainedOn(**header["trained_on"]))
-            _check_format(folder, header["format"])
-            recipe = _parsed(Recipe, header["recipe"])
-            fusion = Fusion.from_dict(header["fusion"])
-            tilts = [tilt and Tilt.from_dict(tilt) for tilt in header.get("tilts", ())]
-            pooled = cls(
-                recipe=recipe,
-                scorer=Scorer.load(folder / "branches", recipe, fusion, tilts),
-                decision=Decision.from_dict(header["decision"], calibration),
-                sound=_parsed(Sound, header["sound"]),
-                trained_on=TrainedOn(**header["trained_on"]),
-                usual=_usual(folder / _USUAL),
-            )
-            names = enumerate(header.get("own", ()))
-            own = {name: cls.load(folder / _MACHINES / str(number)) for number, name in names}
-            return pooled._joined(own)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise DetectorError(
-                tr("{folder}: not a saved pipeline ({error})", folder=folder, error=error)
-            ) from error
+        fields, machines = files.read(folder)
+        pooled = cls(**fields)
+        names = enumerate(machines)
+        own = {name: cls.load(folder / _MACHINES / str(number)) for number, name in names}
+        return pooled._joined(own) if own else pooled
 
 
 def normal_sides(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
@@ -376,31 +310,3 @@ def _remarks(own: Mapping[str, Pipeline]) -> list[Remark]:
         for name, pipeline in own.items()
         for remark in pipeline.decision.remarks
     ]
-
-
-def _usual(path: Path) -> Usual | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file, np.load(file) as arrays:
-        return Usual.from_arrays(dict(arrays))
-
-
-def _check_format(folder: Path, number: Any) -> None:
-    if not _OLDEST <= number <= FORMAT:
-        raise DetectorError(
-            tr(
-                "{folder}: saved in format {number} by a later release, this one "
-                "reads up to {format}; update the package",
-                folder=folder,
-                number=number,
-                format=FORMAT,
-            )
-        )
-
-
-def _parsed(config: type[C], values: Any) -> C:
-    """A part of the header; its fields are the file's, not the user's."""
-    try:
-        return config.parse(values)
-    except ConfigError as error:
-        raise ValueError(str(error)) from error

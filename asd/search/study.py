@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import TrialState
 
-from asd.errors import AsdError, ConfigError, TrackingError
+from asd.errors import AsdError, TrackingError
 from asd.language import tr
+from asd.search.founding import check_identity, found, open_study
 from asd.search.heartbeat import Heartbeat
 from asd.search.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
 from asd.search.queue import RUN, Queue
@@ -35,7 +35,6 @@ from asd.tracking.trials import (
 
 _MANY_FAILURES = 5
 _POLL_S = 1.0
-_FOUNDING_S = 30
 _NAME_TAG = "mlflow.runName"
 
 logger = logging.getLogger(__name__)
@@ -74,12 +73,12 @@ class Study:
         self._current = -1
         self._stopped_by: BaseException | None = None
         storage = open_storage(plan.storage, plan.name)
-        founder = self._open(storage)
+        self.optuna_study, founder = open_study(plan, storage)
         self._heartbeat = Heartbeat(self.optuna_study)
         self._queue = Queue(self.optuna_study, storage, self._heartbeat, plan.total)
         if founder:
-            self._found()
-        self._check_identity()
+            found(self.optuna_study, plan)
+        check_identity(self.optuna_study, plan)
         self.optuna_study.sampler = plan.make_sampler(self._seed(founder))
 
     @property
@@ -201,53 +200,6 @@ class Study:
         """Keep what came out, for whoever gives the same command again."""
         outcome = {"trials": len(self.trials()), "found": dict(result)}
         self.optuna_study.set_user_attr("outcome", outcome)
-
-    def _open(self, storage: optuna.storages.BaseStorage) -> bool:
-        """Open the study; true when it was not there before."""
-        where: dict[str, Any] = {"storage": storage, "study_name": self.plan.name}
-        pruner = self.plan.make_pruner()
-        try:
-            self.optuna_study = optuna.create_study(
-                **where, directions=self.plan.directions, pruner=pruner
-            )
-        except DuplicatedStudyError:
-            self.optuna_study = optuna.load_study(**where, pruner=pruner)
-            return False
-        return True
-
-    def _found(self) -> None:
-        """Do what the process that has made the study does before all others."""
-        self.optuna_study.set_user_attr("identity", dict(self.plan.identity))
-        if self.plan.sampler != "grid":
-            for values in self.plan.first[: self.plan.trials]:
-                self.optuna_study.enqueue_trial(self.plan.space.inside(values))
-        self.optuna_study.set_user_attr("id", self._heartbeat.name.rpartition("/")[2])
-
-    def _check_identity(self) -> None:
-        for _ in range(_FOUNDING_S):
-            if self._attribute("id") is not None:
-                break
-            time.sleep(_POLL_S)
-        else:
-            raise TrackingError(
-                tr(
-                    "study={name}: its first process ended before it had begun; give another name",
-                    name=self.plan.name,
-                )
-            )
-        before, now = self._attribute("identity"), self.plan.identity
-        for key in sorted(before | now):
-            if before.get(key) != now.get(key):
-                raise ConfigError(
-                    tr(
-                        "study={name}: was begun with {key}={before}, not {now}; give the "
-                        "same again, or another name",
-                        name=self.plan.name,
-                        key=key,
-                        before=before.get(key),
-                        now=now.get(key),
-                    )
-                )
 
     def _seed(self, founder: bool) -> int:
         """A seed with which no process chooses what another, or an earlier one, has chosen."""

@@ -20,7 +20,8 @@ from asd.evaluation.report import threshold_lines
 from asd.language import tr
 from asd.pipeline.branches import resolved
 from asd.pipeline.calibration import FitReport
-from asd.pipeline.pipeline import Pipeline, TrainedOn
+from asd.pipeline.pipeline import Pipeline
+from asd.pipeline.trained_on import TrainedOn
 from asd.text import count
 from asd.tracking.commands import step_command
 from asd.tracking.evaluations import log_calibration
