@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
 from mlflow.entities import RunStatus
@@ -21,9 +21,6 @@ from asd.tracking.alive import leave_behind, note_run, runs_of_the_dead
 from asd.tracking.experiment import claim_default
 from asd.tracking.store import check_artifacts, client, first_line, recent_runs
 from asd.tracking.tracked import NAME_TAG, TrackedRun
-
-if TYPE_CHECKING:
-    pass
 
 ERROR_TAG = "asd.error"
 STEP_TAG = "asd.step"
@@ -186,7 +183,7 @@ def begin_run(nested: bool, parent: str) -> mlflow.ActiveRun:
         wish["parent_run_id"] = parent
     note_run(wish["run_name"], mlflow.get_tracking_uri())
     try:
-        run = mlflow.start_run(**wish)
+        run = _start(wish)
         if elsewhere:  # MLflow begins runs below the active one only
             mlflow.set_tag(PARENT_TAG, parent)
         return run
@@ -195,25 +192,35 @@ def begin_run(nested: bool, parent: str) -> mlflow.ActiveRun:
             _end_failed(run_id, error)
         raise
     except MlflowException as error:
-        if error.error_code == "RESOURCE_ALREADY_EXISTS":
-            # Another process has made the experiment in the same moment: now it is there.
-            return mlflow.start_run(**wish)
-        remedy = (
-            "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
-            "give an absolute one, as in sqlite:////folder/mlflow.db"
-        )
-        if "OperationalError" in str(error):
-            remedy = "make room, or allow writing there"
-        elif "'active' state" in str(error):
-            remedy = (
-                "that experiment was deleted: bring it back with `mlflow experiments restore "
-                "--experiment-id <number>`, or give another with --experiment-name"
-            )
         raise TrackingError(
             tr(
                 "MLflow store {uri}: no run can be started there ({reason}); {remedy}",
                 uri=mlflow.get_tracking_uri(),
                 reason=first_line(error),
-                remedy=remedy,
+                remedy=_remedy(str(error)),
             )
         ) from error
+
+
+def _start(wish: Mapping[str, Any]) -> mlflow.ActiveRun:
+    try:
+        return mlflow.start_run(**wish)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        # Another process has made the experiment in the same moment: now it is there.
+        return mlflow.start_run(**wish)
+
+
+def _remedy(reason: str) -> str:
+    if "OperationalError" in reason:
+        return "make room, or allow writing there"
+    if "'active' state" in reason:
+        return (
+            "that experiment was deleted: bring it back with `mlflow experiments restore "
+            "--experiment-id <number>`, or give another with --experiment-name"
+        )
+    return (
+        "check MLFLOW_TRACKING_URI: a relative address counts from the project's folder, so "
+        "give an absolute one, as in sqlite:////folder/mlflow.db"
+    )

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
 
 from asd.config.steps import (
     EvaluateConfig,
@@ -160,6 +162,26 @@ def test_a_run_may_stand_below_one_that_is_not_active_here(workspace: Path) -> N
         pass
     run = client().get_run(trial.run_id)
     assert (run.info.status, run.data.tags["mlflow.parentRunId"]) == ("FINISHED", leader.run_id)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_run_stands_in_an_experiment_that_another_has_just_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with step_run("leader", {}) as leader:
+        pass
+    start, refused = mlflow.start_run, [True]
+
+    def late(*given: Any, **wish: Any) -> mlflow.ActiveRun:
+        if "parent_run_id" in wish and refused and refused.pop():
+            raise MlflowException("exists", RESOURCE_ALREADY_EXISTS)
+        return start(*given, **wish)
+
+    monkeypatch.setattr(mlflow, "start_run", late)
+    with step_run("trial", {}, parent=leader.run_id) as trial:
+        pass
+    assert not refused
+    assert client().get_run(trial.run_id).data.tags["mlflow.parentRunId"] == leader.run_id
 
 
 def test_a_full_disk_in_a_step_is_one_line(workspace: Path) -> None:
