@@ -2,13 +2,15 @@
 
 ``python -m benchmarks.bench_default [models]``, written to docs/benchmarks.md: on each real set AUC
 and partial AUC, and at 5 % promised what is found and what alarms falsely; the same on one motor
-after training on the other, and after `recalibrate` on its normal recordings; and the change of
-AUC when test clips are 5 dB down or went through a microphone that favours low or high notes.
+after training on the other, and after `recalibrate` on its normal recordings; likewise the demo's
+plant where the gain, the plant itself or the microphone is another; and the change of AUC when
+test clips are 5 dB down or went through a microphone that favours low or high notes.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +18,17 @@ import numpy as np
 from asd.audio.decode import read_clip
 from asd.audio.perturbation import Change, perturb
 from asd.config.recipes import recipe_of
-from asd.config.steps import TrainConfig
-from asd.data import manifest
-from asd.data.manifest import Dataset
+from asd.config.steps import PreprocessConfig, TrainConfig
+from asd.data import manifest, preprocess
+from asd.data.demo import RECORDINGS, SHIFTS, DemoSize, make_demo
+from asd.data.manifest import MANIFEST_NAME, Dataset
 from asd.evaluation.evaluation import evaluate
 from asd.evaluation.metrics import auc
 from asd.features.store import FeatureStore
 from asd.pipeline.pipeline import Pipeline
 from asd.text import markdown_table
 from asd.tracking.store import cache_root
-from benchmarks.bench_quality import SETS, cut
+from benchmarks.bench_quality import CACHE, SETS, cut
 from benchmarks.page import write_section
 
 CHANGES = (
@@ -34,12 +37,16 @@ CHANGES = (
     Change("dark", "tilt", -6.0),
 )
 MOTORS = ("M1", "M2")
+SHIFTED = DemoSize(healthy=20, healthy_s=30.0, sounds=0)
+"""Recordings of the demo in which something is otherwise."""
+Task = tuple[str, Dataset, Dataset, Dataset, Dataset]
+"""Name, train and validation side, data set with the test side, and clips to recalibrate on."""
 COLUMNS = ["task", "model", "AUC", "pAUC", "found", "false alarms", "promised"]
 COLUMNS += [change.name for change in CHANGES]
 
 
-def tasks() -> Iterator[tuple[str, Dataset, Dataset, Dataset, Dataset]]:
-    """Name, train and validation side, data set with the test side, and clips to recalibrate on."""
+def tasks() -> Iterator[Task]:
+    """The real sets, and one motor after training on the other."""
     for name in SETS:
         whole = manifest.load(Path(cut(name)))
         yield name, whole.split("train"), whole.split("valid"), whole, Dataset(whole.root, ())
@@ -47,15 +54,38 @@ def tasks() -> Iterator[tuple[str, Dataset, Dataset, Dataset, Dataset]]:
     for one, other in (MOTORS, MOTORS[::-1]):
         mine = motors.select(lambda clip, one=one: clip.machine == one)  # type: ignore[misc]
         theirs = motors.select(lambda clip, other=other: clip.machine == other)  # type: ignore[misc]
-        normal = theirs.select(lambda clip: clip.split != "test" and clip.label == "normal")
-        yield f"{one} > {other}", mine.split("train"), mine.split("valid"), theirs, normal
+        yield f"{one} > {other}", mine.split("train"), mine.split("valid"), theirs, _spare(theirs)
+
+
+def shifted() -> Iterator[Task]:
+    """The demo, and where something is otherwise in its test recordings."""
+    plant = _plant("", DemoSize(sounds=0))
+    sides = plant.split("train"), plant.split("valid")
+    yield "demo", *sides, plant, Dataset(plant.root, ())
+    for shift in SHIFTS:
+        other = _plant(shift, SHIFTED)
+        yield f"demo > {shift}", *sides, other, _spare(other)
+
+
+def _spare(data: Dataset) -> Dataset:
+    return data.select(lambda clip: clip.split != "test" and clip.label == "normal")
+
+
+def _plant(shift: str, size: DemoSize) -> Dataset:
+    root = CACHE / f"demo{shift and '-'}{shift}"
+    if not (root / MANIFEST_NAME).is_file():
+        source = Path(f"{root}-source")
+        make_demo(source, size=size, overwrite=True, shift=shift)
+        wish = {"source": "-", "clip_seconds": 10, "sample_rate": 16000}
+        preprocess.preprocess(source / RECORDINGS, root, PreprocessConfig.parse(wish))
+    return manifest.load(root)
 
 
 def measure(model: str) -> Iterator[list[str]]:
     """A row a task, and one more where the model is recalibrated."""
     store = FeatureStore(cache_root())
     recipe = recipe_of(TrainConfig(model=model))
-    for name, train, valid, data, normal in tasks():
+    for name, train, valid, data, normal in chain(tasks(), shifted()):
         pipeline, _ = Pipeline.fit(recipe, train, valid, store)
         yield _row(name, model, pipeline, data, store)
         if normal.clips:

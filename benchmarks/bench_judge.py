@@ -1,6 +1,7 @@
 """One clip judged, in process and by a real server, beside the least that it takes."""
 
 import io
+import os
 from collections.abc import Iterator
 
 import librosa
@@ -86,6 +87,11 @@ def _served(uri: str, content: bytes, alone: float) -> Iterator[Row]:
     yield "a request of that clip, 1 client", f"{told} of {1000 * least:.1f} ms (aim 1.5)"
     told = f"{many:.0f} requests a second, {many / speed:.2f} times those of 1 client"
     yield f"the same, {CLIENTS} clients", f"{told} (aim 1.6)"
+    workers = os.cpu_count() or 1
+    with servers(uri, workers) as (ours, _, _):
+        _, many = asked(ours, content, CLIENTS, REQUESTS)
+    told = f"{many:.0f} requests a second, {many / speed:.2f} times those of 1 client"
+    yield f"the same, a worker for each of {workers} cores", told
 
 
 def _flac() -> bytes:

@@ -37,6 +37,8 @@ from benchmarks.timing import seconds
 RATE = 16000
 SECONDS = 10
 CLIENTS = (1, 8, 16)
+WARM = 4
+"""Clients for each worker, so that none is left out of the first requests."""
 SHORT_S = 2
 REQUESTS = 400
 LASTING = 20_000
@@ -126,15 +128,18 @@ def _memory(url: str, process: int, content: bytes, lasting: int) -> str:
 
 
 @contextmanager
-def servers(uri: str) -> Iterator[tuple[str, str, int]]:
+def servers(uri: str, workers: int = 1) -> Iterator[tuple[str, str, int]]:
     """Addresses of a server of a model and of a bare app, both warm, and the first one's process.
 
     Parameters
     ----------
     uri : str
         The model.
+    workers : int
+        Processes that answer for the model.
     """
     mlflow = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "-m", uri]
+    mlflow += ["--workers", str(workers)]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bare.py"
         program.write_text(BARE, encoding="utf-8")
@@ -143,7 +148,7 @@ def servers(uri: str) -> Iterator[tuple[str, str, int]]:
             _server([sys.executable, str(program)]) as (bare, _),
         ):
             for url in (ours, bare):
-                asked(url, _wav(), 1, 5)
+                asked(url, _wav(), WARM * workers, 5 * WARM * workers)
             yield ours, bare, process
 
 

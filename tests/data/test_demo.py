@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asd.audio import decode as audio
+from asd.audio.decode import probe, read
+from asd.audio.folders import find_audio
 from asd.audio.synthesis.events import EVENTS, PEAK, make_event
 from asd.audio.synthesis.sources import SAMPLE_RATE
 from asd.data import demo
@@ -59,7 +60,7 @@ def line_db(samples: NDArray[np.float32], hz: float) -> float:
 
 
 def test_recordings_are_videos_with_sound(made: Path) -> None:
-    recordings = audio.find_audio(made / demo.RECORDINGS)
+    recordings = find_audio(made / demo.RECORDINGS)
     assert [path.name for path in recordings] == [
         "gas_leak_medium_1.mp4",
         "gas_leak_mild_1.mp4",
@@ -69,8 +70,8 @@ def test_recordings_are_videos_with_sound(made: Path) -> None:
     ]
     assert b"mp4v" in recordings[0].read_bytes()
     for path in recordings:
-        samples, rate = audio.read(path)
-        assert audio.probe(path).codec == "aac"
+        samples, rate = read(path)
+        assert probe(path).codec == "aac"
         assert len(samples) / rate == pytest.approx(
             2.0 if "healthy" in path.name else 1.5, abs=0.05
         )
@@ -78,9 +79,9 @@ def test_recordings_are_videos_with_sound(made: Path) -> None:
 
 
 def test_foreign_sounds_have_japanese_names(made: Path) -> None:
-    sounds = audio.find_audio(made / demo.NOISE)
+    sounds = find_audio(made / demo.NOISE)
     assert {path.stem for path in sounds} == {f"{name}_1" for name in EVENTS}
-    assert all(audio.read(path)[1] == SAMPLE_RATE for path in sounds)
+    assert all(read(path)[1] == SAMPLE_RATE for path in sounds)
 
 
 def test_labels_name_the_fault_and_leave_the_split_open(made: Path) -> None:
@@ -129,6 +130,36 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="disk full"):
         tiny(tmp_path / "plant")
     assert list(tmp_path.iterdir()) == []
+
+
+def shifted(name: str) -> NDArray[np.float32]:
+    setting = demo.SHIFTS[name] if name else None
+    room = Room.draw(np.random.default_rng(0))
+    return record(steady(), room, np.random.default_rng(1), setting=setting)
+
+
+def test_a_shift_is_heard_as_what_it_is() -> None:
+    plain, softer, brighter = shifted(""), shifted("level"), shifted("microphone")
+    everything = (0.0, SAMPLE_RATE / 2)
+    assert power_db(softer, *everything) - power_db(plain, *everything) == pytest.approx(
+        -8, abs=0.1
+    )
+    lean = [power_db(sound, 4000, 8000) - power_db(sound, 100, 300) for sound in (plain, brighter)]
+    assert 2 < lean[1] - lean[0] < 6
+    speeds = [
+        np.diff(start(2.0, np.random.default_rng(0), factor).shaft).mean()
+        for factor in (1.0, demo.SHIFTS["unit"].speed)
+    ]
+    assert speeds[1] / speeds[0] == pytest.approx(1.02)
+    assert power_db(shifted("unit"), 600, 650) > power_db(plain, 600, 650)  # the pump's ring
+
+
+def test_a_shifted_demo_has_recordings_of_its_own(made: Path, tmp_path: Path) -> None:
+    size = demo.DemoSize(2, 2.0, takes=1, fault_s=1.5, sounds=1, faults=("gas_leak",))
+    make_demo(tmp_path / "unit", size=size, shift="unit")
+    first, other = files(made), files(tmp_path / "unit")
+    assert set(first) == set(other)
+    assert all(first[name] != other[name] for name in set(first) - {"recordings/labels.csv"})
 
 
 def test_the_healthy_plant_has_blade_and_mains_lines() -> None:

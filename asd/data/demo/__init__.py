@@ -15,7 +15,7 @@ from asd.audio.synthesis.events import EVENTS, make_event
 from asd.audio.synthesis.sources import SAMPLE_RATE
 from asd.data.demo.faults import FAULTS, SEVERITIES, make_fault
 from asd.data.demo.media import write_m4a, write_mp4
-from asd.data.demo.plant import Room, record, start
+from asd.data.demo.plant import Room, Setting, record, start
 from asd.data.output import whole_folder
 from asd.errors import DataError
 from asd.language import tr
@@ -26,6 +26,13 @@ NOISE = "noise"
 MACHINE = "burner"
 """The name of the plant in labels.csv."""
 LABELS = "labels.csv"
+SHIFTS = {
+    "level": Setting(gain_db=-8.0),
+    "unit": Setting(speed=1.02, roar_db=-1.5, fan_db=2.0, motor_db=-2.0, pump_db=2.0),
+    "microphone": Setting(tilt_db=6.0),
+}
+"""What may be otherwise than in the demo: the gain, the plant, which then stands in another room,
+or the microphone."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,11 @@ class DemoSize:
 
 
 def make_demo(
-    folder: Path, seed: int = 0, size: DemoSize | None = None, overwrite: bool = False
+    folder: Path,
+    seed: int = 0,
+    size: DemoSize | None = None,
+    overwrite: bool = False,
+    shift: str = "",
 ) -> DemoReport:
     """Synthesise the recordings of a gas burner, healthy and with faults, and foreign sounds.
 
@@ -109,6 +120,8 @@ def make_demo(
         How much of everything; the usual demo where not given.
     overwrite : bool
         Replace what stands at `folder`.
+    shift : str
+        One of `SHIFTS`: other recordings, in which that is otherwise than without.
 
     Raises
     ------
@@ -136,7 +149,7 @@ def make_demo(
     with whole_folder(folder, check) as made:
         (made / RECORDINGS).mkdir()
         (made / NOISE).mkdir()
-        parallel_map(partial(_make, made, seed), [*well, *ill, *foreign], desc=tr("demo"))
+        parallel_map(partial(_make, made, seed, shift), [*well, *ill, *foreign], desc=tr("demo"))
         _write_labels(made / RECORDINGS / LABELS, [*well, *ill])
     return DemoReport(
         folder / RECORDINGS,
@@ -163,22 +176,22 @@ def _check(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _make(folder: Path, seed: int, take: _Take) -> None:
+def _make(folder: Path, seed: int, shift: str, take: _Take) -> None:
     # Seeded by name, so that a file does not depend on which others are made.
-    rng = np.random.default_rng([seed, zlib.crc32(take.name.encode())])
+    rng = np.random.default_rng([seed, zlib.crc32(f"{shift}{take.name}".encode())])
     path = folder / take.name
     if take.event:
         write_m4a(path, make_event(take.event, rng), SAMPLE_RATE)
     else:
-        write_mp4(path, _plant(take, seed, rng), SAMPLE_RATE)
+        write_mp4(path, _plant(take, seed, shift, rng), SAMPLE_RATE)
 
 
-def _plant(take: _Take, seed: int, rng: np.random.Generator) -> Samples:
-    running = start(take.seconds, rng)
+def _plant(take: _Take, seed: int, shift: str, rng: np.random.Generator) -> Samples:
+    setting = SHIFTS[shift] if shift else Setting()
+    running = start(take.seconds, rng, setting.speed)
     fault = make_fault(take.fault, take.severity, running, rng) if take.fault else None
-    samples, _ = within_full_scale(
-        record(running, Room.draw(np.random.default_rng(seed)), rng, fault)
-    )
+    room = Room.draw(np.random.default_rng([seed, 1] if shift == "unit" else seed))
+    samples, _ = within_full_scale(record(running, room, rng, fault, setting))
     return samples
 
 

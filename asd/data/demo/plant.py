@@ -68,16 +68,50 @@ class Room:
         return cls(response)
 
 
-def start(seconds: float, rng: np.random.Generator) -> Running:
-    """Draw how the plant runs for a while: its load, and its speed, which follows the load."""
+@dataclass(frozen=True)
+class Setting:
+    """What is otherwise than at the plant that is learned from; nothing by default."""
+
+    gain_db: float = 0.0
+    """Of the recorder."""
+    tilt_db: float = 0.0
+    """How much more the microphone hears of the highest notes than of the lowest."""
+    speed: float = 1.0
+    """Factor on the speed of the fan."""
+    roar_db: float = 0.0
+    """Level of the combustion roar."""
+    fan_db: float = 0.0
+    """Level of the fan."""
+    motor_db: float = 0.0
+    """Level of the motor."""
+    pump_db: float = 0.0
+    """Level of the pump."""
+
+
+def start(seconds: float, rng: np.random.Generator, factor: float = 1.0) -> Running:
+    """Draw how the plant runs for a while: its load, and its speed, which follows the load.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    rng : Generator
+        Source of everything random.
+    factor : float
+        On the speed, as `Setting.speed`.
+    """
     n = round(seconds * SAMPLE_RATE)
     load = np.clip(rng.uniform(0.55, 0.95) + 0.06 * slow(n, 0.05, rng), 0.4, 1.0)
     speed = 1 + 0.03 * (load - 0.75) + rng.normal(0, 0.006) + 0.0015 * slow(n, 0.5, rng)
-    return Running(load, np.cumsum(NOMINAL_SHAFT_HZ * speed) / SAMPLE_RATE + rng.uniform())
+    return Running(load, np.cumsum(NOMINAL_SHAFT_HZ * factor * speed) / SAMPLE_RATE + rng.uniform())
 
 
 def record(
-    running: Running, room: Room, rng: np.random.Generator, fault: Fault | None = None
+    running: Running,
+    room: Room,
+    rng: np.random.Generator,
+    fault: Fault | None = None,
+    setting: Setting | None = None,
 ) -> Samples:
     """The sound of the running plant at the microphone, ``(n,)`` float32, not limited to [-1, 1].
 
@@ -91,15 +125,17 @@ def record(
         Source of everything random.
     fault : Fault, optional
         What is wrong with the plant.
+    setting : Setting, optional
+        What is otherwise about the plant and how it is recorded.
     """
-    fault = fault or Fault()
-    sound = roar(running, rng) * (fault.roar_gain * level(rng, 1.5))
-    sound += fan(running, rng) * (fault.fan_gain * level(rng, 1.5))
-    sound += motor(running, rng) * level(rng, 2.0)
-    sound += pump(len(running), rng) * level(rng, 2.0)
+    fault, setting = fault or Fault(), setting or Setting()
+    sound = roar(running, rng) * (fault.roar_gain * level(rng, 1.5, setting.roar_db))
+    sound += fan(running, rng) * (fault.fan_gain * level(rng, 1.5, setting.fan_db))
+    sound += motor(running, rng) * level(rng, 2.0, setting.motor_db)
+    sound += pump(len(running), rng) * level(rng, 2.0, setting.pump_db)
     sound += relay(len(running), rng) * level(rng, 3.0)
     sound += fault.added
-    return microphone(sound, room, rng)
+    return microphone(sound, room, rng, setting)
 
 
 def roar(running: Running, rng: np.random.Generator) -> Samples:
@@ -161,18 +197,18 @@ def relay(n: int, rng: np.random.Generator) -> Samples:
     return 0.3 * ring(clicks, ((2300.0, 0.004, 1.0), (4100.0, 0.002, 0.8)), 0.03)
 
 
-def microphone(sound: Samples, room: Room, rng: np.random.Generator) -> Samples:
+def microphone(sound: Samples, room: Room, rng: np.random.Generator, setting: Setting) -> Samples:
     """What the camera records: room, place and tone of the microphone, its gain and noise."""
     place = rng.standard_normal(len(room.response)) * np.abs(room.response)
     place[0] = 0.0
-    tone = rng.normal(0, 1.2, 6)
+    tone = rng.normal(0, 1.2, 6) + setting.tilt_db * np.linspace(-0.5, 0.5, 6)
     corners = [(f, float(db)) for f, db in zip((0, 150, 600, 2000, 6000, 16000), tone, strict=True)]
     heard = signal.oaconvolve(sound, (room.response + 0.5 * place).astype(np.float32))[: len(sound)]
-    heard = band(heard, corners) * (0.55 * level(rng, 1.5))
-    hiss = noise(len(sound), rng) * np.float32(6e-4 * level(rng, 2.0))
+    heard = band(heard, corners) * (0.55 * level(rng, 1.5, setting.gain_db))
+    hiss = noise(len(sound), rng) * np.float32(6e-4 * level(rng, 2.0, setting.gain_db))
     return np.asarray(heard + hiss, np.float32)
 
 
-def level(rng: np.random.Generator, spread_db: float) -> np.float32:
-    """A random factor around 1, normal in dB."""
-    return np.float32(10 ** (np.clip(rng.normal(), -2, 2) * spread_db / 20))
+def level(rng: np.random.Generator, spread_db: float, mean_db: float = 0.0) -> np.float32:
+    """A random factor, normal in dB around `mean_db`."""
+    return np.float32(10 ** ((np.clip(rng.normal(), -2, 2) * spread_db + mean_db) / 20))
