@@ -34,7 +34,7 @@ run: setup ## a step through mlflow run, as STEP=train P="model=knn data=data/pu
 # Files go to processes whole, since their tests share what is slow to make, and the longest first:
 # see tests/conftest.py.
 test: setup ## the tests
-	$(IN_VENV) pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(IN_VENV) pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 # `make test` holds one small data set to the record; this one all.
 test-golden: setup ## the golden record, on the demo and on real recordings too

@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ("tests.media",)
 
@@ -23,16 +25,29 @@ TOGETHER = {
 """Files that share what is slow to make."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have files whole, and together where they share; what takes long first.
+def group_of(nodeid: str) -> str:
+    """What a test is run together with: its file, or the files of its entry of `TOGETHER`."""
+    file = nodeid.partition("::")[0]
+    found = (name for name, files in TOGETHER.items() if file.startswith(files))
+    return next(found, file)
 
-    No process is to be left with something long when others are done.
-    """
+
+class Files(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives each process whole groups of tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    """Say how processes share the tests."""
+    return Files(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: no process is left with it when others are done."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        found = (name for name, files in TOGETHER.items() if file.startswith(files))
-        item.add_marker(pytest.mark.xdist_group(next(found, file)))
 
 
 @pytest.fixture

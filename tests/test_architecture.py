@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import group_of
+
 PROJECT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "sklearn", "mlflow", "matplotlib", "librosa", "pandas", "scipy", "av", "optuna"}
 MOST_PARAMETERS = 8
@@ -167,3 +169,9 @@ def test_help_and_lists_load_no_large_library(name: str, loaded: dict[str, list[
 
 def test_a_process_for_score_loads_only_what_judges(loaded: dict[str, list[str]]) -> None:
     assert set(loaded["judging"]) <= {"av", "scipy", "torch"}
+
+
+def test_processes_share_the_tests_by_file_and_what_is_slow_to_make_by_group() -> None:
+    a_user, served = "tests/e2e/test_mlflow_run.py::a", "tests/e2e/serving/test_code.py::b[c::d]"
+    assert group_of(a_user) == group_of(served)
+    assert group_of("tests/data/test_cut.py::a") == "tests/data/test_cut.py"
