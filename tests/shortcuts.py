@@ -1,14 +1,18 @@
 """What takes most of the time of a step and has tests of its own, left out of tests of steps."""
 
 import io
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 from mlflow.store.db import utils
 from PIL import Image
+from sqlalchemy import Engine, event
 
 from asd.evaluation import answer, evaluation, gates, plots
 from asd.evaluation.bootstrap import auc_interval, paired_bootstrap
@@ -43,6 +47,21 @@ def draw_less(patch: pytest.MonkeyPatch) -> None:
 def look_once(patch: pytest.MonkeyPatch) -> None:
     """Let MLflow read its 60 migrations once a process, and not with each store."""
     patch.setattr(utils, "_get_latest_schema_revision", cache(utils._get_latest_schema_revision))
+
+
+@contextmanager
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Let databases of tests be handed to the system, without waiting until the disk has them."""
+
+    def hurry(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", hurry)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", hurry)
 
 
 def make_little(patch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _migrations_are_read_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+def _stores_are_quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, shortcuts.no_wait_for_the_disk():
         shortcuts.look_once(patch)
         yield
 
