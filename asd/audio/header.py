@@ -20,6 +20,7 @@ _PLAUSIBLE_REST = 4096
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _FILES = (b"RIFF", b"RF64", b"FORM", b"riff")
 """What files begin with, and no chunk."""
+_WAVE = (b"RIFF", b"RF64", b"BW64")
 _AVI_START = 8
 _W64_HEAD = 24
 _W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
@@ -50,8 +51,10 @@ class Sizes:
 
 @dataclass
 class Header:
-    """What is wrong with a header."""
+    """What a header says, and what is wrong with it."""
 
+    is_wave: bool = False
+    """Whether it is that of a WAV file, of 32 or 64 bits."""
     shortfall: tuple[int, int] | None = None
     """Bytes stated and there, where the end is missing."""
     patches: dict[int, bytes] = field(default_factory=dict)
@@ -96,7 +99,7 @@ def check_header(file: BinaryIO) -> Header:
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(24)
-    header = Header()
+    header = Header(head[:4] in _WAVE and head[8:12] == b"WAVE")
     sizes = _sizes(file, head, end, header)
     if sizes is not None:
         _judge(file, sizes, end, header)
@@ -107,7 +110,7 @@ def _sizes(file: BinaryIO, head: bytes, end: int, header: Header) -> Sizes | Non
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         # The size of all that follows; the sound in it is counted by its frames.
         return Sizes(_AVI_START, int.from_bytes(head[4:8], "little"), 4, 4, "little", chunks=4)
-    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+    if header.is_wave:
         return _wav_sizes(file, header)
     if head[:16] == _W64:
         return _w64_sizes(file, end)

@@ -1,10 +1,12 @@
 """Every container and codec that recorders write is read whole, and sounds like its source.
 
 Most files are made here by PyAV, some by libsndfile. Neither has an encoder for HE-AAC, AMR
-wide-band, DTS, Monkey's Audio and Speex: nothing is tested of these. PyAV's own Vorbis encoder
-is an experimental one, so that Vorbis is made by libsndfile and put into WebM as it is.
+wide-band, DTS, Monkey's Audio and Speex: of these it is tested only that DTS is told. PyAV's own
+Vorbis encoder is an experimental one, so that Vorbis is made by libsndfile and put into WebM as it
+is.
 """
 
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,7 +19,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from asd.audio.decode import read
+from asd.audio.decode import probe, read
 from asd.audio.folders import find_audio
 
 Signal = NDArray[np.float32]
@@ -227,3 +229,28 @@ def test_vorbis_in_webm_is_read_whole_and_right(tmp_path: Path) -> None:
     decoded, rate = read(tmp_path / "a.webm")
     assert len(decoded) / rate == pytest.approx(SECONDS, abs=0.05)
     assert best_correlation(decoded, source) > 0.99
+
+
+def dts_frames(size: int, n: int) -> bytes:
+    """Frames of DTS with noise for sound, as words of 16 bits in the order of WAV."""
+    head = [
+        (0x7FFE8001, 32), (1, 1), (31, 5), (0, 1), (size // 128 - 1, 7), (size - 1, 14), (2, 6),
+        (8, 4), (24, 5), (0, 13), (1, 1), (7, 4), (0, 11),
+    ]  # fmt: skip
+    bits = "".join(f"{value:0{width}b}" for value, width in head)
+    bits += "0" * (-len(bits) % 8)
+    start = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+    rng = np.random.default_rng(0)
+    frames = [start + rng.bytes(size - len(start)) for _ in range(n)]
+    return np.frombuffer(b"".join(frames), ">u2").astype("<u2").tobytes()
+
+
+@pytest.mark.parametrize("size", [2048, 4096])
+def test_dts_that_calls_itself_pcm_is_not_taken_for_samples(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "disc.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(dts_frames(size, 100))
+    assert probe(path).codec == "dca"

@@ -58,4 +58,4 @@ def test_case_numbers_and_empty_words_do_not_matter(word: str, case: object, fra
 def test_any_name_is_understood_or_not(name: str) -> None:
     assert label_of(name) in (None, "normal", "anomaly", "unknown")
     assert split_of(name) in (None, "train", "valid", "test")
-    assert suspicious(f"{name} NG")
+    assert suspicious(f"{name} and NG"), "what stands before it does not deny it"
