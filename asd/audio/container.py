@@ -31,7 +31,7 @@ _FORMATS = (
 )
 _WAVE_OPTIONS = {"max_size": "32768", "max_probe_packets": "1"}
 """FFmpeg reads WAV in pieces of 64 ms, and takes 16-bit samples for DTS until megabytes of them are
-not. In pieces of 32 kB a sixth of the time is spent on them, and the first tells what it is."""
+not. In pieces of 32 kB reading takes a third of the time, and the first tells what it is."""
 _BARE_FRAMES = ("aac", "ac3", "mp3")
 """Formats that are frames one after the other, with tags anywhere between them."""
 
