@@ -79,7 +79,6 @@ check: lint test ## lint and the tests: what CI runs
 # Catalogues are read from the .mo files, which are kept beside their sources.
 locale: setup ## take up new texts, and compile the Japanese ones of asd/locale
 	$(BIN)/python -m tests.texts
-	$(BIN)/pybabel compile --directory asd/locale --locale ja --domain report
 
 reference: setup ## all keys of all steps, written to docs/reference.md
 	$(BIN)/python -m asd.cli.reference > docs/reference.md

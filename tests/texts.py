@@ -1,6 +1,7 @@
 """The texts of the code: found, and taken up into the catalogue by ``python -m tests.texts``."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import extract, mofile, pofile
@@ -9,7 +10,8 @@ from babel.messages.catalog import Catalog
 from asd import language
 
 CODE = Path(language.__file__).parent
-CATALOGUE = CODE / "locale/ja/LC_MESSAGES/messages.po"
+JAPANESE = CODE / "locale/ja/LC_MESSAGES"
+CATALOGUE = JAPANESE / "messages.po"
 KEYWORDS = {"tr": None, "trn": (1, 2), "count": (2,), "Metric": (2,)}
 """Calls whose arguments are texts: `asd.language.tr`, `trn`, `asd.text.count`, and `Metric`."""
 
@@ -48,8 +50,15 @@ def japanese(among: Catalog, text: Text) -> str:
 
 def catalogue() -> Catalog:
     """The Japanese texts."""
-    with CATALOGUE.open("rb") as file:
-        return pofile.read_po(file, locale="ja")
+    return read(CATALOGUE)
+
+
+def read(path: Path) -> Catalog:
+    """A catalogue, as if it were of no date: what is compiled then changes with its texts only."""
+    with path.open("rb") as file:
+        found = pofile.read_po(file, locale="ja")
+    found.creation_date = datetime.fromtimestamp(0, UTC)
+    return found
 
 
 def taken_up(old: Catalog) -> Catalog:
@@ -67,13 +76,14 @@ def taken_up(old: Catalog) -> Catalog:
 
 
 def main() -> None:
-    """Write the catalogue, and its compiled form."""
+    """Write the catalogue, and compile all that there are."""
     new = taken_up(catalogue())
     with CATALOGUE.open("wb") as file:
         file.write(HEADER.encode())
         pofile.write_po(file, new, width=100, sort_output=True, omit_header=True)
-    with CATALOGUE.with_suffix(".mo").open("wb") as file:
-        mofile.write_mo(file, catalogue())
+    for path in JAPANESE.glob("*.po"):
+        with path.with_suffix(".mo").open("wb") as file:
+            mofile.write_mo(file, read(path))
 
 
 if __name__ == "__main__":

@@ -144,14 +144,14 @@ class Comparison:
         return sorted({outcome.model for outcome in self.outcomes}, key=lambda m: -self.macro(m))
 
     def spread(self, model: str, data: str, metric: str) -> Spread:
-        """A figure of one detector on one data set, over seeds."""
-        return Spread.of(
-            [
-                outcome.figures()[metric]
-                for outcome in self.outcomes
-                if (outcome.model, outcome.data) == (model, data)
-            ]
-        )
+        """A figure of one detector on one data set, over seeds; each of them has it."""
+        return Spread.of([o.figures()[metric] for o in self._fits(model, data)])
+
+    def _fits(self, model: str, data: str) -> list[Outcome]:
+        return [o for o in self.outcomes if (o.model, o.data) == (model, data)]
+
+    def _has(self, model: str, data: str, metric: str) -> bool:
+        return all(metric in outcome.figures() for outcome in self._fits(model, data))
 
     def macro(self, model: str, metric: str = "auc") -> float:
         """Mean of a figure over data sets."""
@@ -219,7 +219,7 @@ class Comparison:
         return {model: firsts[model] for model in order}
 
     def _first(self, model: str, data: str) -> Outcome:
-        return next(o for o in self.outcomes if (o.model, o.data) == (model, data))
+        return self._fits(model, data)[0]
 
     def markdown(self) -> list[str]:
         """The table: a row a detector and data set, the best detector of each first."""
@@ -234,12 +234,21 @@ class Comparison:
         return markdown_table(columns, rows, "ll" + "r" * (len(columns) - 2))
 
     def _means(self, model: str) -> list[str]:
-        means = [metric.write(self.macro(model, name)) for name, metric in _COMPARED.items()]
+        means = [
+            metric.write(
+                self.macro(model, name)
+                if all(self._has(model, d, name) for d in self.data)
+                else None
+            )
+            for name, metric in _COMPARED.items()
+        ]
         return [tr("all, mean"), model, *means, "", "", ""]
 
     def _row(self, model: str, data: str) -> list[str]:
         cells = [
             _with_margin(self.spread(model, data, name), metric)
+            if self._has(model, data, name)
+            else metric.write(None)
             for name, metric in _COMPARED.items()
         ]
         costs = ("fit_seconds", "score_seconds", "megabytes")

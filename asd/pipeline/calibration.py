@@ -53,8 +53,6 @@ class FitReport:
     """Normal clips of the calibration, in the order of its scores."""
     scores: Scores
     """Their out-of-fold or held-out scores, ``(n_clips,)``."""
-    n_recordings: int
-    """Recordings of the calibration."""
     n_trained_on: int
     """Clips that the served detector was fitted on."""
     n_folds: int
@@ -63,6 +61,11 @@ class FitReport:
     """Processor time that fitting the served detector took."""
     calibration_seconds: float
     """What the further fits took, by the clock."""
+
+    @property
+    def n_recordings(self) -> int:
+        """Recordings of the calibration."""
+        return len({(clip.machine, clip.recording) for clip in self.clips})
 
     @property
     def unit_seconds(self) -> float:
@@ -191,7 +194,7 @@ def _scored(
     shared = bool(train.recordings() & valid.recordings())
     # Blocks of the same recordings: what the split keeps apart is clips, not recordings.
     calibration = Calibration.of(scores) if shared else calibration_of(valid, scores)
-    report = FitReport(valid.clips, scores, calibration.n_units, len(train.clips), 0, seconds, 0.0)
+    report = FitReport(valid.clips, scores, len(train.clips), 0, seconds, 0.0)
     return Calibrated(scorer, calibration, report, Remark.of(_same) if shared else Remark())
 
 
@@ -218,13 +221,7 @@ def _crossed(
     scores = fitted.fusion(folds.scores)
     calibration = calibration_of(pool, scores)
     report = FitReport(
-        pool.clips,
-        scores,
-        calibration.n_recordings,
-        len(learned.clips),
-        folds.n_folds,
-        seconds,
-        folds.seconds,
+        pool.clips, scores, len(learned.clips), folds.n_folds, seconds, folds.seconds
     )
     return Calibrated(fitted, calibration, report, neighbours_remark(pool.clips, scores))
 

@@ -8,9 +8,10 @@ from asd.evaluation.comparison import Comparison, Outcome, Spread
 from asd.evaluation.plots import RobustnessRow
 
 
-def outcome(model: str, data: str, seed: int, auc: float) -> Outcome:
+def outcome(model: str, data: str, seed: int, auc: float, *undefined: str) -> Outcome:
     metrics = {"auc": auc, "pauc": auc - 0.1, "recall": 0.75, "false_alarm_rate": 0.05}
-    return Outcome(model, data, seed, metrics, 1.25, 0.5, 2.0)
+    known = {name: value for name, value in metrics.items() if name not in undefined}
+    return Outcome(model, data, seed, known, 1.25, 0.5, 2.0)
 
 
 COMPARISON = Comparison(
@@ -41,6 +42,20 @@ def test_table_lists_the_best_of_each_data_set_first() -> None:
         "| fan | knn | 0.900 | 0.800 | 75.0% | 5.0% | 1.25 | 0.50 | 2.00 |",
         "| all, mean | cnn | 0.900 | 0.800 | 75.0% | 5.0% | | | |",
         "| all, mean | knn | 0.800 | 0.700 | 75.0% | 5.0% | | | |",
+    ]
+
+
+def test_a_figure_that_some_fit_leaves_undefined_is_a_dash() -> None:
+    fits = (
+        outcome("knn", "pump", 1, 0.7, "recall"),
+        outcome("knn", "pump", 2, 0.7),
+        outcome("knn", "fan", 1, 0.9),
+    )
+    rows = [" ".join(line.split()) for line in Comparison(fits).markdown()[2:]]
+    assert rows == [
+        "| pump | knn | 0.700 | 0.600 | - | 5.0% | 1.25 | 0.50 | 2.00 |",
+        "| fan | knn | 0.900 | 0.800 | 75.0% | 5.0% | 1.25 | 0.50 | 2.00 |",
+        "| all, mean | knn | 0.800 | 0.700 | - | 5.0% | | | |",
     ]
 
 

@@ -1,20 +1,20 @@
 """Make the golden record anew, for when a recorded value was wrong.
 
-``python -m tests.golden.make [folder of real recordings]``, from the root of the project, on any
-machine. Look at the difference in Git and say in the commit why each change is right. A stored
-pipeline is what a release has saved: it is made where there is none, and never replaced. Without
-real recordings what is recorded of them stays.
+``python -m tests.golden.make``, from the root of the project, on any machine. Look at the
+difference in Git and say in the commit why each change is right. A stored pipeline is what a
+release has saved: it is made where there is none, and never replaced. Real recordings are those
+that the tests take, in ``ASD_DATA_DIR`` or ``../shared/data``; without them what is recorded of
+them stays.
 """
 
 import json
 import logging
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-from tests.golden.run import Observed, Pipeline, probe, run_apart
+from tests.golden.run import Observed, Pipeline, probe, real_recordings, run_apart
 
 HERE = Path(__file__).parent
 RECORD = HERE / "record.json"
@@ -35,7 +35,7 @@ def judge(name: str, sound: Path) -> Observed:
 
 def main() -> None:
     """Write the record, and the pipelines that are missing."""
-    real = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
+    real = real_recordings()
     before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

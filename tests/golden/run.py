@@ -32,7 +32,7 @@ from asd.pipeline.pipeline import Pipeline
 from tests import shortcuts
 from tests.golden import signals
 
-__all__ = ["PROJECT", "Observed", "Pipeline", "probe", "run_apart"]
+__all__ = ["PROJECT", "Observed", "Pipeline", "probe", "real_recordings", "run_apart"]
 
 PROJECT = Path(__file__).resolve().parents[2]
 Observed = dict[str, Any]
@@ -64,6 +64,12 @@ CUT: dict[str, dict[str, object]] = {
 }
 BANDS = {"hum": 16, "demo": 32, "motor": 32}
 """Mel bands: few, for speed and so that the stored pipelines are small."""
+
+
+def real_recordings() -> Path | None:
+    """Their folder; None where they are absent."""
+    folder = Path(os.environ.get("ASD_DATA_DIR", PROJECT.parent / "shared" / "data"))
+    return folder.resolve() if folder.is_dir() else None
 
 
 def run_apart(folder: Path, real: Path | None, whole: bool = True) -> Observed:

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tests.golden.make import RECORD, judge
-from tests.golden.run import PROJECT, Observed, probe, run_apart
+from tests.golden.run import Observed, probe, real_recordings, run_apart
 
 RECORDED: Observed = json.loads(RECORD.read_text(encoding="utf-8"))
 WHOLE = os.environ.get("ASD_TEST_GOLDEN") == "1"
@@ -34,8 +34,7 @@ LEVEL_DB = 0.01
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    real = Path(os.environ.get("ASD_DATA_DIR", PROJECT.parent / "shared" / "data"))
-    return run_apart(tmp_path_factory.mktemp("golden"), real if real.is_dir() else None, WHOLE)
+    return run_apart(tmp_path_factory.mktemp("golden"), real_recordings(), WHOLE)
 
 
 def seen(observed: Observed, part: str, data: str) -> Any:

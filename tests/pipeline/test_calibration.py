@@ -335,6 +335,7 @@ def test_blocks_of_one_recording_are_calibrated_by_clip() -> None:
     values = {c.path: float(i) for i, c in enumerate(data.clips)}
     fitted = calibrated(data, values, ThresholdConfig())
     assert (fitted.report.n_folds, fitted.calibration.n_units) == (0, 20)
+    assert fitted.report.calibration_line() == "20 held-out normal clips of 1 recording"
     assert "not for a new recording" in str(fitted.remark)
     with pytest.raises(NotEnoughClipsError, match="cut from the same recordings; add recordings"):
         calibrated(data, values, ThresholdConfig(calibration="cross"))
