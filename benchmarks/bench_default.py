@@ -129,6 +129,8 @@ def main() -> None:
         f"`{command}`. Found and false alarms are shares of clips at 5 % asked for; *promised* is",
         "what the calibration recordings can promise. The last columns are changes of AUC when the",
         "test clips alone are changed (a tilt favours the highest notes over the lowest by 6 dB).",
+        "*demo > unit* is the demo's plant in another room, with another speed and other levels of",
+        "its parts, after training on the first; likewise 8 dB down, and by a brighter microphone.",
         "",
         *markdown_table(COLUMNS, rows, "ll" + "r" * (len(COLUMNS) - 2)),
     ]
