@@ -26,7 +26,7 @@ def model_digest(folder: Path, without: str = "") -> str:
         Name of one more file that does not count.
     """
     total = hashlib.sha256()
-    for parts, path in sorted(_files(str(folder), (), _ADDED_BY_LOADING | {without})):
+    for parts, path in _files(str(folder), (), _ADDED_BY_LOADING | {without}):
         with open(path, "rb") as file:  # noqa: PTH123 - hundreds of them
             content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{'/'.join(parts)}\x1f{content}\x1e".encode())
@@ -36,15 +36,18 @@ def model_digest(folder: Path, without: str = "") -> str:
 def _files(
     folder: str, above: tuple[str, ...], without: frozenset[str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Names from the outermost folder on, and path, of each file whose names all count."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in without:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path, (*above, entry.name), without)
-            elif entry.is_file():
-                yield (*above, entry.name), entry.path
+    """Names from the outermost folder on, and path, of each file that counts; in order."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:  # a folder that is gone or closed has no files, which is another digest
+        return
+    for entry in entries:
+        if entry.name in without:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, (*above, entry.name), without)
+        elif entry.is_file():
+            yield (*above, entry.name), entry.path
 
 
 def changed(uri: str, folder: Path, recorded: str) -> str:
