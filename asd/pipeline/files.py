@@ -77,12 +77,12 @@ def read(folder: Path) -> tuple[dict[str, Any], Sequence[str]]:
     """
     try:
         header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
-        trained_on = TrainedOn(**header["trained_on"])
         # NumPy would leave open what it has opened itself and cannot read.
         with (folder / _CALIBRATION).open("rb") as file, np.load(file) as arrays:
             calibration = Calibration.from_arrays(dict(arrays))
         if "format" not in header:
-            return legacy.parts(folder, header, calibration) | {"trained_on": trained_on}, ()
+            parts = legacy.parts(folder, header, calibration)
+            return parts | {"trained_on": TrainedOn(**header["trained_on"])}, ()
         _check_format(folder, header["format"])
         recipe = _parsed(Recipe, header["recipe"])
         fusion = Fusion.from_dict(header["fusion"])
@@ -92,7 +92,7 @@ def read(folder: Path) -> tuple[dict[str, Any], Sequence[str]]:
             "scorer": Scorer.load(folder / _BRANCHES, recipe, fusion, tilts),
             "decision": Decision.from_dict(header["decision"], calibration),
             "sound": _parsed(Sound, header["sound"]),
-            "trained_on": trained_on,
+            "trained_on": TrainedOn(**header["trained_on"]),
             "usual": _usual(folder / _USUAL),
         }
         return fields, list(header.get("own", ()))
