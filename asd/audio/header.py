@@ -99,7 +99,7 @@ def check_header(file: BinaryIO) -> Header:
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(24)
-    header = Header(head[:4] in _WAVE and head[8:12] == b"WAVE")
+    header = Header(is_wave=head[:4] in _WAVE and head[8:12] == b"WAVE")
     sizes = _sizes(file, head, end, header)
     if sizes is not None:
         _judge(file, sizes, end, header)

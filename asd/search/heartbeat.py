@@ -68,8 +68,7 @@ class Heartbeat:
         if name == self.name:
             return False
         sign = self._study.user_attrs.get(_KEY + name)
-        machine, _, process = name.partition("/")
-        if sign == _GONE or (machine == _machine() and not _runs(process.partition("/")[0])):
+        if sign == _GONE or _ended_here(name):
             return True
         now = time.monotonic()
         before, since = self._seen.get(name, (None, now))
@@ -83,10 +82,8 @@ class Heartbeat:
 
         One that has left, and still runs as far as is known, may be ending its MLflow run.
         """
-        machine, _, process = name.partition("/")
-        left = self._study.user_attrs.get(_KEY + name) == _GONE
-        if left and (machine != _machine() or _runs(process.partition("/")[0])):
-            return False
+        if self._study.user_attrs.get(_KEY + name) == _GONE:
+            return _ended_here(name)
         return self.dead(name)
 
     def _beat(self) -> None:
@@ -106,6 +103,12 @@ def _machine() -> str:
     except OSError:
         space = 0
     return f"{socket.gethostname()}-{uuid.getnode():x}-{space:x}"
+
+
+def _ended_here(name: str) -> bool:
+    """Whether this machine ran the process of that name, and does so no more."""
+    machine, process, *_ = f"{name}//".split("/")
+    return machine == _machine() and not _runs(process)
 
 
 def _runs(process: str) -> bool:

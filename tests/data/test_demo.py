@@ -19,9 +19,9 @@ from asd.data.layouts import recognise
 from asd.errors import DataError
 
 
-def tiny(folder: Path, seed: int = 0, healthy: int = 2) -> demo.DemoReport:
+def tiny(folder: Path, seed: int = 0, healthy: int = 2, shift: str = "") -> demo.DemoReport:
     size = demo.DemoSize(healthy, 2.0, takes=1, fault_s=1.5, sounds=1, faults=("gas_leak",))
-    return make_demo(folder, seed, size)
+    return make_demo(folder, seed, size, shift=shift)
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +155,7 @@ def test_a_shift_is_heard_as_what_it_is() -> None:
 
 
 def test_a_shifted_demo_has_recordings_of_its_own(made: Path, tmp_path: Path) -> None:
-    size = demo.DemoSize(2, 2.0, takes=1, fault_s=1.5, sounds=1, faults=("gas_leak",))
-    make_demo(tmp_path / "unit", size=size, shift="unit")
+    tiny(tmp_path / "unit", shift="unit")
     first, other = files(made), files(tmp_path / "unit")
     assert set(first) == set(other)
     assert all(first[name] != other[name] for name in set(first) - {"recordings/labels.csv"})

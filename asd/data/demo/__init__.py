@@ -28,11 +28,10 @@ MACHINE = "burner"
 LABELS = "labels.csv"
 SHIFTS = {
     "level": Setting(gain_db=-8.0),
-    "unit": Setting(speed=1.02, roar_db=-1.5, fan_db=2.0, motor_db=-2.0, pump_db=2.0),
+    "unit": Setting(room=1, speed=1.02, roar_db=-1.5, fan_db=2.0, motor_db=-2.0, pump_db=2.0),
     "microphone": Setting(tilt_db=6.0),
 }
-"""What may be otherwise than in the demo: the gain, the plant, which then stands in another room,
-or the microphone."""
+"""What may be otherwise than in the demo: the gain, the plant with its room, or the microphone."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _plant(take: _Take, seed: int, shift: str, rng: np.random.Generator) -> Samp
     setting = SHIFTS[shift] if shift else Setting()
     running = start(take.seconds, rng, setting.speed)
     fault = make_fault(take.fault, take.severity, running, rng) if take.fault else None
-    room = Room.draw(np.random.default_rng([seed, 1] if shift == "unit" else seed))
+    room = Room.draw(np.random.default_rng([seed, setting.room]))
     samples, _ = within_full_scale(record(running, room, rng, fault, setting))
     return samples
 

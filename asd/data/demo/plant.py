@@ -76,6 +76,8 @@ class Setting:
     """Of the recorder."""
     tilt_db: float = 0.0
     """How much more the microphone hears of the highest notes than of the lowest."""
+    room: int = 0
+    """Which of the rooms of a seed the plant stands in."""
     speed: float = 1.0
     """Factor on the speed of the fan."""
     roar_db: float = 0.0
