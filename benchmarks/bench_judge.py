@@ -86,13 +86,15 @@ def _served(uri: str, content: bytes, alone: float) -> Iterator[Row]:
     ratio = p50 / (alone + least)
     told = f"p50 {1000 * p50:.1f} ms, {ratio:.2f} times judge and a bare FastAPI app"
     yield "a request of that clip, 1 client", f"{told} of {1000 * least:.1f} ms (aim 1.5)"
-    told = f"{many:.0f} requests a second, {many / speed:.2f} times those of 1 client"
-    yield f"the same, {CLIENTS} clients", f"{told} (aim 1.6)"
+    yield f"the same, {CLIENTS} clients", f"{_many(many, speed)} (aim 1.6)"
     workers = os.cpu_count() or 1
     with servers(uri, workers) as (ours, _, _):
         _, many = asked(ours, content, CLIENTS, REQUESTS)
-    told = f"{many:.0f} requests a second, {many / speed:.2f} times those of 1 client"
-    yield f"the same, a worker for each of {workers} cores", told
+    yield f"the same, a worker for each of {workers} cores", _many(many, speed)
+
+
+def _many(speed: float, alone: float) -> str:
+    return f"{speed:.0f} requests a second, {speed / alone:.2f} times those of 1 client"
 
 
 def _flac() -> bytes:

@@ -79,6 +79,11 @@ def walk(root: Path) -> Walk:
     return found
 
 
+def is_audio(path: Path) -> bool:
+    """Whether a file is a recording by its suffix."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+
 def find_audio(source: Path) -> list[Path]:
     """List the recordings of a source.
 
@@ -103,7 +108,7 @@ def find_audio(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(tr("{source}: no such file or folder; check source", source=source))
-    paths = [path for path in walk(source).files if path.suffix.lower() in AUDIO_SUFFIXES]
+    paths = [path for path in walk(source).files if is_audio(path)]
     if not paths:
         suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise DataError(

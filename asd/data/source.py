@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asd.audio.folders import AUDIO_SUFFIXES, LeftOut, walk
+from asd.audio.folders import AUDIO_SUFFIXES, LeftOut, is_audio, walk
 from asd.data.recordings import below, grouped, no_sound
 from asd.data.tables import glance
 from asd.errors import DataError
@@ -44,10 +44,10 @@ class Source:
             raise DataError(tr("{root}: no such file or folder; check source", root=root))
         found = walk(root)
         left_out = tuple(
-            left for left in found.left_out if left.noun != "hidden file" or _is_sound(left.path)
+            left for left in found.left_out if left.noun != "hidden file" or is_audio(left.path)
         )
-        recordings = [path for path in found.files if _is_sound(path)]
-        others = [path for path in found.files if not _is_sound(path)]
+        recordings = [path for path in found.files if is_audio(path)]
+        others = [path for path in found.files if not is_audio(path)]
         return cls(root, recordings, others, left_out)
 
     def check_recordings(self) -> None:
@@ -102,10 +102,6 @@ class Source:
 
     def _tables_at_top(self) -> Iterable[Path]:
         return (path for path in self.others if path.parent == self.root)
-
-
-def _is_sound(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def _seems_of_labels(path: Path) -> bool:
