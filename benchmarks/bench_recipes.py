@@ -48,36 +48,39 @@ GROUPS = {
 """Machines that tell of each other are left out together."""
 TILTS = [change for change in CHANGES if change.kind == "tilt"]
 
-_PATCH = {"patch-1": 1, "patch-8": 8}
+_DETECTORS: dict[str, tuple[str, dict[str, float]]] = {
+    "patch-1": ("patch", {"frames": 1, "density": 0.5}),
+    "patch": ("patch", {"frames": 8, "density": 0.5}),
+    "gaussian": ("gaussian", {"frames": 16, "components": 128}),
+    "knn": ("knn", {"density": 0.5}),
+    "mahalanobis": ("mahalanobis", {"variance": 0.995}),
+    "mahalanobis-all": ("mahalanobis", {"variance": 1.0}),
+}
 BRANCHES = {
-    f"{label}{mark}": Branch(
-        label=f"{label}{'-turned' if mark else ''}",
-        model=label.split("-")[0],
-        detector={"density": 0.5, **({"frames": _PATCH[label]} if label in _PATCH else {})},
-        tilt_db=tilt_db,
+    f"{name}{mark}": Branch(
+        label=f"{name}{'-turned' if mark else ''}", model=model, detector=fields, tilt_db=tilt_db
     )
-    for label in ("patch-1", "patch-8", "knn")
+    for name, (model, fields) in _DETECTORS.items()
     for mark, tilt_db in (("", 0.0), ("*", 8.0))
 }
 """A star marks those that do not hear a lean within 8 dB."""
-BEFORE = "patch-1, 2 patch-8, knn"
-CANDIDATES: dict[str, dict[str, float]] = {
-    BEFORE: {"patch-1": 1, "patch-8": 2, "knn": 1},
-    "patch-1*, 2 patch-8*, knn*": {"patch-1*": 1, "patch-8*": 2, "knn*": 1},
-    "patch-1*, 4 patch-8*, knn*": {"patch-1*": 1, "patch-8*": 4, "knn*": 1},
-    "patch-1*, 2 patch-8, knn*": {"patch-1*": 1, "patch-8": 2, "knn*": 1},
-    "patch-1*, 3 patch-8, knn*": {"patch-1*": 1, "patch-8": 3, "knn*": 1},
-    "patch-1*, 4 patch-8, knn*": {"patch-1*": 1, "patch-8": 4, "knn*": 1},
-    "patch-1*, patch-8, patch-8*, knn*": {"patch-1*": 1, "patch-8": 1, "patch-8*": 1, "knn*": 1},
-    "patch-1*, 2 patch-8, 2 patch-8*, knn*": {
-        "patch-1*": 1,
-        "patch-8": 2,
-        "patch-8*": 2,
-        "knn*": 1,
-    },
-    "patch-1*, 3 patch-8, patch-8*, knn*": {"patch-1*": 1, "patch-8": 3, "patch-8*": 1, "knn*": 1},
-}
-"""Name to weights; the last is `auto`."""
+BEFORE = "patch-1, 2 patch, knn"
+CANDIDATES = [
+    BEFORE,
+    "patch-1*, 3 patch, patch*, knn*",
+    "patch, gaussian*",
+    "patch, gaussian*, mahalanobis*",
+    "patch, gaussian*, knn*, mahalanobis*",
+    "patch*, gaussian*, knn*, mahalanobis*",
+    "patch, gaussian, knn, mahalanobis",
+    "2 patch, 2 gaussian*, knn*, 2 mahalanobis*",
+    "2 patch, 3 gaussian*, knn*, mahalanobis*",
+    "3 patch, 3 gaussian*, knn*, 2 mahalanobis*",
+    "2 patch, 3 gaussian*, knn*, 2 mahalanobis-all*",
+    "patch-1*, 2 patch, 3 gaussian*, knn*, 2 mahalanobis*",
+    "2 patch, 3 gaussian*, knn*, 2 mahalanobis*",
+]
+"""Branches, with their weights before them; the last is `auto`."""
 OTHERS = {
     "knn, raw": Branch(model="knn", detector={"density": 0.0}, features={"level": "none"}),
     "mahalanobis": Branch(model="mahalanobis"),
@@ -144,8 +147,10 @@ def by_pyod(kind: type[BaseDetector], task: Task, store: FeatureStore) -> Judged
     return Judged(np.zeros(1), scores)
 
 
-def fused(weights: Mapping[str, float], parts: Mapping[str, Judged]) -> Judged:
+def fused(candidate: str, parts: Mapping[str, Judged]) -> Judged:
     """A candidate, from the scores of its branches."""
+    words = [part.rpartition(" ") for part in candidate.split(", ")]
+    weights = {name: float(weight or 1) for weight, _, name in words}
     chosen = [BRANCHES[name].model_copy(update={"weight": w}) for name, w in weights.items()]
     held_out = np.array([parts[name].held_out for name in weights])
     fusion = Fusion.fit(Recipe(label="some", branches=tuple(chosen)), held_out)
@@ -164,7 +169,7 @@ def measure(store: FeatureStore) -> tuple[dict[str, Task], dict[str, dict[str, J
     for name, train, valid, whole, _ in tasks():
         task = Task(name, Dataset(train.root, train.clips + valid.clips), whole.split("test"))
         parts = {label: judged(branch, task, store) for label, branch in BRANCHES.items()}
-        here = {label: fused(weights, parts) for label, weights in CANDIDATES.items()}
+        here = {candidate: fused(candidate, parts) for candidate in CANDIDATES}
         here |= {label: judged(branch, task, store, False) for label, branch in OTHERS.items()}
         here |= {label: by_pyod(kind, task, store) for label, kind in PYOD.items()}
         known[name], results[name] = task, here

@@ -1,12 +1,14 @@
 """Mahalanobis distance of log-mel statistics, with a covariance that few clips suffice for."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from sklearn.covariance import ledoit_wolf
 
 from asd.arrays import Scores, Spectrogram, Vector
+from asd.config.search import Search
 from asd.detectors._statistics import (
     clip_statistics,
     spread_over_time,
@@ -23,6 +25,11 @@ _LEAST_VARIANCE = 1e-6
 class MahalanobisConfig(DetectorConfig):
     """Configuration of `Mahalanobis`."""
 
+    variance: Annotated[float, Search(0.95, 1.0)] = Field(1.0, gt=0, le=1)
+    """Share of the variance of normal clips that the directions in which distances are measured
+    hold, the widest first; 1 for all directions. The last hundredths tell one unit of a machine
+    from another rather than a fault."""
+
 
 class Mahalanobis(Detector[MahalanobisConfig]):
     """Distance of a clip from the mean normal clip, in the directions' own spreads.
@@ -38,7 +45,7 @@ class Mahalanobis(Detector[MahalanobisConfig]):
     scale_ : ndarray of shape (6 * n_mels,)
         Units of the statistics.
     whitening_ : ndarray of shape (6 * n_mels, 6 * n_mels)
-        Inverse square root of the covariance, symmetric.
+        Inverse square root of the covariance in the directions that are measured in, symmetric.
     """
 
     name = "mahalanobis"
@@ -48,10 +55,21 @@ class Mahalanobis(Detector[MahalanobisConfig]):
         table = train.table(clip_statistics)
         self.mean_ = table.mean(axis=0)
         self.scale_ = statistics_scale(table)
-        covariance, _ = ledoit_wolf((table - self.mean_) / self.scale_, assume_centered=True)
+        scaled = (table - self.mean_) / self.scale_
+        covariance, shrinkage = ledoit_wolf(scaled, assume_centered=True)
         variances, directions = np.linalg.eigh(covariance)
-        variances = np.maximum(variances, _LEAST_VARIANCE)
-        self.whitening_ = (directions / np.sqrt(variances)) @ directions.T
+        first = self._first(variances - shrinkage * variances.mean())
+        directions = directions[:, first:]
+        spreads = np.sqrt(np.maximum(variances[first:], _LEAST_VARIANCE))
+        self.whitening_ = (directions / spreads) @ directions.T
+
+    def _first(self, unshrunk: Vector) -> int:
+        """The first of the directions, from the narrowest to the widest, that is measured in."""
+        held = np.cumsum(unshrunk[::-1])
+        if self.config.variance == 1 or held[-1] <= 0:
+            return 0
+        enough = int(np.searchsorted(held, self.config.variance * held[-1]))
+        return max(0, len(held) - 1 - enough)
 
     @one_thread()
     def score(self, clips: ClipSet) -> Scores:

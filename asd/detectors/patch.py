@@ -1,6 +1,5 @@
 """Nearest neighbour over short patches of log-mel spectrograms."""
 
-from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,27 +9,17 @@ from pydantic import Field
 from asd.arrays import Indices, Matrix, Scores, Spectrogram
 from asd.config.search import Choose, Search
 from asd.detectors._density import BLOCKS, euclidean_neighbour_distance, weighted_search
-from asd.detectors._patches import (
-    evenly,
-    group_blocks,
-    patch_starts,
-    patch_statistics,
-    spread_patches,
-)
-from asd.detectors.base import Detector, DetectorConfig, FitContext
+from asd.detectors._of_patches import OfPatches, PatchesConfig, scale_of
+from asd.detectors._patches import group_blocks
+from asd.detectors.base import FitContext
 from asd.features.clipset import ClipSet
-from asd.progress import ProgressBar
 from asd.threads import one_thread
 
-_SAMPLED_PATCHES = 10_000
-"""Patches from which scales, components and densities are found; more change them little."""
 _NEIGHBOURS = 5
 """Neighbours in other blocks of clips by which the density around a patch is judged."""
-_LEAST_SPREAD = 0.05
-"""Smallest spread of a value, relative to the typical one: keeps distances finite."""
 
 
-class PatchConfig(DetectorConfig):
+class PatchConfig(PatchesConfig):
     """Configuration of `Patch`."""
 
     frames: Annotated[int, Choose(1, 2, 4, 8, 16)] = Field(8, ge=1)
@@ -44,7 +33,7 @@ class PatchConfig(DetectorConfig):
     0 for not at all, 1 for wholly."""
 
 
-class Patch(Detector[PatchConfig]):
+class Patch(OfPatches[PatchConfig]):
     """Mean distance of a clip's patches from the nearest patches of normal clips.
 
     A memory bank of patches as in K. Roth et al., "Towards Total Recall in Industrial Anomaly
@@ -71,7 +60,6 @@ class Patch(Detector[PatchConfig]):
 
     name = "patch"
     Config = PatchConfig
-    in_threads = True
 
     @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
@@ -81,7 +69,7 @@ class Patch(Detector[PatchConfig]):
     def _learn(self, patches: Matrix, block_of: Indices) -> None:
         """Learn from statistics of patches, ``(n, 2 * n_mels)``, and their blocks, ``(n,)``."""
         self.mean_ = patches.mean(axis=0)
-        scale = _scale(patches)
+        scale = scale_of(patches)
         scaled = (patches - self.mean_) / scale
         _, directions = np.linalg.eigh(scaled.T @ scaled)
         self.back_ = directions[:, ::-1][:, : self.config.components].T
@@ -119,47 +107,10 @@ class Patch(Detector[PatchConfig]):
     def _explain(self, spectrogram: Spectrogram) -> Spectrogram:
         projected = self._project(spectrogram)
         distances, nearest = self._nearest(projected)
-        difference = ((projected - self.bank_[nearest]) @ self.back_) ** 2
-        by_band = difference.reshape(len(projected), 2, -1).sum(axis=1)
+        by_band = self._by_band(projected - self.bank_[nearest])
         total = by_band.sum(axis=1, keepdims=True)
         shares = np.divide(by_band, total, out=np.zeros_like(by_band), where=total > 0)
-        contributions = shares * distances[:, None]
-        return spread_patches(contributions, spectrogram.shape[1], self.config.frames, self._hop)
-
-    @property
-    def _hop(self) -> int:
-        return max(1, self.config.frames // 2)
-
-    def _describe(self, spectrogram: Spectrogram) -> Matrix:
-        return self._statistics(spectrogram, self._starts(spectrogram))
-
-    def _starts(self, spectrogram: Spectrogram) -> Indices:
-        return patch_starts(spectrogram.shape[1], self.config.frames, self._hop)
-
-    def _statistics(self, spectrogram: Spectrogram, starts: Indices) -> Matrix:
-        return patch_statistics(spectrogram.astype(np.float64), self.config.frames, starts)
-
-    def _project(self, spectrogram: Spectrogram) -> Matrix:
-        projected: Matrix = (self._describe(spectrogram) - self.mean_) @ self.projection_
-        return projected
-
-    def _sample(self, train: ClipSet) -> tuple[Matrix, Indices]:
-        """Statistics of patches of clips from all over the training data, and their clips."""
-        clips = evenly(len(train), _SAMPLED_PATCHES)
-        most = _SAMPLED_PATCHES // len(clips)
-        # Folds need about as many of each clip as the others, and share them.
-        enough = 1 << (most - 1).bit_length()
-        key = (self.name, self.config.frames, self.seed, enough)
-        sampled = []
-        for index in ProgressBar(clips.tolist(), desc=f"model={self.name}", unit="clip"):
-            draw = partial(self._draw, train.number(index), enough)
-            sampled.append(train.remember(key, index, draw)[:most])
-        return np.concatenate(sampled), np.repeat(clips, [len(patches) for patches in sampled])
-
-    def _draw(self, number: int, most: int, clip: Spectrogram) -> Matrix:
-        """Statistics of some patches of a clip, in an order that no other clip has a say in."""
-        rng = np.random.default_rng((self.seed, number))
-        return self._statistics(clip, rng.permutation(self._starts(clip))[:most])
+        return self._spread(shares * distances[:, None], spectrogram)
 
     def _nearest(self, projected: Matrix) -> tuple[Matrix, Indices]:
         """Distance of each patch to the nearest remembered one, and which that is."""
@@ -189,18 +140,3 @@ class Patch(Detector[PatchConfig]):
         self.bank_ = state["bank"].astype(np.float64)
         self.density_ = state["density"]
         self._index()
-
-
-def _scale(patches: Matrix) -> Matrix:
-    """Units of the statistics, ``(2 * n_mels,)``.
-
-    Halfway, as a geometric mean, between the band's own standard deviation and that of all bands:
-    the first is uncertain on few clips, and all but zero in bands that hold nothing.
-    """
-    variance = patches.var(axis=0).reshape(2, -1)
-    shared = np.sqrt(variance.mean(axis=1, keepdims=True))
-    # Clips that do not differ at all give no unit; 1 keeps distances finite.
-    shared[shared == 0] = 1.0
-    own = np.maximum(np.sqrt(variance), _LEAST_SPREAD * shared)
-    scale: Matrix = np.sqrt(own * shared).ravel()
-    return scale

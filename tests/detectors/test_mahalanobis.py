@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
 
 from asd.arrays import Spectrogram
 from asd.detectors._statistics import clip_statistics
@@ -27,19 +28,39 @@ def test_scores_are_the_distances_of_ledoit_and_wolf() -> None:
     np.testing.assert_allclose(detector.score(ClipSet(test)) ** 2, expected, rtol=1e-3)
 
 
-def test_the_sum_of_an_explanation_is_the_squared_distance() -> None:
+def test_directions_that_hold_the_last_of_the_variance_may_be_left_out() -> None:
+    """The distance is then that of the part of a clip which lies in the others."""
+    train, test = ClipSet(make_clips(50)), ClipSet(make_clips(5, seed=1))
+    detector = Mahalanobis(MahalanobisConfig(variance=0.9)).fit(train, ClipSet([]))
+    scaled = train.table(clip_statistics) / detector.scale_
+    pca = PCA(n_components=0.9, svd_solver="full").fit(scaled)
+    narrower = len(pca.components_)
+    assert np.linalg.matrix_rank(detector.whitening_) == narrower < scaled.shape[1]
+    shrunk = LedoitWolf().fit(scaled).covariance_
+    spreads = np.einsum("ij,jk,ik->i", pca.components_, shrunk, pca.components_)
+    inside = pca.transform(test.table(clip_statistics) / detector.scale_)
+    expected = np.sqrt((inside**2 / spreads).sum(axis=1))
+    np.testing.assert_allclose(detector.score(test), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("variance", [0.5, 0.9, 1.0])
+def test_the_sum_of_an_explanation_is_the_squared_distance(variance: float) -> None:
     clips = make_clips(12)
-    detector = Mahalanobis(MahalanobisConfig()).fit(ClipSet(clips[:10]), ClipSet([]))
+    config = MahalanobisConfig(variance=variance)
+    detector = Mahalanobis(config).fit(ClipSet(clips[:10]), ClipSet([]))
     for found, score in zip(
         detector.explain(ClipSet(clips)), detector.score(ClipSet(clips)), strict=True
     ):
         np.testing.assert_allclose(found.mean(axis=1).sum(), score**2, rtol=1e-4)
 
 
+@pytest.mark.parametrize("variance", [0.9, 1.0])
 @pytest.mark.parametrize("n_clips", [2, 3, 10])
-def test_two_clips_are_enough_even_when_alike(n_clips: int) -> None:
+def test_two_clips_are_enough_even_when_alike(n_clips: int, variance: float) -> None:
     for train in make_clips(n_clips), make_clips(1) * n_clips:
-        detector = Mahalanobis(MahalanobisConfig()).fit(ClipSet(train), ClipSet([]))
+        detector = Mahalanobis(MahalanobisConfig(variance=variance)).fit(
+            ClipSet(train), ClipSet([])
+        )
         scores = detector.score(
             ClipSet([train[0], (train[0] + 3 * np.eye(6, 20)).astype(np.float32)])
         )
