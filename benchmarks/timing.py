@@ -1,31 +1,57 @@
 """Times that are compared with one another, and so are taken in turn."""
 
+import os
 import time
 from collections.abc import Callable
 from statistics import median
 
-ROUNDS = 10
-REPEATS = 10
+import numpy as np
+
+from asd.arrays import Matrix, Vector
+
+ROUNDS = 20
+REPEATS = 6
+Clock = Callable[[], float]
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Seconds of one call, by the clock."""
-    started = time.perf_counter()
+def processor_s() -> float:
+    """Seconds of processor time of this process and of programs that it has waited for."""
+    return sum(os.times()[:4])
+
+
+def seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    """Seconds of one call, by the clock or another."""
+    started = clock()
     call()
-    return time.perf_counter() - started
+    return clock() - started
+
+
+def turns(
+    *calls: Callable[[], object],
+    rounds: int = ROUNDS,
+    repeats: int = REPEATS,
+    clock: Clock = time.perf_counter,
+) -> Matrix:
+    """Median seconds of each call in each turn, ``(n_calls, rounds)``.
+
+    Calls are taken in turn so that a drift of the machine meets all. In each turn a call is made
+    several times and the first is left out: it pays for the memory that the one before gave back.
+    """
+    taken = np.empty((len(calls), rounds))
+    for turn in range(rounds):
+        for place, call in enumerate(calls):
+            several = [seconds(call, clock) for _ in range(repeats)]
+            taken[place, turn] = median(several[1:] or several)
+    return taken
 
 
 def interleaved(
     *calls: Callable[[], object], rounds: int = ROUNDS, repeats: int = REPEATS
 ) -> list[float]:
-    """Median seconds of each call, taken in turn so that a drift of the machine meets all.
+    """Median seconds of each call, taken in turn."""
+    return [float(np.median(row)) for row in turns(*calls, rounds=rounds, repeats=repeats)]
 
-    In each turn a call is made several times and the first is left out: it pays for the memory
-    that the one before gave back.
-    """
-    taken: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for call, times in zip(calls, taken, strict=True):
-            several = [seconds(call) for _ in range(repeats)]
-            times += several[1:] or several
-    return [median(times) for times in taken]
+
+def ratio(above: Vector, below: Vector) -> float:
+    """Median over turns, ``(rounds,)`` each, of how many times as long one took as the other."""
+    return float(np.median(above / below))

@@ -50,7 +50,9 @@ class Mahalanobis(Detector[MahalanobisConfig]):
 
     name = "mahalanobis"
     Config = MahalanobisConfig
+    in_threads = True
 
+    @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         table = train.table(clip_statistics)
         self.mean_ = table.mean(axis=0)
