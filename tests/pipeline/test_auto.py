@@ -66,7 +66,7 @@ def test_the_gain_of_the_recording_does_not_matter_by_default(
         for path in (loud, quiet)
     )
     apart = loud_scores - quiet_scores
-    assert np.abs(apart).min() > 0.1
+    assert np.abs(apart).mean() > 0.1
 
 
 def test_the_map_points_at_the_fault(fitted: Pipeline, store: FeatureStore, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_member_that_new_recordings_alarm_is_trusted_less(
         return Dataset(tmp_path, tuple(clips))
 
     train, valid = side(0, 12, 0.1, "normal"), side(100, 4, 0.1, "normal")
-    test = together(side(200, 6, 0.1, "normal"), side(300, 6, 0.7, "anomaly"))
+    test = together(side(200, 6, 0.1, "normal"), side(300, 6, 0.3, "anomaly"))
     truth = [clip.label == "anomaly" for clip in test.clips]
 
     def auc(recipe: Recipe) -> float:
@@ -146,7 +146,7 @@ def test_a_member_that_new_recordings_alarm_is_trusted_less(
 
     members = [auc(alone(branch)) for branch in AUTO.branches]
     together_auc = auc(AUTO)
-    assert together_auc > min(members)
+    assert together_auc > np.median(members)
     assert together_auc > 0.95
 
 
@@ -162,14 +162,11 @@ def test_fitting_takes_no_more_the_more_clips_there_are(
         return fit(self, *sides)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Detector, "fit", counted)
-    pipeline, _ = Pipeline.fit(AUTO, plant(24, 1000), plant(6, 2000, "valid"), store)
+    bounded = recipe_of(TrainConfig(model="auto", detector={"patch": {"bank": 100}}))
+    pipeline, _ = Pipeline.fit(bounded, plant(24, 1000), plant(6, 2000, "valid"), store)
     assert len(fits) == len(AUTO.branches) * (MAX_FOLDS + 1)
-    banks = [
-        detector.bank_ for detector in pipeline.scorer.detectors if isinstance(detector, Patch)
-    ]
-    # Every frame is a patch of the first branch: 120 clips have more than are remembered.
-    assert len(banks[0]) == 3500
-    assert len(banks[1]) <= 3500
+    [patch] = (part for part in pipeline.scorer.detectors if isinstance(part, Patch))
+    assert len(patch.bank_) == 100
 
 
 @pytest.mark.real
