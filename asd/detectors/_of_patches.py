@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from asd.arrays import Indices, Matrix, Spectrogram
+from asd.arrays import Indices, Matrix, Spectrogram, Vector
 from asd.detectors._patches import evenly, patch_starts, patch_statistics, spread_patches
 from asd.detectors.base import Detector, DetectorConfig
 from asd.features.clipset import ClipSet
@@ -41,7 +41,7 @@ class OfPatches(Detector[C]):
     """
 
     in_threads = True
-    mean_: Matrix
+    mean_: Vector
     projection_: Matrix
     back_: Matrix
 
@@ -94,16 +94,16 @@ class OfPatches(Detector[C]):
         return self._statistics(clip, rng.permutation(self._starts(clip))[:most])
 
 
-def scale_of(patches: Matrix) -> Matrix:
-    """Units of the statistics, ``(2 * n_mels,)``.
+def scale_of(variance: Vector) -> Vector:
+    """Units of the statistics, from their variances: ``(2 * n_mels,)``.
 
     Halfway, as a geometric mean, between the band's own standard deviation and that of all bands:
     the first is uncertain on few clips, and all but zero in bands that hold nothing.
     """
-    variance = patches.var(axis=0).reshape(2, -1)
+    variance = variance.reshape(2, -1)
     shared = np.sqrt(variance.mean(axis=1, keepdims=True))
     # Clips that do not differ at all give no unit; 1 keeps distances finite.
     shared[shared == 0] = 1.0
     own = np.maximum(np.sqrt(variance), _LEAST_SPREAD * shared)
-    scale: Matrix = np.sqrt(own * shared).ravel()
+    scale: Vector = np.sqrt(own * shared).ravel()
     return scale

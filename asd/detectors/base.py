@@ -85,8 +85,9 @@ class Detector(ABC, Generic[C]):
     stops_early: ClassVar[bool] = False
     """Whether the validation clips decide when learning ends."""
     in_threads: ClassVar[bool] = False
-    """Whether several are fitted at once in threads, as for calibration folds: where that takes
-    long, leaves the interpreter to others, and changes nothing that is there for all."""
+    """Whether threads fit several at once, as for calibration folds, and score parts of a data set:
+    where that takes long, leaves the interpreter to others, and changes nothing that is there for
+    all."""
 
     def __init__(self, config: C, seed: int = 0) -> None:
         self.config = config

@@ -53,9 +53,10 @@ class Gaussian(OfPatches[GaussianConfig]):
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         patches, _ = self._sample(train)
         self.mean_ = patches.mean(axis=0)
-        scale = scale_of(patches)
-        scaled = (patches - self.mean_) / scale
-        variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+        patches -= self.mean_
+        covariance = patches.T @ patches / len(patches)
+        scale = scale_of(covariance.diagonal())
+        variances, directions = np.linalg.eigh(covariance / np.outer(scale, scale))
         variances += _NOISE * (variances.mean() or 1.0)
         kept = slice(None, -1 - self.config.components, -1)
         self.back_ = directions[:, kept].T

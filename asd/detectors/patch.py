@@ -69,7 +69,7 @@ class Patch(OfPatches[PatchConfig]):
     def _learn(self, patches: Matrix, block_of: Indices) -> None:
         """Learn from statistics of patches, ``(n, 2 * n_mels)``, and their blocks, ``(n,)``."""
         self.mean_ = patches.mean(axis=0)
-        scale = scale_of(patches)
+        scale = scale_of(patches.var(axis=0))
         scaled = (patches - self.mean_) / scale
         _, directions = np.linalg.eigh(scaled.T @ scaled)
         self.back_ = directions[:, ::-1][:, : self.config.components].T

@@ -46,7 +46,7 @@ class ClipSet(Sequence[Spectrogram]):
         self._memo: Memo = {} if memo is None else memo
         self._by_digest = memo is not None
         self._offset: Describe | None = None
-        self._offsets: dict[int, NDArray[np.float32]] = {}
+        self._view: Hashable = None
 
     def __len__(self) -> int:
         return len(self._places)
@@ -67,9 +67,14 @@ class ClipSet(Sequence[Spectrogram]):
         clip = self._whole[place]
         if self._offset is None:
             return clip
-        if place not in self._offsets:
-            self._offsets[place] = self._offset(clip).astype(np.float32)
-        return clip - self._offsets[place][:, None]
+        known, name = self._memo.setdefault((self._view, "offset"), {}), self._name(place)
+        if name not in known:
+            known[name] = self._offset(clip).astype(np.float32)
+        return np.asarray(clip - known[name][:, None])
+
+    def _name(self, place: int) -> Hashable:
+        """What a clip is known by where things are remembered."""
+        return self._rows[place].sha256 if self._rows and self._by_digest else place
 
     @property
     def clips(self) -> tuple[Clip, ...]:
@@ -96,20 +101,23 @@ class ClipSet(Sequence[Spectrogram]):
         part = ClipSet.__new__(ClipSet)
         part._whole, part._rows, part._memo = self._whole, self._rows, self._memo
         part._by_digest = self._by_digest
-        part._offset, part._offsets = self._offset, self._offsets
+        part._offset, part._view = self._offset, self._view
         part._places = self._places[places]
         return part
 
-    def less(self, describe: Describe) -> "ClipSet":
+    def less(self, describe: Describe, key: Hashable) -> "ClipSet":
         """The same clips, from each of whose rows a value is taken off when it is read.
 
         Parameters
         ----------
         describe : callable
-            Gives the values of a clip, ``(n_rows,)``; it is asked once a clip.
+            Gives the values of a clip as it is without this, ``(n_rows,)``; it is asked once a
+            clip.
+        key : hashable
+            Stands for it, and is not None: sets of the same memory and key remember the same.
         """
         part = self.take(np.arange(len(self)))
-        part._offset, part._offsets, part._memo = describe, {}, {}
+        part._offset, part._view = describe, key
         return part
 
     def number(self, index: int) -> int:
@@ -129,11 +137,11 @@ class ClipSet(Sequence[Spectrogram]):
         describe : callable
             Gives an array, small against the clip.
         """
-        known, place = self._memo.setdefault(key, {}), int(self._places[index])
-        clip = self._rows[place].sha256 if self._rows and self._by_digest else place
-        if clip not in known:
-            known[clip] = describe(self._read(place))
-        return known[clip]
+        known, place = self._memo.setdefault((self._view, key), {}), int(self._places[index])
+        name = self._name(place)
+        if name not in known:
+            known[name] = describe(self._read(place))
+        return known[name]
 
     def table(self, describe: Describe) -> Matrix:
         """What a function says of each clip, ``(n_clips, n_values)``, as `remember` does.

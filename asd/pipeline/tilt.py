@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -54,7 +55,8 @@ class Tilt:
                 )
             )
         ramp = _ramp(front_end)
-        leans = [_lean(clip, ramp) for clip in clips]
+        measure = partial(_lean, ramp)
+        leans = [clips.remember("lean", index, measure) for index in range(len(clips))]
         return cls(float(np.median(leans)), branch.tilt_db)
 
     @classmethod
@@ -71,13 +73,13 @@ class Tilt:
         ramp = _ramp(front_end)
 
         def turn(clip: Spectrogram) -> Vector:
-            excess = _lean(clip, ramp) - self.usual_db
+            excess = float(_lean(ramp, clip)) - self.usual_db
             rows = np.clip(excess, -self.most_db, self.most_db) * ramp
             # Some of the level was in the lean.
             level = front_end.level(clip - rows.astype(np.float32)[:, None])
             return np.asarray(rows + level)
 
-        return clips.less(turn)
+        return clips.less(turn, self)
 
 
 def _ramp(front_end: FrontEnd[Any]) -> Vector:
@@ -87,7 +89,7 @@ def _ramp(front_end: FrontEnd[Any]) -> Vector:
     return ramp
 
 
-def _lean(clip: Spectrogram, ramp: Vector) -> float:
+def _lean(ramp: Vector, clip: Spectrogram) -> Vector:
     # As for the level, a median leaves out clicks.
     spectrum = np.median(clip, axis=1)
-    return float(ramp @ spectrum / (ramp @ ramp))
+    return np.asarray(ramp @ spectrum / (ramp @ ramp))

@@ -142,3 +142,24 @@ def test_sets_that_share_a_memory_know_clips_by_their_digests() -> None:
     ClipSet(before, (first, second), memo).table(mean)
     assert ClipSet(after, (second, third, first), memo).table(mean).tolist() == [[1], [1], [0]]
     assert after.reads == [1], "the others were described by the set before"
+
+
+def test_views_with_one_key_share_what_is_known_of_their_clips() -> None:
+    whole = ClipSet([np.full((2, 3), value, np.float32) for value in (1, 2)])
+    asked = list[float]()
+
+    def mean(clip: Spectrogram) -> Vector:
+        asked.append(float(clip.mean()))
+        return clip.mean(axis=1, dtype=np.float64)
+
+    def total(clip: Spectrogram) -> Vector:
+        return np.asarray(clip.sum(), np.float64)
+
+    one, same, other = (whole.less(mean, key) for key in ("a", "a", "b"))
+    for view in (one, same, one.take(np.array([1]))):
+        assert [clip.tolist() for clip in view] == [[[0] * 3] * 2] * len(view)
+        assert view.remember("total", 0, total) == 0
+    assert asked == [1, 2]
+    assert whole.remember("total", 0, total) == 6
+    assert other[1].sum() == 0
+    assert asked == [1, 2, 2]
