@@ -150,7 +150,8 @@ def test_views_with_one_key_share_what_is_known_of_their_clips() -> None:
 
     def mean(clip: Spectrogram) -> Vector:
         asked.append(float(clip.mean()))
-        return clip.mean(axis=1, dtype=np.float64)
+        means: Vector = clip.mean(axis=1, dtype=np.float64)
+        return means
 
     def total(clip: Spectrogram) -> Vector:
         return np.asarray(clip.sum(), np.float64)
