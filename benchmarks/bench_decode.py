@@ -52,7 +52,10 @@ def _row(files: list[Path]) -> str:
         told = f"2 processes {ratio(one, two):.2f} times that; there is no ffmpeg to compare"
         return f"{_speed(one)}; {told}"
     theirs = partial(_ffmpeg, program, files)
-    halves = partial(in_threads, partial(_ffmpeg, program), [files[::2], files[1::2]], 2)
+
+    def halves() -> None:
+        list(in_threads(partial(_ffmpeg, program), [files[::2], files[1::2]], 2))
+
     one, two, single, double = turns(alone, both, theirs, halves, rounds=ROUNDS, repeats=1)
     ours_s, theirs_s = turns(alone, theirs, rounds=ROUNDS, repeats=1, clock=processor_s)
     return (

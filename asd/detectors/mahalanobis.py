@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.covariance import ledoit_wolf
 
 from asd.arrays import Scores, Spectrogram, Vector
 from asd.config.search import Search
@@ -54,6 +53,9 @@ class Mahalanobis(Detector[MahalanobisConfig]):
 
     @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
+        # Only learning needs it, and loading it takes longer than judging many clips.
+        from sklearn.covariance import ledoit_wolf
+
         table = train.table(clip_statistics)
         self.mean_ = table.mean(axis=0)
         self.scale_ = statistics_scale(table)

@@ -31,6 +31,7 @@ from asd.tracking.contract import EXPLANATION, FIELDS, Wishes
 from asd.tracking.figures import Figures, told_figures
 from asd.tracking.guard import guard_server
 from asd.tracking.request import Limits, Work
+from asd.tracking.sockets import answer_at_once
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class AsdModel(PythonModel):
 
             self.share(joblib.cpu_count())
             guard_server()
+            answer_at_once()
 
     def use(self, pipeline: Pipeline, version: str) -> None:
         """Judge by a pipeline, without limits.
