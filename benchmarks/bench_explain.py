@@ -9,6 +9,7 @@ import logging
 import sys
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from asd.data.demo import RECORDINGS
 from asd.data.demo.faults import FAULTS, SEVERITIES
 from asd.data.demo.plant import Room
 from asd.data.demo.truth import with_and_without
-from asd.data.manifest import Clip
+from asd.data.manifest import Clip, Dataset
 from asd.data.opening import open_dataset
 from asd.features.logmel import LogMel
 from asd.features.store import FeatureStore
@@ -127,11 +128,17 @@ def truth_of(clip: Clip, rate: int) -> Truth:
     return Truth([band for band in true.bands_hz if band[0] < rate / 2], true.times_s)
 
 
-def measure(model: str) -> list[list[str]]:
-    """A row a severity: the share of sentences that agree, of all faults and of each."""
+@cache
+def fitted(model: str) -> tuple[Dataset, Pipeline]:
+    """The demo, and a model fitted on it, once a process."""
     data, store = open_dataset(DEMO_DATA), FeatureStore(cache_root())
     recipe = recipe_of(TrainConfig(model=model))
-    pipeline, _ = Pipeline.fit(recipe, data.split("train"), data.split("valid"), store)
+    return data, Pipeline.fit(recipe, data.split("train"), data.split("valid"), store)[0]
+
+
+def measure(model: str) -> list[list[str]]:
+    """A row a severity: the share of sentences that agree, of all faults and of each."""
+    data, pipeline = fitted(model)
     right: dict[tuple[str, str], list[bool]] = {}
     rate = pipeline.scorer.sample_rate
     for clip in data.split("test", "anomaly").clips:
@@ -148,9 +155,7 @@ def measure(model: str) -> list[list[str]]:
 
 def overlaid(model: str) -> list[str]:
     """A row: by level, the share of the highest cells of maps that lie on the noise laid over."""
-    data, store = open_dataset(DEMO_DATA), FeatureStore(cache_root())
-    recipe = recipe_of(TrainConfig(model=model))
-    pipeline, _ = Pipeline.fit(recipe, data.split("train"), data.split("valid"), store)
+    data, pipeline = fitted(model)
     rate, rng = pipeline.scorer.sample_rate, np.random.default_rng(0)
     healthy = data.split("test", "normal").clips[:HEALTHY]
     sounds = [read_clip(data.file(clip), rate) for clip in healthy]

@@ -1,9 +1,10 @@
 """What detectors that compare short pieces of clips have in common."""
 
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd.arrays import Indices, Matrix, Spectrogram, Vector
 from asd.detectors._patches import evenly, patch_starts, patch_statistics, spread_patches
@@ -92,6 +93,14 @@ class OfPatches(Detector[C]):
         """Statistics of some patches of a clip, in an order that no other clip has a say in."""
         rng = np.random.default_rng((self.seed, number))
         return self._statistics(clip, rng.permutation(self._starts(clip))[:most])
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {"mean": self.mean_, "projection": self.projection_, "back": self.back_}
+
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
+        self.mean_ = state["mean"]
+        self.projection_ = state["projection"]
+        self.back_ = state["back"]
 
 
 def scale_of(variance: Vector) -> Vector:

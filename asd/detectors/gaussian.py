@@ -1,9 +1,8 @@
 """Mahalanobis distance of short patches of log-mel spectrograms."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from asd.arrays import Scores, Spectrogram
@@ -71,11 +70,3 @@ class Gaussian(OfPatches[GaussianConfig]):
     def explain(self, clips: ClipSet) -> list[Spectrogram]:
         """Share of each band in the squared distance: ``(n_mels, n_frames_i)`` a clip."""
         return [self._spread(self._by_band(self._project(clip)), clip) for clip in clips]
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {"mean": self.mean_, "projection": self.projection_, "back": self.back_}
-
-    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
-        self.mean_ = state["mean"]
-        self.projection_ = state["projection"]
-        self.back_ = state["back"]

@@ -125,18 +125,11 @@ class Patch(OfPatches[PatchConfig]):
         self._search = weighted_search(self.bank_, self.density_)
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        return {
-            "mean": self.mean_,
-            "projection": self.projection_,
-            "back": self.back_,
-            "bank": self.bank_.astype(np.float32),
-            "density": self.density_,
-        }
+        bank = self.bank_.astype(np.float32)
+        return {**super()._state(), "bank": bank, "density": self.density_}
 
     def _restore(self, state: dict[str, NDArray[Any]]) -> None:
-        self.mean_ = state["mean"]
-        self.projection_ = state["projection"]
-        self.back_ = state["back"]
+        super()._restore(state)
         self.bank_ = state["bank"].astype(np.float64)
         self.density_ = state["density"]
         self._index()
