@@ -113,6 +113,10 @@ class Dataset:
         """The data set of the clips for which `keep` is true; the digest is theirs."""
         return replace(self, clips=tuple(clip for clip in self.clips if keep(clip)))
 
+    def take(self, places: Iterable[int]) -> "Dataset":
+        """Some of the clips, in the order of `places`."""
+        return replace(self, clips=tuple(self.clips[place] for place in places))
+
     def split(self, name: Split, label: Label | None = None) -> "Dataset":
         """One side of the split, all labels or one."""
         return self.select(lambda c: c.split == name and (label is None or c.label == label))

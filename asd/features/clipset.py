@@ -117,7 +117,10 @@ class ClipSet(Sequence[Spectrogram]):
             Stands for it, and is not None: sets of the same memory and key remember the same.
         """
         part = self.take(np.arange(len(self)))
-        part._offset, part._view = describe, key
+        if self._offset is None:
+            part._offset, part._view = describe, key
+        else:
+            part._offset, part._view = _in_turn(self._offset, describe), (self._view, key)
         return part
 
     def number(self, index: int) -> int:
@@ -149,3 +152,13 @@ class ClipSet(Sequence[Spectrogram]):
         The function itself is the key: it has to be the same object each time.
         """
         return np.stack([self.remember(describe, index, describe) for index in range(len(self))])
+
+
+def _in_turn(first: Describe, second: Describe) -> Describe:
+    """What two functions take off a clip, the second of what the first has left of it."""
+
+    def both(clip: Spectrogram) -> NDArray[Any]:
+        taken = first(clip).astype(np.float32)
+        return np.asarray(taken + second(clip - taken[:, None]))
+
+    return both

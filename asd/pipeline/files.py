@@ -17,6 +17,7 @@ from asd.decision.decision import Decision
 from asd.errors import ConfigError, DetectorError
 from asd.language import tr
 from asd.pipeline import legacy
+from asd.pipeline.equaliser import Equaliser
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.scorer import Scorer
 from asd.pipeline.tilt import Tilt
@@ -26,7 +27,7 @@ from asd.pipeline.usual import Usual
 if TYPE_CHECKING:
     from asd.pipeline.pipeline import Pipeline
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever a saved pipeline would no longer be understood by the release before."""
 _OLDEST = 2
 """The first format with a number; those before are read by `legacy`."""
@@ -51,6 +52,7 @@ def write(pipeline: "Pipeline", folder: Path) -> None:
         "recipe": pipeline.recipe.model_dump(mode="json"),
         "fusion": pipeline.scorer.fusion.to_dict(),
         "tilts": [tilt and tilt.to_dict() for tilt in pipeline.scorer.tilts],
+        "equalisers": {key: each.to_dict() for key, each in pipeline.scorer.equalisers.items()},
         "decision": pipeline.decision.to_dict(),
         "sound": pipeline.sound.model_dump(mode="json"),
         "trained_on": asdict(pipeline.trained_on),
@@ -87,9 +89,11 @@ def read(folder: Path) -> tuple[dict[str, Any], Sequence[str]]:
         recipe = _parsed(Recipe, header["recipe"])
         fusion = Fusion.from_dict(header["fusion"])
         tilts = [tilt and Tilt.from_dict(tilt) for tilt in header.get("tilts", ())]
+        known = header.get("equalisers", {})
+        equalisers = {key: Equaliser.from_dict(values) for key, values in known.items()}
         fields = {
             "recipe": recipe,
-            "scorer": Scorer.load(folder / _BRANCHES, recipe, fusion, tilts),
+            "scorer": Scorer.load(folder / _BRANCHES, recipe, fusion, tilts, equalisers),
             "decision": Decision.from_dict(header["decision"], calibration),
             "sound": _parsed(Sound, header["sound"]),
             "trained_on": TrainedOn(**header["trained_on"]),

@@ -1,6 +1,6 @@
 """What each branch of a recipe hears of a clip: its front end, and the lean that it is deaf to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asd.config.recipe import Recipe
@@ -9,6 +9,7 @@ from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import make_front_end
+from asd.pipeline.equaliser import Equaliser
 from asd.pipeline.tilt import Tilt
 
 
@@ -47,6 +48,7 @@ def heard(
     front_ends: Sequence[FrontEnd[Any]],
     tilts: Sequence[Tilt | None],
     features: Callable[[FrontEnd[Any]], ClipSet],
+    equalisers: Mapping[str, Equaliser],
 ) -> list[ClipSet]:
     """What each branch hears; branches with the same front end, or that hear alike, share it.
 
@@ -56,13 +58,16 @@ def heard(
         As `listeners` gives them.
     features : callable
         Gives the clips as a front end hears them.
+    equalisers : mapping of str to Equaliser
+        By `FrontEnd.key`: what is taken off the clips first.
     """
     sets: dict[str, ClipSet] = {}
     views: dict[tuple[str, Tilt | None], ClipSet] = {}
     branches = list(zip(front_ends, tilts, strict=True))
     for end, tilt in branches:
         if end.key not in sets:
-            sets[end.key] = features(end)
+            clips, equaliser = features(end), equalisers.get(end.key)
+            sets[end.key] = equaliser.heard(clips, end) if equaliser else clips
         if (end.key, tilt) not in views:
             clips = sets[end.key]
             views[end.key, tilt] = clips if tilt is None else tilt.heard(clips, end)

@@ -69,7 +69,7 @@ def out_of_fold(
     # Epochs of folds say nothing about the detector that is served.
     quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
     scores = np.empty((len(recipe.branches), len(clips.clips)))
-    sets = heard(*listeners(recipe, clips, store), partial(store.features, clips))
+    sets = heard(*listeners(recipe, clips, store), partial(store.features, clips), {})
     total = len(recipe.branches) * n_folds
     with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
         for row, branch, whole in zip(scores, recipe.branches, sets, strict=True):

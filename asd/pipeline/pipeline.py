@@ -149,11 +149,12 @@ class Pipeline(Judge):
         return moved._joined(own)._remarked(*_remarks(own))
 
     def recalibrated(self, normal: Dataset, store: FeatureStore) -> "Pipeline":
-        """The same detectors with a decision for another unit, from some normal clips of it.
+        """The same detectors for another unit, from some normal clips of it.
 
-        The scale of the branches and the threshold are fitted anew; what the detectors have
-        learned stays. The new unit need not be exchangeable with those of the training, only its
-        own recordings among each other.
+        What the unit sounds otherwise is taken off before it is judged, and the scale of the
+        branches and the threshold are fitted anew; what the detectors have learned stays. The new
+        unit need not be exchangeable with those of the training, only its own recordings among
+        each other.
 
         Parameters
         ----------
@@ -177,7 +178,7 @@ class Pipeline(Judge):
                     window=self.sound.clip_seconds,
                 )
             )
-        scorer, scores = self.scorer.rescaled(self.recipe, normal, store)
+        scorer, scores = self.scorer.for_unit(self.recipe, normal, store)
         decision = Decision.fit(self.recipe.threshold, calibration_of(normal, scores))
         own = {}
         for name, pipeline in self.own.items():

@@ -1,6 +1,6 @@
 """Fitted branches and their fusion: from features to one score a clip."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from asd.features.store import FeatureStore
 from asd.language import tr
 from asd.parallel import in_threads
 from asd.pipeline.branches import make_detector, make_front_end
+from asd.pipeline.equaliser import Equaliser, enough_units, equalisers
+from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.fusion import Fusion
 from asd.pipeline.hearing import heard, listeners
 from asd.pipeline.out_of_fold import OutOfFold, out_of_fold
@@ -40,6 +42,8 @@ class Scorer:
     fusion: Fusion
     tilts: tuple[Tilt | None, ...]
     """What of a clip's lean each branch does not hear."""
+    equalisers: Mapping[str, Equaliser] = field(default_factory=dict)
+    """What another unit sounds otherwise, by `FrontEnd.key`; not of models of earlier releases."""
     own: Mapping[str, "Scorer"] = field(default_factory=dict)
     """Scorers of machines that have one of their own; it judges what is of that machine."""
 
@@ -89,14 +93,15 @@ class Scorer:
         context = context or FitContext()
         front_ends, tilts = listeners(recipe, train, store)
         inside, aside = (
-            heard(front_ends, tilts, partial(store.features, side)) for side in (train, valid)
+            heard(front_ends, tilts, partial(store.features, side), {}) for side in (train, valid)
         )
         fitted = []
         for branch, learned, kept in zip(recipe.branches, inside, aside, strict=True):
             own = context.below(branch.label if len(recipe.branches) > 1 else "")
             fitted.append(make_detector(branch, recipe.seed).fit(learned, kept, own))
         rows = np.zeros((len(fitted), 1)) if scale is None else scale.scores
-        return cls.of(recipe, fitted, Fusion.fit(recipe, rows), tilts)
+        spectra = equalisers(front_ends, train, store)
+        return cls.of(recipe, fitted, Fusion.fit(recipe, rows), tilts, spectra)
 
     @classmethod
     def of(
@@ -105,6 +110,7 @@ class Scorer:
         fitted: Sequence[Detector[Any]],
         fusion: Fusion,
         tilts: Sequence[Tilt | None] = (),
+        equalisers: Mapping[str, Equaliser] | None = None,
     ) -> Self:
         """The scorer of a recipe whose detectors are fitted, in the order of its branches.
 
@@ -118,9 +124,12 @@ class Scorer:
             How their scores become one.
         tilts : sequence of Tilt or None, optional
             One a branch; all branches hear every lean where not given.
+        equalisers : mapping of str to Equaliser, optional
+            By `FrontEnd.key`.
         """
         front_ends = tuple(make_front_end(branch) for branch in recipe.branches)
-        return cls(front_ends, tuple(fitted), fusion, tuple(tilts) or (None,) * len(fitted))
+        all_tilts = tuple(tilts) or (None,) * len(fitted)
+        return cls(front_ends, tuple(fitted), fusion, all_tilts, equalisers or {})
 
     @property
     def sample_rate(self) -> int:
@@ -165,21 +174,46 @@ class Scorer:
         """Anomaly score of each clip, ``(n_clips,)``, from the features of each branch."""
         return self.fusion(self._branch_scores(sets))
 
-    def rescaled(self, recipe: Recipe, normal: Dataset, store: FeatureStore) -> tuple[Self, Scores]:
-        """The same detectors on the scale of other normal clips, and those clips' scores.
+    def for_unit(self, recipe: Recipe, normal: Dataset, store: FeatureStore) -> tuple[Self, Scores]:
+        """The same detectors for another unit of the machine, and scores of its normal clips.
+
+        What the unit sounds otherwise is taken off (`Equaliser`), and the scale of the branches is
+        fitted anew. Each clip is scored without its own recording having told what to take off, as
+        clips to come will be.
 
         Parameters
         ----------
         recipe : Recipe
             What was fitted.
         normal : Dataset
-            Normal clips that the detectors have not seen, as of another unit of the machine.
+            Normal clips of the unit that the detectors have not seen.
         store : FeatureStore
             Gives the features.
         """
-        rows = self._branch_scores(self._features(normal, store))
-        moved = replace(self, fusion=Fusion.fit(recipe, rows))
+        store, tells = store.remembering(), enough_units(normal.clips)
+        moved = self._equalised(normal if tells else normal.take(()), store)
+        rows = np.empty((len(self.detectors), len(normal.clips)))
+        for inside, held_out in splits(calibration_folds(normal.clips)):
+            told = moved if not moved.shift_db else self._equalised(normal.take(inside), store)
+            rows[:, held_out] = told._branch_scores(told._features(normal.take(held_out), store))
+        moved = replace(moved, fusion=Fusion.fit(recipe, rows))
         return moved, moved.fusion(rows)
+
+    def _equalised(self, normal: Dataset, store: FeatureStore) -> Self:
+        ends = {end.key: end for end in self.front_ends if end.key in self.equalisers}
+        told = {
+            key: self.equalisers[key].moved(store.features(normal, end))
+            for key, end in ends.items()
+        }
+        return replace(self, equalisers=told)
+
+    @property
+    def shift_db(self) -> float:
+        """How far the unit judged lies from the one learned from, in dB; 0 if nothing is taken off.
+
+        Root mean square over rows; of the front end where it is largest.
+        """
+        return max((each.size_db for each in self.equalisers.values()), default=0.0)
 
     def score_samples(self, windows: Sequence[Samples], machine: str | None = None) -> Scores:
         """Anomaly score of each piece of sound, ``(n,)``.
@@ -240,23 +274,27 @@ class Scorer:
 
     @classmethod
     def load(
-        cls, folder: Path, recipe: Recipe, fusion: Fusion, tilts: Sequence[Tilt | None]
+        cls,
+        folder: Path,
+        recipe: Recipe,
+        fusion: Fusion,
+        tilts: Sequence[Tilt | None],
+        equalisers: Mapping[str, Equaliser],
     ) -> Self:
         """Read back what `save` wrote; the other parameters are those of `of`."""
         loaded = [detectors.load(folder / str(n)) for n in range(len(recipe.branches))]
-        return cls.of(recipe, loaded, fusion, tilts)
+        return cls.of(recipe, loaded, fusion, tilts, equalisers)
 
     def _by_machine(self, dataset: Dataset) -> Iterator[tuple["Scorer", list[int], Dataset]]:
         """Who judges, the places of the clips that it judges, and these clips."""
         machines = [clip.machine if clip.machine in self.own else None for clip in dataset.clips]
         for machine in sorted(set(machines), key=str):
             places = [place for place, name in enumerate(machines) if name == machine]
-            part = Dataset(dataset.root, tuple(dataset.clips[place] for place in places))
-            yield self if machine is None else self.own[machine], places, part
+            yield self if machine is None else self.own[machine], places, dataset.take(places)
 
     def _features(self, dataset: Dataset, store: FeatureStore) -> list[ClipSet]:
         """What each branch hears of the clips."""
-        return heard(self.front_ends, self.tilts, partial(store.features, dataset))
+        return self._heard(partial(store.features, dataset))
 
     def heard(self, windows: Sequence[Samples]) -> list[ClipSet]:
         """What each branch hears of pieces of sound, as of `score_samples`."""
@@ -264,7 +302,10 @@ class Scorer:
         def features(front_end: FrontEnd[Any]) -> ClipSet:
             return ClipSet([front_end(piece) for piece in windows])
 
-        return heard(self.front_ends, self.tilts, features)
+        return self._heard(features)
+
+    def _heard(self, features: Callable[[FrontEnd[Any]], ClipSet]) -> list[ClipSet]:
+        return heard(self.front_ends, self.tilts, features, self.equalisers)
 
     def _branch_scores(self, sets: Sequence[ClipSet]) -> Matrix:
         pairs = zip(self.detectors, sets, strict=True)

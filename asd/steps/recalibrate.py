@@ -1,10 +1,12 @@
-"""Give a model a threshold for another unit of the machine."""
+"""Fit a model to another unit of the machine, from some normal recordings of it."""
 
 from asd.config.steps import RecalibrateConfig
+from asd.data.manifest import Dataset
 from asd.data.opening import open_dataset
 from asd.errors import NotEnoughClipsError
 from asd.evaluation.report import threshold_warnings
 from asd.language import tr
+from asd.pipeline.equaliser import enough_units
 from asd.pipeline.pipeline import Pipeline
 from asd.text import count
 from asd.tracking import champions
@@ -42,7 +44,8 @@ def run(config: RecalibrateConfig) -> ModelRef:
         tracked.log_params({**pipeline.recipe.flat(), **data_params(dataset), "model": model.uri})
         moved = pipeline.recalibrated(normal, feature_store())
         logged = log_pipeline(moved, moved.recipe.flat(), made_for=dataset.name)
-        tracked.log_metrics({"threshold": moved.threshold.value}, model_id=logged.model_id)
+        metrics = {"threshold": moved.threshold.value, "unit_shift_db": moved.scorer.shift_db}
+        tracked.log_metrics(metrics, model_id=logged.model_id)
         recordings = count(len(normal.recordings()), "recording")
         tracked.report(
             tr(
@@ -52,11 +55,27 @@ def run(config: RecalibrateConfig) -> ModelRef:
                 data=dataset.root,
             ),
             moved_line(moved.threshold, pipeline.threshold),
+            _unit_line(moved, normal),
             *threshold_warnings(moved),
             model_line(logged),
             after=step_command("evaluate", model_uri=logged.run_id, data=config.data),
         )
     return logged
+
+
+def _unit_line(moved: Pipeline, normal: Dataset) -> str:
+    """How far the unit lies from the one learned from, or why that is not known."""
+    if moved.scorer.shift_db:
+        return tr(
+            "this unit's spectrum is {shift:.1f} dB from the one learned from; that is taken off "
+            "before it is judged",
+            shift=moved.scorer.shift_db,
+        )
+    if not moved.scorer.equalisers:
+        return tr("the model does not know the spectrum it learned from: only the threshold moved")
+    if not enough_units(normal.clips):
+        return tr("with 3 recordings or more, what this unit sounds otherwise would be taken off")
+    return tr("this unit's spectrum is no further from the one learned from than chance makes it")
 
 
 def _with_rate(pipeline: Pipeline, rate: float | None) -> Pipeline:

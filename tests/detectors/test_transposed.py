@@ -27,7 +27,9 @@ def test_it_is_the_same_as_the_usual_one(
     found, expected = (run(layer, x, autocast) for layer in (ours, usual))
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == other.dtype
-        torch.testing.assert_close(one, other, rtol=2e-2 if autocast else 1e-5, atol=1e-3)
+        # Sums of products that were rounded: as wrong where they cancel as where they add up.
+        atol = 2e-2 * float(other.abs().max()) if autocast else 1e-3
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=atol)
 
 
 def run(layer: nn.Module, x: torch.Tensor, autocast: bool) -> Sequence[torch.Tensor]:

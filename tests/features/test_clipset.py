@@ -164,3 +164,14 @@ def test_views_with_one_key_share_what_is_known_of_their_clips() -> None:
     assert whole.remember("total", 0, total) == 6
     assert other[1].sum() == 0
     assert asked == [1, 2, 2]
+
+
+def test_what_is_taken_off_a_view_of_a_view_is_asked_of_what_is_left() -> None:
+    whole = ClipSet([np.full((2, 3), 5, np.float32)])
+
+    def half(clip: Spectrogram) -> Vector:
+        return np.asarray(clip[:, 0] / 2, np.float64)
+
+    once = whole.less(half, "half")
+    twice = once.less(half, "half")
+    assert [view[0][0, 0] for view in (whole, once, twice)] == [5, 2.5, 1.25]

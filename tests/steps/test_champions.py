@@ -84,6 +84,7 @@ def test_a_recalibrated_model_is_for_the_other_unit(
     wish = {"source": str(recordings), "output": "data/motor-2", "clip_seconds": 1}
     preprocess.run(PreprocessConfig.parse(wish))
     moved = recalibrate.run(RecalibrateConfig(data="data/motor-2"))
+    assert mlflow.get_run(moved.run_id).data.metrics["unit_shift_db"] >= 0
     assert give(moved, data="data/motor-2")
     assert champions.champions() == {"motor": "1", "motor-2": "1"}
 

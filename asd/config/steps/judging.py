@@ -62,7 +62,7 @@ class UseConfig(SpreadConfig):
 
 
 class RecalibrateConfig(UseConfig):
-    """Give a model a threshold for another unit of the machine, from a few minutes of it."""
+    """Fit a model to another unit of the machine, from a few minutes of its normal sound."""
 
     data: str = Field(min_length=1)
     """Folder of a data set of the new unit; its normal training and validation clips are used."""
