@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from mlflow.store.db import utils
@@ -66,7 +67,7 @@ def no_wait_for_the_disk() -> Iterator[None]:
 
 def make_little(patch: pytest.MonkeyPatch) -> None:
     """Show one clip of a kind, with an empty picture, and make few pseudo-anomalies."""
-    patch.setattr(plots, "Explanations", lambda *_: lambda *_: Figure())
+    patch.setattr(plots, "Explanations", lambda *_: lambda *_: np.zeros((1, 1, 4), np.uint8))
     patch.setattr(cases, "chosen_rows", partial(chosen_rows, most=1))
     patch.setattr(pseudo_anomalies, "LEAST", 12)
 

@@ -28,6 +28,8 @@ AudioFormat = Literal["mp3", "wav", "flac"]
 _CODECS = {"mp3": "libmp3lame", "wav": "pcm_s16le", "flac": "flac"}
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _MP3_BIT_RATE = 48_000
+_MP3_QUICK: dict[str, object] = {"compression_level": "7"}
+"""LAME searches half as long as by default, for as many bytes and hardly another sound."""
 
 
 def write_wav(path: Path, samples: NDArray[np.floating[Any]], sample_rate: int) -> None:
@@ -115,7 +117,7 @@ def mp3_bytes(samples: NDArray[np.floating[Any]], sample_rate: int) -> bytes:
     rate, content = _mp3_rate(sample_rate), io.BytesIO()
     with av.open(content, "w", format="mp3") as output:
         encoder = output.add_stream("libmp3lame", rate=rate, layout="mono")
-        encoder.bit_rate = _MP3_BIT_RATE
+        encoder.bit_rate, encoder.options = _MP3_BIT_RATE, _MP3_QUICK
         resampler = av.AudioResampler("fltp", "mono", rate)
         packed = np.clip(samples, -1, 1).astype(np.float32)[None]
         frame = av.AudioFrame.from_ndarray(packed, format="fltp", layout="mono")

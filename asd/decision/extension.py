@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import gammaincinv
 
 from asd.decision.calibration import Calibration, Numbers
 
@@ -144,7 +144,8 @@ def _shrunk(levels: Values, error: Values) -> Values:
     free = len(levels) - 1
     if free == 0:
         return levels
-    upper = float(levels.var(ddof=1)) * free / float(stats.chi2.ppf(DOUBT, free))
+    # Quantile of the chi-square distribution.
+    upper = float(levels.var(ddof=1)) * free / float(2 * gammaincinv(free / 2, DOUBT))
     between = max(upper - float(error.mean()), 0.0)
     factors = np.sqrt(between / np.maximum(between + error, np.finfo(float).tiny))
     return np.asarray(levels.mean() + (levels - levels.mean()) * factors)

@@ -4,7 +4,6 @@ import math
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
 from asd.decision.calibration import Calibration, UnitName, Values, counted
 from asd.decision.pvalues import window_sample
@@ -43,6 +42,9 @@ def _too_few(units: int, rate: float, unit_name: UnitName) -> str:
 
 def gamma_quantile(scores: Values, quantile: float) -> float:
     """Quantile of the gamma distribution that fits best."""
+    # Only this method needs it, and loading it takes longer than all others.
+    from scipy import stats
+
     if np.ptp(scores) == 0:
         return float(scores[0])
     with np.errstate(all="ignore"):

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import betaincinv
 
 from asd.config import ThresholdConfig
 from asd.decision.calibration import Calibration, Values, finite
@@ -231,8 +231,8 @@ def binomial_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float
     (0.0, 0.308)
     """
     tail = (1 - confidence) / 2
-    low = stats.beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    low = betaincinv(k, n - k + 1, tail) if k > 0 else 0.0
+    high = betaincinv(k + 1, n - k, 1 - tail) if k < n else 1.0
     return float(low), float(high)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from asd.data.manifest import Dataset
 from asd.errors import ConfigError, NotEnoughClipsError
@@ -123,7 +123,7 @@ class Spread:
         n = len(values)
         margin = 0.0
         if n > 1:
-            margin = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+            margin = float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
         return cls(float(np.mean(values)), margin)
 
 

@@ -91,18 +91,18 @@ def masked(samples: Samples, mask: Spectrogram, axes: Axes, sample_rate: int) ->
         In Hz.
     """
     # Takes long to load, and is needed for pages alone.
-    from scipy.signal import ShortTimeFFT
-    from scipy.signal.windows import hann
+    import torch
 
     hop = max(1, round(axes.seconds_per_frame / 2 * sample_rate))
-    transform = ShortTimeFFT(hann(4 * hop, sym=False), hop, fs=sample_rate)
-    sound = np.pad(samples, (0, max(0, transform.m_num - len(samples)))).astype(np.float64)
-    cells = transform.stft(sound)
-    rows = np.interp(transform.f, axes.rows, np.arange(len(mask)))
-    times = transform.t(len(sound)) / axes.seconds_per_frame
+    size, window = 4 * hop, torch.hann_window(4 * hop, dtype=torch.float64)
+    sound = torch.from_numpy(samples.astype(np.float64))
+    cells = torch.stft(sound, size, hop, window=window, pad_mode="constant", return_complex=True)
+    rows = np.interp(np.fft.rfftfreq(size, 1 / sample_rate), axes.rows, np.arange(len(mask)))
+    times = np.arange(cells.shape[1]) * hop / sample_rate / axes.seconds_per_frame
     columns = np.clip(times.round().astype(int), 0, mask.shape[1] - 1)
-    cells *= mask[np.ix_(rows.round().astype(int), columns)]
-    return np.asarray(transform.istft(cells, k1=len(sound))[: len(samples)], np.float32)
+    cells *= torch.from_numpy(mask[np.ix_(rows.round().astype(int), columns)])
+    part = torch.istft(cells, size, hop, window=window, length=len(samples))
+    return np.asarray(part, np.float32)
 
 
 def nearest_file(explanation: Explanation, dataset: Dataset) -> Path | None:

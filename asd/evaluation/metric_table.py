@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from asd.arrays import Scores, Vector
 from asd.errors import ConfigError
+from asd.evaluation.ranking import Truth, average_precision, roc_auc
 from asd.language import tr
 
-Truth = NDArray[np.bool_]
 Rank = Callable[[Truth, Scores, Vector, float], float]
 """From truth, scores and weights of clips, each ``(n_clips,)``, and the largest false-positive
 rate that counts, to a figure. There are clips of both classes."""
@@ -86,12 +84,12 @@ def weighted_auc(truth: Truth, scores: Scores, weights: Vector) -> float:
 
 
 def _pauc(truth: Truth, scores: Scores, weights: Vector, max_fpr: float) -> float:
-    return float(roc_auc_score(truth, scores, sample_weight=weights, max_fpr=max_fpr))
+    return roc_auc(truth, scores, weights, max_fpr)
 
 
 def _precision(truth: Truth, scores: Scores, weights: Vector, max_fpr: float) -> float:
     del max_fpr
-    return float(average_precision_score(truth, scores, sample_weight=weights))
+    return average_precision(truth, scores, weights)
 
 
 def _share(part: int, other: int) -> float | None:

@@ -11,10 +11,10 @@ from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from asd.decision.thresholds import alarms_per_day, binomial_interval
 from asd.evaluation.metric_table import METRICS, Counts
+from asd.evaluation.ranking import roc_auc
 from asd.evaluation.table import GroupBy, ScoreTable
 from asd.language import tr
 
@@ -136,7 +136,7 @@ def auc(normal: Values, anomalous: Values, max_fpr: float | None = None) -> floa
         In [0, 1]; 0.5 is chance.
     """
     truth = np.concatenate([np.zeros(len(normal)), np.ones(len(anomalous))])
-    return float(roc_auc_score(truth, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
+    return roc_auc(truth, np.concatenate([normal, anomalous]), max_fpr=max_fpr)
 
 
 def alarm_interval(table: ScoreTable) -> tuple[float, float]:

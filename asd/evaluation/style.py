@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -66,6 +67,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 def new_figure(width: float = 8.0, height: float = 4.8) -> Figure:
     """An empty figure of that size in inches, outside pyplot so that nothing has to be closed."""
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def drawn(figure: Figure) -> Any:
+    """A canvas with the figure on it: a `FigureCanvasAgg`, which has no types."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
 
 
 def named(figure: Figure, text: str) -> Figure:

@@ -13,7 +13,7 @@ from asd.data.manifest import Dataset
 from asd.evaluation import plots
 from asd.evaluation.evaluation import Evaluation
 from asd.evaluation.hear import nearest_file, unusual_part
-from asd.evaluation.page.media import INCHES, Room, audio, picture
+from asd.evaluation.page.media import INCHES, Room, audio, image
 from asd.evaluation.page.render import DOMAIN
 from asd.evaluation.plots import Scale
 from asd.evaluation.table import ScoreTable
@@ -98,7 +98,7 @@ class Shelf:
             draw = plots.Explanations(axes, self.scale, INCHES)
             told = in_threads(self._told, sounds)
             for shown, (sentence, players) in zip(sounds, told, strict=True):
-                drawn = self.room.take(picture(draw(shown.sound, shown.unusual)))
+                drawn = self.room.take(image(draw(shown.sound, shown.unusual)))
                 fitting = tuple(self._fitting(player) for player in players)
                 made.append(Case(shown.name, shown.facts, sentence, drawn, fitting))
         return made

@@ -5,10 +5,13 @@ import io
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
 
 from asd.arrays import Samples
 from asd.audio.encode import mp3_bytes
 from asd.audio.peak import peak
+from asd.evaluation.style import drawn
 
 MOST_SOUND_S = 20.0
 """Longer sounds are cut off on the page."""
@@ -42,10 +45,15 @@ class Room:
 
 def picture(figure: Figure) -> str:
     """A figure as a data URI, a WebP image `INCHES` wide."""
-    content = io.BytesIO()
     width, height = figure.get_size_inches()
     figure.set_size_inches(INCHES, INCHES * height / width)
-    figure.savefig(content, format="webp", pil_kwargs={"quality": _QUALITY})
+    return image(np.asarray(drawn(figure).buffer_rgba()))
+
+
+def image(pixels: NDArray[np.uint8]) -> str:
+    """A picture, ``(height, width, 4)``, as a data URI, a WebP image."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format="webp", quality=_QUALITY)
     return _uri("image/webp", content.getvalue())
 
 

@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
-from sklearn.metrics import average_precision_score, precision_recall_curve
-from sklearn.metrics import roc_curve as roc_points
 
 from asd.arrays import Scores
 from asd.decision.thresholds import Threshold
 from asd.errors import DataError
 from asd.evaluation.metrics import MAX_FPR, auc
+from asd.evaluation.ranking import average_precision, precision_recall_points, roc_points
 from asd.evaluation.style import (
     ANOMALY,
     BLACK,
@@ -49,7 +48,7 @@ def roc_curve(table: ScoreTable, max_fpr: float = MAX_FPR) -> Figure:
     """
     normal, anomalous = _classes(table)
     truth = np.repeat([0, 1], [len(normal), len(anomalous)])
-    fpr, tpr, _ = roc_points(truth, np.concatenate([normal, anomalous]), drop_intermediate=False)
+    fpr, tpr = roc_points(truth, np.concatenate([normal, anomalous]))
     figure, axes = _square()
     inside = np.append(fpr[fpr <= max_fpr], max_fpr)
     under = np.append(tpr[fpr <= max_fpr], np.interp(max_fpr, fpr, tpr))
@@ -100,8 +99,8 @@ def precision_recall(table: ScoreTable) -> Figure:
     normal, anomalous = _classes(table)
     truth = np.repeat([0, 1], [len(normal), len(anomalous)])
     scores = np.concatenate([normal, anomalous])
-    precision, recall, _ = precision_recall_curve(truth, scores)
-    whole, share = float(average_precision_score(truth, scores)), len(anomalous) / len(truth)
+    precision, recall = precision_recall_points(truth, scores)
+    whole, share = average_precision(truth, scores), len(anomalous) / len(truth)
     figure, axes = _square()
     label = tr("average precision {value:.3f}", value=whole)
     axes.step(recall, precision, where="post", color=BLUE, linewidth=2.2, label=label)

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from asd.evaluation.style import new_figure, styled, tidy
+from asd.evaluation.style import drawn, new_figure, styled, tidy
 from asd.features.base import Axes as FrontEndAxes
 from asd.language import tr
 
 Values = NDArray[np.floating[Any]]
+Pixels = NDArray[np.uint8]
+"""Red, green, blue and opacity of each pixel, ``(height, width, 4)``."""
 
 TICKS_HZ = (62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
@@ -87,8 +91,8 @@ def explanation(
 class Explanations:
     """Draws `explanation` of one sound after the other, for pages that show many.
 
-    Axes, bars and their places follow from the length of a sound, not from what it holds, and
-    they take most of the time: sounds of one length share a figure.
+    Axes, bars and letters follow from the length of a sound, not from what it holds, and they
+    take most of the time: they are drawn once for all sounds of one length.
 
     Parameters
     ----------
@@ -100,26 +104,42 @@ class Explanations:
 
     def __init__(self, meaning: FrontEndAxes, scale: Scale, width: float) -> None:
         self._meaning, self._scale, self._width = meaning, scale, width
-        self._known: dict[tuple[object, ...], Figure] = {}
+        self._known: dict[tuple[object, ...], _Backdrop] = {}
 
-    def __call__(self, sound: Values, unusual: Values) -> Figure:
-        """The figure of a sound, which has to be used before the next one is drawn."""
+    def __call__(self, sound: Values, unusual: Values) -> Pixels:
+        """The picture of a sound, ``(height, width, 4)``."""
         scale = self._scale
         key = (sound.shape, sound.max() > scale.loudest, unusual.max() > scale.unusual)
         if key not in self._known:
-            self._known[key] = self._settled(explanation(sound, unusual, self._meaning, scale))
-        figure = self._known[key]
-        for axes, values in zip(figure.axes[:2], (sound, unusual), strict=True):
-            axes.images[0].set_data(np.asarray(values, dtype=float))
-        return figure
+            figure = explanation(sound, unusual, self._meaning, scale)
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(self._width, self._width * height / width)
+            self._known[key] = _Backdrop(figure)
+        return self._known[key].with_images((sound, unusual))
 
-    def _settled(self, figure: Figure) -> Figure:
-        """The figure with its parts at the places that they keep."""
-        width, height = figure.get_size_inches()
-        figure.set_size_inches(self._width, self._width * height / width)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        return figure
+
+class _Backdrop:
+    """A figure of two images, all of which but the images is drawn once."""
+
+    def __init__(self, figure: Figure) -> None:
+        self._axes = figure.axes[:2]
+        for part in chain.from_iterable(map(_over, self._axes)):
+            part.set_animated(True)
+        self._canvas = drawn(figure)
+        self._drawn = self._canvas.copy_from_bbox(figure.bbox)
+
+    def with_images(self, images: Sequence[Values]) -> Pixels:
+        self._canvas.restore_region(self._drawn)
+        for axes, values in zip(self._axes, images, strict=True):
+            axes.images[0].set_data(np.asarray(values, dtype=float))
+            for part in _over(axes):
+                axes.draw_artist(part)
+        return np.array(self._canvas.buffer_rgba())
+
+
+def _over(axes: Axes) -> list[Artist]:
+    """What is drawn last: the image, and the lines of the axes, which lie over its edges."""
+    return [axes.images[0], *axes.spines.values()]
 
 
 def _frequency_ticks(axes: Axes, centres: NDArray[np.float64]) -> None:
