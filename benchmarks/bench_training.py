@@ -177,7 +177,10 @@ def _memory(model: str, folder: Path, store: FeatureStore) -> Row:
 def _peak(model: str, root: Path, store: Path) -> float:
     """Train on a data set and give the most memory this process ever had, in MB."""
     data = manifest.load(root)
-    Ours(model, epochs=2).learn(data, Dataset(root, ()), FeatureStore(store))
+    # As many clips pass through the network in all: what the allocator keeps grows with these, up
+    # to a limit, and not with how many clips there are.
+    epochs = 20 * N_CLIPS // len(data.clips)
+    Ours(model, epochs).learn(data, Dataset(root, ()), FeatureStore(store))
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
