@@ -19,7 +19,7 @@ from benchmarks.timing import processor_s, ratio, turns
 
 RATE = 16000
 CLIP_S = 10
-FILES, MINUTES, ROUNDS = 4, 2, 7
+FILES, MINUTES, ROUNDS = 4, 6, 5
 FORMATS = {
     "MP3": ("mp3", "libmp3lame", 44100),
     "AAC in MP4": ("mp4", "aac", 44100),

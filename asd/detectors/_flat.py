@@ -3,7 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from asd.arrays import Spectrogram
+from asd.arrays import Spectrogram, Vector
+from asd.features.clipset import ClipSet
+
+
+def median_length(clips: ClipSet) -> int:
+    """Frames of the clip of median length; what is known of a clip from other folds is not read."""
+    return int(np.median(clips.table(_length)))
+
+
+def _length(clip: Spectrogram) -> Vector:
+    return np.array([clip.shape[1]], dtype=np.float64)
 
 
 def window_frames(n_frames: int, length: int) -> NDArray[np.intp]:

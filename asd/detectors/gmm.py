@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 from asd.arrays import Scores, Spectrogram
 from asd.config.search import Search
-from asd.detectors._flat import overlay, window_frames
+from asd.detectors._flat import median_length, overlay, window_frames
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
@@ -83,7 +83,7 @@ class Gmm(Detector[GmmConfig]):
     min_clips = 4
 
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
-        self.n_frames_ = int(np.median([spectrogram.shape[1] for spectrogram in train]))
+        self.n_frames_ = median_length(train)
         self._fit_subspace(train)
         starts = range(0, len(train), _CLIPS_AT_ONCE)
         points = []

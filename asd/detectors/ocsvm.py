@@ -14,7 +14,7 @@ from sklearn.svm import OneClassSVM
 
 from asd.arrays import Scores, Spectrogram, Vector
 from asd.config.search import Search
-from asd.detectors._flat import overlay, window_frames
+from asd.detectors._flat import median_length, overlay, window_frames
 from asd.detectors._statistics import clip_statistics, spread_over_time
 from asd.detectors.base import Detector, DetectorConfig, FitContext
 from asd.features.clipset import ClipSet
@@ -75,7 +75,7 @@ class Ocsvm(Detector[OcsvmConfig]):
 
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         self.n_mels_ = len(train[0])
-        self.n_frames_ = int(np.median([clip.shape[1] for clip in train]))
+        self.n_frames_ = median_length(train)
         scaler = StandardScaler()
         for block in self._blocks(train):
             scaler.partial_fit(block)

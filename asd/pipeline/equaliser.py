@@ -53,11 +53,12 @@ class Equaliser:
             Heard without it, with their rows of the manifest; a single recording or session
             tells nothing.
         """
-        unit = _units(clips.clips)
-        if len(np.unique(unit)) < 2:
+        unit = _units(clips.clips)[:: _step(len(clips))]
+        numbers = np.unique(unit)
+        if len(numbers) < 2:
             return replace(self, shift=np.zeros_like(self.usual))
-        spectra, unit = _spectra(clips), unit[:: _step(len(clips))]
-        by_unit = np.array([spectra[unit == number].mean(axis=0) for number in np.unique(unit)])
+        spectra = _spectra(clips)
+        by_unit = np.array([spectra[unit == number].mean(axis=0) for number in numbers])
         difference = by_unit.mean(axis=0) - self.usual
         chance = by_unit.var(axis=0, ddof=1).mean() / len(by_unit)
         size = float((difference**2).mean())
@@ -116,7 +117,7 @@ def spectrum(clip: Spectrogram) -> Vector:
 
 
 def _step(n_clips: int) -> int:
-    return -(-n_clips // _MOST_CLIPS)
+    return max(1, -(-n_clips // _MOST_CLIPS))
 
 
 def _spectra(clips: ClipSet) -> Matrix:
