@@ -85,7 +85,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count_calls(plots, name)
     count_calls(Scorer, "explain")
     count_calls(cases, "explained")
-    count_calls(cases, "picture")
+    count_calls(cases, "image")
     return counted
 
 
@@ -104,7 +104,7 @@ def test_evaluate_logs_metrics_to_run_and_model(
     assert {"scores.csv", "anomalies", "plots"} <= artifacts(run)
     assert {"roc_curve.png", "score_bars.png", "score_histogram.png"} <= artifacts(run, "plots")
     shown = sum(len(rows) for rows in cases.chosen_rows(found.evaluation.table).values())
-    assert drawn.pop("explained") == drawn.pop("picture") == shown > 0
+    assert drawn.pop("explained") == drawn.pop("image") == shown > 0
     assert set(drawn.values()) == {1}, "what is logged and what is on the page is drawn once"
     judged = int(found.evaluation.table.is_anomaly.sum())
     assert len(list((workspace / "alarms").glob("*.wav"))) == judged > 0
