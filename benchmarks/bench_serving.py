@@ -256,7 +256,9 @@ def _server(words: list[str]) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([*words, str(port)], env=with_tools(), start_new_session=True)
+    process = subprocess.Popen(
+        [*words, str(port)], env=with_tools(), start_new_session=True, stdout=subprocess.DEVNULL
+    )
     try:
         while not _answers(url):
             if process.poll() is not None:

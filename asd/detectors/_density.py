@@ -60,9 +60,10 @@ def weighted_search(points: Matrix, density: Vector) -> NDArray[np.float32]:
     ndarray of shape (n_values + 2, n)
     """
     weights = 1 / density**2
-    squares = (points**2).sum(axis=1)
-    rows = [-2 * points.T * weights, weights[None], (squares * weights)[None]]
-    return np.concatenate(rows).astype(np.float32)
+    search = np.empty((points.shape[1] + 2, len(points)), np.float32)
+    np.multiply(points.T, -2 * weights, out=search[:-2], casting="same_kind")
+    search[-2], search[-1] = weights, _squares(points) * weights
+    return search
 
 
 def euclidean_neighbour_distance(
@@ -72,8 +73,11 @@ def euclidean_neighbour_distance(
 
     Values of both are best near 0: who is near is found by a product in single precision.
     """
-    search = np.concatenate([-2 * sample.T, (sample**2).sum(axis=1)[None]]).astype(np.float32)
-    wide = np.pad(items, ((0, 0), (0, 1)), constant_values=1).astype(np.float32)
+    search = np.empty((sample.shape[1] + 1, len(sample)), np.float32)
+    np.multiply(sample.T, -2, out=search[:-1], casting="same_kind")
+    search[-1] = _squares(sample)
+    wide = np.ones((len(items), items.shape[1] + 1), np.float32)
+    wide[:, :-1] = items
 
     def rough(rows: slice) -> Matrix:
         # Squared distances, less what is the same for all of a row.
@@ -83,6 +87,11 @@ def euclidean_neighbour_distance(
         return np.asarray(np.linalg.norm(items[rows, None] - sample[near], axis=2), np.float64)
 
     return neighbour_distance(rough, block_of, sample_block, n_neighbours, exact)
+
+
+def _squares(points: Matrix) -> Vector:
+    """Squared length of each point, ``(n,)``, without a copy of all of them."""
+    return np.asarray(np.einsum("ij,ij->i", points, points))
 
 
 def neighbour_distance(

@@ -77,10 +77,14 @@ class Knn(Detector[KnnConfig]):
         self._learn(table, group_blocks(len(train), BLOCKS, train.groups()))
 
     def _learn(self, table: Matrix, block_of: Indices) -> None:
-        """Learn from statistics of clips, ``(n, 6 * n_mels)``, and their blocks, ``(n,)``."""
+        """Learn from statistics of clips, ``(n, 6 * n_mels)``, and their blocks, ``(n,)``.
+
+        The table is written to: a copy more is as much as all that is learned.
+        """
         self.scale_ = statistics_scale(table)
+        table /= self.scale_
         # Rounded as they are saved, so that a loaded detector scores just the same.
-        self.references_ = (table / self.scale_).astype(np.float32).astype(np.float64)
+        self.references_ = table.astype(np.float32).astype(np.float64)
         self.density_ = self._density(block_of)
         self._index()
 
