@@ -2,17 +2,17 @@
 
 ``python -m benchmarks.bench_default [models]``, written to docs/benchmarks.md: on each real set AUC
 and partial AUC, and at 5 % promised what is found and what alarms falsely; the same on one motor
-after training on the other, and after `recalibrate` on its normal recordings, whole or without
-taking off what the unit sounds otherwise; likewise the demo's plant where the gain, the plant
-itself or the microphone is another; and the change of AUC when test clips are 5 dB down or went
-through a microphone that favours low or high notes.
+or recorder of hearts after training on the other, and after `recalibrate` on its normal
+recordings, whole or without taking off what the unit sounds otherwise; likewise the demo's plant
+where the gain, the plant itself or the microphone is another; and the change of AUC when test clips
+are 5 dB down or went through a microphone that favours low or high notes.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, permutations
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,6 @@ CHANGES = (
     Change("bright", "tilt", 6.0),
     Change("dark", "tilt", -6.0),
 )
-MOTORS = ("M1", "M2")
 SHIFTED = DemoSize(healthy=40, healthy_s=30.0, sounds=0)
 """Recordings of the demo in which something is otherwise."""
 TEN = (0.2, 0.05, 0.75)
@@ -50,15 +49,17 @@ COLUMNS += [change.name for change in CHANGES]
 
 
 def tasks() -> Iterator[Task]:
-    """The real sets, and one motor after training on the other."""
-    for name in SETS:
-        whole = manifest.load(Path(cut(name)))
-        yield name, whole.split("train"), whole.split("valid"), whole, Dataset(whole.root, ())
-    motors = manifest.load(Path(cut("motor")))
-    for one, other in (MOTORS, MOTORS[::-1]):
-        mine = motors.select(lambda clip, one=one: clip.machine == one)  # type: ignore[misc]
-        theirs = motors.select(lambda clip, other=other: clip.machine == other)  # type: ignore[misc]
-        yield f"{one} > {other}", mine.split("train"), mine.split("valid"), theirs, _spare(theirs)
+    """The real sets, and one motor or recorder of hearts after training on the other."""
+    whole = {name: manifest.load(Path(cut(name))) for name in SETS}
+    for name, data in whole.items():
+        yield name, data.split("train"), data.split("valid"), data, Dataset(data.root, ())
+    motors = {part.machine: part for part in whole["motor"].by_machine()}
+    hearts = {name: whole[name] for name in ("heart", "heart_a")}
+    for pair in (motors, hearts):
+        for one, other in permutations(pair):
+            mine, theirs = pair[one], pair[other]
+            sides = mine.split("train"), mine.split("valid")
+            yield f"{one} > {other}", *sides, theirs, _spare(theirs)
 
 
 def shifted() -> Iterator[Task]:

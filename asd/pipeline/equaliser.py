@@ -8,6 +8,7 @@ import numpy as np
 
 from asd.arrays import Indices, Matrix, Spectrogram, Vector
 from asd.data.manifest import Clip, Dataset
+from asd.features._levels import row_levels
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
@@ -32,7 +33,7 @@ class Equaliser:
     """
 
     usual: Vector
-    """Mean over training clips of the median level of each row, in dB, ``(n_rows,)``."""
+    """Mean over training clips of the level of each row, its mean power in dB, ``(n_rows,)``."""
     shift: Vector
     """What is taken off the rows of each clip, in dB, ``(n_rows,)``; 0 for the unit learned."""
 
@@ -111,18 +112,13 @@ def enough_units(clips: Sequence[Clip]) -> bool:
     return len(np.unique(_units(clips))) >= _LEAST_UNITS
 
 
-def spectrum(clip: Spectrogram) -> Vector:
-    """Median over time of each row, ``(n_rows,)``: what clicks have no say in."""
-    return np.asarray(np.median(clip, axis=1))
-
-
 def _step(n_clips: int) -> int:
     return max(1, -(-n_clips // _MOST_CLIPS))
 
 
 def _spectra(clips: ClipSet) -> Matrix:
     kept = range(0, len(clips), _step(len(clips)))
-    return np.array([clips.remember(spectrum, place, spectrum) for place in kept], np.float64)
+    return np.array([clips.remember(row_levels, place, row_levels) for place in kept], np.float64)
 
 
 def _units(clips: Sequence[Clip]) -> Indices:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,6 @@ from asd.errors import ConfigError
 from asd.features.base import FrontEnd
 from asd.features.clipset import ClipSet
 from asd.language import tr
-from asd.pipeline.equaliser import spectrum
 
 _LOWEST_HZ = 20.0
 """Rows below are taken for this: the logarithm of 0 Hz would be all there is."""
@@ -55,8 +55,8 @@ class Tilt:
                 )
             )
         ramp = _ramp(front_end)
-        spectra = (clips.remember(spectrum, index, spectrum) for index in range(len(clips)))
-        leans = [_lean(ramp, own) for own in spectra]
+        measure = partial(_lean, ramp)
+        leans = [clips.remember("lean", index, measure) for index in range(len(clips))]
         return cls(float(np.median(leans)), branch.tilt_db)
 
     @classmethod
@@ -73,7 +73,7 @@ class Tilt:
         ramp = _ramp(front_end)
 
         def turn(clip: Spectrogram) -> Vector:
-            excess = _lean(ramp, spectrum(clip)) - self.usual_db
+            excess = float(_lean(ramp, clip)) - self.usual_db
             rows = np.clip(excess, -self.most_db, self.most_db) * ramp
             # Some of the level was in the lean.
             level = front_end.level(clip - rows.astype(np.float32)[:, None])
@@ -89,5 +89,7 @@ def _ramp(front_end: FrontEnd[Any]) -> Vector:
     return ramp
 
 
-def _lean(ramp: Vector, levels: Vector) -> float:
-    return float(ramp @ levels / (ramp @ ramp))
+def _lean(ramp: Vector, clip: Spectrogram) -> Vector:
+    # As for the level, a median leaves out clicks.
+    spectrum = np.median(clip, axis=1)
+    return np.asarray(ramp @ spectrum / (ramp @ ramp))
