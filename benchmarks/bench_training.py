@@ -135,9 +135,8 @@ def _epochs(model: str, data: Dataset, store: FeatureStore) -> Row:
     told += f" (aim {SHARE:.0%})"
     if theirs:
         aim = AIMS["amx" if torch.cpu.get_capabilities().get("amx_bf16") else "avx2"]
-        told += (
-            f", {ratio(np.array(theirs), taken):.1f} times as fast as the original (aim {aim:g})"
-        )
+        times = ratio(np.array(theirs), taken)
+        told += f", {times:.1f} times as fast as the original (aim {aim:g})"
     return f"{model} epoch, {len(files)} clips of {CLIP_S} s, a clip", told
 
 

@@ -52,6 +52,14 @@ def interleaved(
     return [float(np.median(row)) for row in turns(*calls, rounds=rounds, repeats=repeats)]
 
 
+def least_ratio(above: Vector, below: Vector) -> float:
+    """How many times as long one took as the other where each was least disturbed.
+
+    For work of a second and more, which whatever else the host does meets in most turns.
+    """
+    return float(above.min() / below.min())
+
+
 def ratio(above: Vector, below: Vector) -> float:
     """Median over turns, ``(rounds,)`` each, of how many times as long one took as the other."""
     return float(np.median(above / below))
