@@ -21,6 +21,7 @@ from asd.config import Config
 from asd.errors import DetectorError, NotEnoughClipsError
 from asd.features.clipset import ClipSet
 from asd.language import tr
+from asd.threads import usual_threads
 
 Scores = NDArray[np.float64]
 
@@ -46,6 +47,13 @@ class FitContext:
     where there is one, else the processor."""
     jobs: int | None = None
     """Threads that train; as many as torch would use where not given."""
+    progress: bool = True
+    """Whether a fit that takes long shows how far it is."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that train."""
+        return self.jobs or usual_threads()
 
     def below(self, label: str) -> "FitContext":
         """The same, with state kept in a folder named `label`; empty for the same folder."""
@@ -56,6 +64,12 @@ class FitContext:
     def quiet(self) -> "FitContext":
         """The same, for a fit whose epochs are not reported."""
         return replace(self, on_epoch=ignore_epoch)
+
+    def one_of(self, at_once: int) -> "FitContext":
+        """The same, for each of so many fits at the same time: its share of threads, and no bar."""
+        if at_once <= 1:
+            return self
+        return replace(self, jobs=max(1, self.threads // at_once), progress=False)
 
 
 class DetectorConfig(Config):
@@ -85,9 +99,8 @@ class Detector(ABC, Generic[C]):
     stops_early: ClassVar[bool] = False
     """Whether the validation clips decide when learning ends."""
     in_threads: ClassVar[bool] = False
-    """Whether threads fit several at once, as for calibration folds, and score parts of a data set:
-    where that takes long, leaves the interpreter to others, and changes nothing that is there for
-    all."""
+    """Whether threads fit several at once, see `fits_at_once`, and score parts of a data set: where
+    that takes long, leaves the interpreter to others, and changes nothing that is there for all."""
 
     def __init__(self, config: C, seed: int = 0) -> None:
         self.config = config
@@ -122,6 +135,10 @@ class Detector(ABC, Generic[C]):
             )
         self._fit(train, valid, context or FitContext())
         return self
+
+    def fits_at_once(self, context: FitContext) -> int:
+        """How many threads fit at the same time what calibration folds or a run-off ask for."""
+        return context.threads if self.in_threads else 1
 
     def _check_bands(self, trained_on: int, got: int) -> None:
         """Refuse clips with another number of mel bands than those of the training."""

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,6 @@ from asd.pipeline.branches import make_detector
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.hearing import heard, listeners
 from asd.progress import ProgressBar
-from asd.threads import usual_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +66,12 @@ def out_of_fold(
     fold_of = calibration_folds(clips.clips, most)
     n_folds = int(fold_of.max()) + 1
     # Epochs of folds say nothing about the detector that is served.
-    quiet = FitContext(device=context.device, jobs=context.jobs) if context else FitContext()
+    quiet = replace((context or FitContext()).quiet(), checkpoint_dir=None)
     scores = np.empty((len(recipe.branches), len(clips.clips)))
     sets = heard(*listeners(recipe, clips, store), partial(store.features, clips), {})
     total = len(recipe.branches) * n_folds
-    with _unheard(), ProgressBar(total=total, desc=tr("calibration folds")) as bar:
+    bar = ProgressBar(total=total, desc=tr("calibration folds"), disable=not quiet.progress)
+    with unheard(), bar:
         for row, branch, whole in zip(scores, recipe.branches, sets, strict=True):
             make = partial(make_detector, branch, recipe.seed)
             for held_out, held_out_scores in _fold_scores(make, whole, fold_of, quiet):
@@ -81,7 +81,7 @@ def out_of_fold(
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
+def unheard() -> Iterator[None]:
     """What a detector says of itself in each fold is of no use; the served one says it again."""
     speaker = logging.getLogger("asd.detectors")
     before = speaker.level
@@ -99,7 +99,9 @@ def _fold_scores(
 
     def scored(inside: Indices, held_out: Indices) -> tuple[Indices, Scores]:
         outside = whole.take(held_out)
-        return held_out, make().fit(whole.take(inside), outside, context).score(outside)
+        return held_out, make().fit(whole.take(inside), outside, own).score(outside)
 
-    jobs = (context.jobs or usual_threads()) if make().in_threads else 1
-    return in_threads(lambda split: scored(*split), list(splits(fold_of)), jobs)
+    folds = list(splits(fold_of))
+    at_once = min(len(folds), make().fits_at_once(context))
+    own = context.one_of(at_once)
+    return in_threads(lambda split: scored(*split), folds, at_once)

@@ -6,7 +6,7 @@ time without some recordings of the train side, and judged on those.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from asd.detectors.base import FitContext
 from asd.errors import AsdError
 from asd.features.store import FeatureStore
 from asd.language import tr
+from asd.parallel import in_threads
+from asd.pipeline.branches import make_detector
 from asd.pipeline.folds import calibration_folds, splits
+from asd.pipeline.out_of_fold import unheard
 from asd.progress import ProgressBar
 from asd.search.pseudo_anomalies import pseudo_anomalies
 from asd.search.validation import PSEUDO_ANOMALIES, Validation
@@ -136,19 +139,19 @@ def run_off(
     # Folds overlap: what is said of a clip holds in all of them.
     stores = {name: FeatureStore(root).remembering() for name in candidates}
     running, folds = dict(candidates), list(_folds(train, normal))
+    fits = _Fits(metric, max_fpr, stores, min(len(running), _at_once(candidates.values())))
     runoff = Runoff(incumbent, {name: [] for name in candidates})
-    with ProgressBar(total=len(folds) * len(running), desc=tr("run-off")) as bar:
+    with unheard(), ProgressBar(total=len(folds) * len(running), desc=tr("run-off")) as bar:
         for inside, held in folds:
             seed = candidates[incumbent].seed
             changed = pseudo_anomalies(held, seed, root / PSEUDO_ANOMALIES)
             side = replace(validation, train=inside, normal=held, anomalous=changed)
-            for name, candidate in list(running.items()):
-                try:
-                    figure = _judge(candidate, side, metric, max_fpr, stores[name])
-                    runoff.figures[name].append(figure)
-                except AsdError as error:
-                    logger.warning("%s takes no part in the run-off: %s", name, error)
+            for name, outcome in fits.judged(running, side):
+                if isinstance(outcome, AsdError):
+                    logger.warning("%s takes no part in the run-off: %s", name, outcome)
                     del runoff.figures[name]
+                else:
+                    runoff.figures[name].append(outcome)
                 bar.update()
             if incumbent not in runoff.figures:
                 return None
@@ -169,8 +172,40 @@ def _folds(train: Dataset, normal: Dataset) -> Iterator[tuple[Dataset, Dataset]]
         yield Dataset(train.root, normal.clips + kept), Dataset(train.root, held)
 
 
-def _judge(
-    recipe: Recipe, side: Validation, metric: str, max_fpr: float, store: FeatureStore
-) -> float:
-    scorer, _ = side.fit(recipe, store, FitContext())
-    return side.judge(scorer, recipe.threshold, store, max_fpr)[metric]
+@dataclass(frozen=True)
+class _Fits:
+    """How candidates are fitted and judged, several at a time."""
+
+    metric: str
+    max_fpr: float
+    stores: Mapping[str, FeatureStore]
+    at_once: int
+
+    def judged(
+        self, candidates: Mapping[str, Recipe], side: Validation
+    ) -> Iterator[tuple[str, float | AsdError]]:
+        """The figure of each by label, or why it has none."""
+        context = FitContext().one_of(self.at_once)
+
+        def judge(name: str) -> tuple[str, float | AsdError]:
+            try:
+                return name, self._judge(candidates[name], side, self.stores[name], context)
+            except AsdError as error:
+                return name, error
+
+        return in_threads(judge, list(candidates), self.at_once)
+
+    def _judge(
+        self, recipe: Recipe, side: Validation, store: FeatureStore, context: FitContext
+    ) -> float:
+        scorer, _ = side.fit(recipe, store, context)
+        return side.judge(scorer, recipe.threshold, store, self.max_fpr)[self.metric]
+
+
+def _at_once(candidates: Iterable[Recipe]) -> int:
+    """How many candidates threads may fit at the same time."""
+    context = FitContext()
+    detectors = (
+        make_detector(branch, recipe.seed) for recipe in candidates for branch in recipe.branches
+    )
+    return min(detector.fits_at_once(context) for detector in detectors)

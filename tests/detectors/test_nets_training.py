@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from asd.arrays import Spectrogram
 from asd.detectors.base import FitContext
 from asd.detectors.cnn import Cnn, CnnConfig
+from asd.detectors.nets import training
 from asd.detectors.nets.checkpoint import CHECKPOINT_NAME
 from asd.detectors.nets.training import chunks
 from asd.detectors.nets.workers import Workers
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
+from asd.parallel import in_threads
 
 BRIEF = {"epochs": 5, "batch_size": 4, "channels": 2, "learning_rate": 0.01}
 
@@ -130,13 +132,13 @@ from asd.detectors.base import FitContext
 from asd.detectors.cnn import Cnn, CnnConfig
 from asd.features.clipset import ClipSet
 
-class Deadly(list):
+class Deadly(Cnn):
     left = 10**9
-    def __getitem__(self, index):
-        Deadly.left -= 1
+    def _losses(self, clips):
+        Deadly.left -= len(clips)
         if Deadly.left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().__getitem__(index)
+        return super()._losses(clips)
 
 def on_epoch(number, metrics):
     if number == 2:
@@ -146,9 +148,9 @@ rng = np.random.default_rng(0)
 clips = [rng.uniform(0, 1, (16, 15)).astype(np.float32) for _ in range(9)]
 rng = np.random.default_rng(1)
 valid = [rng.uniform(0, 1, (16, 15)).astype(np.float32) for _ in range(3)]
-detector = Cnn(CnnConfig(epochs=5, batch_size=4, channels=2, learning_rate=0.01), seed=3)
+detector = Deadly(CnnConfig(epochs=5, batch_size=4, channels=2, learning_rate=0.01), seed=3)
 context = FitContext(on_epoch=on_epoch, checkpoint_dir=Path(sys.argv[1]))
-detector.fit(ClipSet(Deadly(clips)), ClipSet(valid), context)
+detector.fit(ClipSet(clips), ClipSet(valid), context)
 """
 
 
@@ -161,6 +163,36 @@ def test_a_training_killed_in_its_third_epoch_goes_on_as_if_it_had_not_been(
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
+    passed: list[int] = []
+
+    class Counted(Cnn):
+        def _losses(self, clips: torch.Tensor) -> torch.Tensor:
+            passed.append(len(clips))
+            return super()._losses(clips)
+
+    told: dict[int, int] = {}
+
+    def on_epoch(number: int, _: Mapping[str, float]) -> None:
+        told[number] = sum(passed)
+        passed.clear()
+
+    context = FitContext(on_epoch=on_epoch, checkpoint_dir=tmp_path)
+    resumed, whole = Counted(CnnConfig.parse(BRIEF), seed=3), build()
+    clips, valid = ClipSet(make_clips(9, 0)), ClipSet(make_clips(3, 1))
+    resumed.fit(clips, valid, context)
+    whole.fit(clips, valid)
+    assert list(told) == [1, 2, 3, 4, 5]
+    assert told[2] == 0, "two epochs were finished before the kill"
+    assert told[4] == told[5] == 9 + 3
+    assert_same_weights(resumed, whole)
+    for key in ("train_loss", "valid_loss"):
+        assert [m[key] for m in resumed.history_] == [m[key] for m in whole.history_]
+
+
+@pytest.mark.parametrize(("most", "reads_an_epoch"), [(9 * 15, 0), (9 * 15 - 1, 9)])
+def test_few_clips_are_read_once_and_many_once_an_epoch(
+    most: int, reads_an_epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads: list[int] = []
 
     class Counted(list[Spectrogram]):
@@ -168,23 +200,31 @@ def test_a_training_killed_in_its_third_epoch_goes_on_as_if_it_had_not_been(
             reads.append(index)
             return super().__getitem__(index)
 
-    told: dict[int, list[int]] = {}
+    monkeypatch.setattr(training, "_KEPT_FRAMES", most)
+    told: list[list[int]] = []
 
-    def on_epoch(number: int, _: Mapping[str, float]) -> None:
-        told[number] = sorted(reads)
+    def on_epoch(*_: object) -> None:
+        told.append(sorted(reads))
         reads.clear()
 
-    context = FitContext(on_epoch=on_epoch, checkpoint_dir=tmp_path)
-    resumed, whole = build(), build()
-    clips, valid = make_clips(9, 0), ClipSet(make_clips(3, 1))
-    resumed.fit(ClipSet(Counted(clips)), valid, context)
-    whole.fit(ClipSet(clips), valid)
-    assert list(told) == [1, 2, 3, 4, 5]
-    assert told[2] == [], "two epochs were finished before the kill"
-    assert told[4] == told[5] == list(range(9))
-    assert_same_weights(resumed, whole)
-    for key in ("train_loss", "valid_loss"):
-        assert [m[key] for m in resumed.history_] == [m[key] for m in whole.history_]
+    context = FitContext(on_epoch=on_epoch)
+    build().fit(ClipSet(Counted(make_clips(9, 0))), ClipSet([]), context)
+    assert told[1:] == [list(range(reads_an_epoch))] * 4
+
+
+def test_fits_in_threads_learn_what_they_learn_alone() -> None:
+    clips, context = ClipSet(make_clips(9, 0)), FitContext(jobs=1)
+    alone, *others = (build() for _ in range(5))
+    alone.fit(clips, ClipSet([]), context)
+    list(in_threads(lambda one: one.fit(clips, ClipSet([]), context), others, 4))
+    for other in others:
+        assert_same_weights(other, alone)
+
+
+def test_a_log_is_told_of_no_epoch_before_its_time(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "asd")
+    build().fit(ClipSet(make_clips(9, 0)), ClipSet([]))
+    assert not [line for line in caplog.messages if "epoch" in line or " of 5" in line]
 
 
 def test_more_epochs_go_on_from_a_finished_training(tmp_path: Path) -> None:

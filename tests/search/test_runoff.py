@@ -86,7 +86,7 @@ def test_who_gains_nothing_is_judged_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judged = Judged(**figures)
-    monkeypatch.setattr(module, "_judge", judged)
+    monkeypatch.setattr(module._Fits, "_judge", lambda _, *given: judged(*given))
     monkeypatch.setattr(module, "pseudo_anomalies", lambda held, *_: held)
     train = Dataset(tmp_path, tuple(clip(f"{n}.wav", "train") for n in range(8)))
     valid = Dataset(tmp_path, (clip("8.wav", "valid"),))

@@ -1,5 +1,6 @@
 """What detectors with a network that rebuilds its input have in common."""
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ _TAIL = 0.001
 quietest single values of a data set say little about the rest."""
 _SAMPLED_CLIPS = 512
 _SAMPLED_FRAMES = 64
+
+_BUILDING = threading.Lock()
+"""First weights are drawn from torch's own random numbers, which all threads share."""
 
 T = TypeVar("T", bound=TrainingConfig)
 
@@ -57,12 +61,16 @@ class TorchAutoencoder(Detector[T]):
 
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
         self.low_, self.high_ = _value_range(train)
-        with torch.random.fork_rng(devices=[]):
+        with _BUILDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network_ = self._build(len(train[0])).to(device(context.device))
         task = Task(f"model={self.name}", self.network_, self._losses, train, valid)
         self.history_ = train_network(task, self.config, self.seed, context)
         self.network_.eval()
+
+    def fits_at_once(self, context: FitContext) -> int:
+        """On a processor a thread each: whole fits share it better than the clips of a batch do."""
+        return context.threads if device(context.device).type == "cpu" else 1
 
     def score(self, clips: ClipSet) -> Scores:
         """Mean squared error of each clip, ``(n_clips,)``, in squares of the input range."""

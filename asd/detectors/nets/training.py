@@ -4,8 +4,8 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -28,6 +28,9 @@ _CHUNK_FRAMES = 4_100
 processor's cache, and memory must not grow with the batch size or the length of clips."""
 _HELD_FRAMES = 80_000
 """Frames that may wait for clips of the same length, about 40 MB at 128 mel bands."""
+_KEPT_FRAMES = 32_000
+"""Frames of all clips up to which they are read once, about 16 MB at 128 mel bands: of short clips
+each epoch would read for a tenth of its time."""
 
 
 class TrainingConfig(DetectorConfig):
@@ -109,6 +112,18 @@ def _stack(clips: list[Spectrogram]) -> torch.Tensor:
     return torch.from_numpy(np.stack(clips).astype(np.float32, copy=False))
 
 
+def _kept(clips: ClipSet) -> ClipSet:
+    """The same clips, in memory where they are few."""
+    kept: list[Spectrogram] = []
+    left = _KEPT_FRAMES
+    for clip in clips:
+        left -= clip.shape[1]
+        if left < 0:
+            return clips
+        kept.append(clip)
+    return ClipSet(kept)
+
+
 def train_network(
     task: Task, config: TrainingConfig, seed: int, context: FitContext
 ) -> list[dict[str, float]]:
@@ -152,9 +167,14 @@ def train_network(
     with (
         Workers(task.device, context.jobs) as workers,
         ProgressBar(
-            total=config.epochs, initial=progress.epoch, desc=task.name, unit="epoch"
+            total=config.epochs,
+            initial=progress.epoch,
+            desc=task.name,
+            unit="epoch",
+            disable=not context.progress,
         ) as bar,
     ):
+        task = replace(task, train=_kept(task.train), valid=_kept(task.valid))
         step = _Step(task, config, optimiser, workers, task.train[0].shape[1])
         while progress.epoch < config.epochs and not _out_of_patience(progress, config):
             metrics = _epoch(step, seed, progress.epoch + 1)
@@ -163,7 +183,7 @@ def train_network(
                 _checkpoint.write(
                     context.checkpoint_dir, identity, progress, task.network, optimiser
                 )
-            bar.set_postfix(loss=_judged(metrics), best=progress.best_loss)
+            bar.set_postfix(loss=_judged(metrics), best=progress.best_loss, refresh=False)
             bar.update()
             context.on_epoch(progress.epoch, metrics)
     task.network.load_state_dict(progress.best)
@@ -188,7 +208,7 @@ def _epoch(step: _Step, seed: int, number: int) -> dict[str, float]:
     order = np.random.default_rng([seed, number]).permutation(len(task.train)).tolist()
     size = config.batch_size
     task.network.train()
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+    with _repeatable(task.device):
         total = sum(_update(step, order[at : at + size]) for at in range(0, len(order), size))
     seconds = time.perf_counter() - started
     metrics = {"train_loss": total / len(order)}
@@ -274,6 +294,12 @@ def _identity(task: Task, config: TrainingConfig, seed: int) -> dict[str, Any]:
     return {"data": digest.hexdigest(), "seed": seed, "model": task.name} | {
         f"detector.{key}": value for key, value in settings.items()
     }
+
+
+def _repeatable(where: torch.device) -> AbstractContextManager[Any]:
+    """The same sums each time; told to CUDA alone, since all threads of a process share it."""
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    return flags if where.type == "cuda" else nullcontext()
 
 
 def _fast_products(where: torch.device, precision: str) -> AbstractContextManager[Any]:
