@@ -30,6 +30,9 @@ _QUIET_UP_TO = 3
 """So few items need no progress bar."""
 _LITTLE = 16 * 2**20
 """Bytes of recordings that take about as long as the start of a process: some minutes of sound."""
+_AT_ONCE = 16
+"""Most items that a thread takes at a time: to hand over each would take about as long as a short
+clip."""
 _LOOK_S = 1.0
 """How often a worker looks whether the process that it works for is still there."""
 
@@ -79,11 +82,18 @@ def parallel_map(
     n_jobs = min(joblib.effective_n_jobs(-1 if jobs is None else jobs), len(items))
     if n_jobs <= 1:
         return [function(item) for item in ProgressBar(items, desc=desc, disable=hide)]
+    if threads:
+        size = min(_AT_ONCE, -(-len(items) // (4 * n_jobs)))
+
+        def call(start: int) -> tuple[int, list[R]]:
+            return start, [function(item) for item in items[start : start + size]]
+
+        parts = in_threads(call, range(0, len(items), size), n_jobs)
+        return _in_order(parts, ProgressBar(total=len(items), desc=desc, disable=hide))
     here, me = Path.cwd(), os.getpid()
     calls = (joblib.delayed(_call)(me, here, function, item) for item in items)
     try:
-        prefer = "threads" if threads else None
-        results = joblib.Parallel(n_jobs, prefer=prefer, return_as="generator")(calls)
+        results = joblib.Parallel(n_jobs, return_as="generator")(calls)
         return list(ProgressBar(results, total=len(items), desc=desc, disable=hide))
     except TerminatedWorkerError as error:
         raise WorkerError(

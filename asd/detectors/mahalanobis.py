@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from asd.arrays import Scores, Spectrogram, Vector
+from asd.arrays import Matrix, Scores, Spectrogram, Vector
 from asd.config.search import Search
 from asd.detectors._statistics import (
     clip_statistics,
@@ -54,26 +54,29 @@ class Mahalanobis(Detector[MahalanobisConfig]):
     @one_thread()
     def _fit(self, train: ClipSet, valid: ClipSet, context: FitContext) -> None:  # noqa: ARG002
         # Only learning needs it, and loading it takes longer than judging many clips.
-        from sklearn.covariance import ledoit_wolf
+        from sklearn.covariance import ledoit_wolf_shrinkage
 
         table = train.table(clip_statistics)
         self.mean_ = table.mean(axis=0)
         self.scale_ = statistics_scale(table)
         scaled = (table - self.mean_) / self.scale_
-        covariance, shrinkage = ledoit_wolf(scaled, assume_centered=True)
-        variances, directions = np.linalg.eigh(covariance)
-        first = self._first(variances - shrinkage * variances.mean())
-        directions = directions[:, first:]
-        spreads = np.sqrt(np.maximum(variances[first:], _LEAST_VARIANCE))
-        self.whitening_ = (directions / spreads) @ directions.T
+        shrinkage = ledoit_wolf_shrinkage(scaled, assume_centered=True)
+        variances, directions = _principal(scaled)
+        sphere = shrinkage * variances.sum() / scaled.shape[1]
+        variances *= 1 - shrinkage
+        measured = self._measured(variances)
+        axes = directions[:measured]
+        self.whitening_ = (axes.T * _units(variances[:measured] + sphere)) @ axes
+        if measured is None and len(axes) < scaled.shape[1]:
+            beside = np.eye(scaled.shape[1]) - axes.T @ axes
+            self.whitening_ += _units(sphere) * beside
 
-    def _first(self, unshrunk: Vector) -> int:
-        """The first of the directions, from the narrowest to the widest, that is measured in."""
-        held = np.cumsum(unshrunk[::-1])
+    def _measured(self, variances: Vector) -> int | None:
+        """How many directions, from the widest on, are measured in; None for all there are."""
+        held = np.cumsum(variances)
         if self.config.variance == 1 or held[-1] <= 0:
-            return 0
-        enough = int(np.searchsorted(held, self.config.variance * held[-1]))
-        return max(0, len(held) - 1 - enough)
+            return None
+        return 1 + int(np.searchsorted(held, self.config.variance * held[-1]))
 
     @one_thread()
     def score(self, clips: ClipSet) -> Scores:
@@ -101,3 +104,32 @@ class Mahalanobis(Detector[MahalanobisConfig]):
         self.mean_ = state["mean"]
         self.scale_ = state["scale"]
         self.whitening_ = state["whitening"]
+
+
+def _principal(table: Matrix) -> tuple[Vector, Matrix]:
+    """Variance in each principal direction of centred rows, widest first, and the directions.
+
+    Those without any variance, of which there are many where rows are few, are left out then.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n, d)
+
+    Returns
+    -------
+    variances : ndarray of shape (k,)
+        In squared units of the table.
+    directions : ndarray of shape (k, d)
+        Of length 1.
+    """
+    n_rows, n_columns = table.shape
+    if 2 * n_rows < n_columns:  # beyond that, the other way takes less time
+        _, spreads, directions = np.linalg.svd(table, full_matrices=False)
+        return spreads**2 / n_rows, directions
+    variances, directions = np.linalg.eigh(table.T @ table / n_rows)
+    return variances[::-1].copy(), directions.T[::-1]
+
+
+def _units(variances: Any) -> Any:
+    """What makes each spread 1."""
+    return 1 / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
