@@ -56,14 +56,8 @@ _DETECTORS: dict[str, tuple[str, dict[str, float]]] = {
     "mahalanobis": ("mahalanobis", {"variance": 0.995}),
     "mahalanobis-all": ("mahalanobis", {"variance": 1.0}),
 }
-BRANCHES = {
-    f"{name}{mark}": Branch(
-        label=f"{name}{'-turned' if mark else ''}", model=model, detector=fields, tilt_db=tilt_db
-    )
-    for name, (model, fields) in _DETECTORS.items()
-    for mark, tilt_db in (("", 0.0), ("*", 8.0))
-}
-"""A star marks those that do not hear a lean within 8 dB."""
+_MARKS = {"": 0.0, "*": 8.0, "+": 12.0, "**": 100.0}
+"""What stands behind a branch that does not hear a lean within so many dB."""
 BEFORE = "patch-1, 2 patch, knn"
 CANDIDATES = [
     BEFORE,
@@ -79,8 +73,30 @@ CANDIDATES = [
     "2 patch, 3 gaussian*, knn*, 2 mahalanobis-all*",
     "patch-1*, 2 patch, 3 gaussian*, knn*, 2 mahalanobis*",
     "2 patch, 3 gaussian*, knn*, 2 mahalanobis*",
+    "2 patch, 3 gaussian**, knn**, 2 mahalanobis**",
+    "1.5 patch*, 4 gaussian+, knn+, 3 mahalanobis+",
+    "1.5 patch, 4 gaussian*, knn*, 3 mahalanobis*",
+    "1.5 patch, 4 gaussian**, knn**, 3 mahalanobis**",
+    "1.5 patch, 4 gaussian**, knn+, 3 mahalanobis**",
 ]
 """Branches, with their weights before them; the last is `auto`."""
+
+
+def weights_of(candidate: str) -> dict[str, float]:
+    """The branches of a candidate, by name, and their weights."""
+    words = [part.rpartition(" ") for part in candidate.split(", ")]
+    return {name: float(weight or 1) for weight, _, name in words}
+
+
+def branch_of(name: str) -> Branch:
+    """The branch that goes by a name of `_DETECTORS` with one of `_MARKS`."""
+    plain = name.rstrip("*+")
+    model, fields = _DETECTORS[plain]
+    tilt_db = _MARKS[name.removeprefix(plain)]
+    return Branch(label=f"{plain}-{tilt_db:.0f}", model=model, detector=fields, tilt_db=tilt_db)
+
+
+BRANCHES = {name: branch_of(name) for candidate in CANDIDATES for name in weights_of(candidate)}
 OTHERS = {
     "knn, raw": Branch(model="knn", detector={"density": 0.0}, features={"level": "none"}),
     "mahalanobis": Branch(model="mahalanobis"),
@@ -149,8 +165,7 @@ def by_pyod(kind: type[BaseDetector], task: Task, store: FeatureStore) -> Judged
 
 def fused(candidate: str, parts: Mapping[str, Judged]) -> Judged:
     """A candidate, from the scores of its branches."""
-    words = [part.rpartition(" ") for part in candidate.split(", ")]
-    weights = {name: float(weight or 1) for weight, _, name in words}
+    weights = weights_of(candidate)
     chosen = [BRANCHES[name].model_copy(update={"weight": w}) for name, w in weights.items()]
     held_out = np.array([parts[name].held_out for name in weights])
     fusion = Fusion.fit(Recipe(label="some", branches=tuple(chosen)), held_out)
@@ -202,8 +217,8 @@ def main() -> None:
         "`python -m benchmarks.bench_recipes`, with `pip install -e '.[bench]'`. AUC / pAUC",
         "(10 %), mean over the tasks of a group and over groups; *tilted* is the mean over groups",
         "where a microphone favours high or low notes of the test clips by 6 dB. Weights stand",
-        "before the branches of a recipe; a star marks those that do not hear a lean within 8 dB;",
-        "the last recipe is `auto`.",
+        "before the branches of a recipe; a star marks those that do not hear a lean within 8 dB,",
+        "a cross within 12 dB, two stars those that hear none; the last recipe is `auto`.",
         "",
         *markdown_table(["method", *GROUPS, "mean", "tilted"], rows, "l" + "r" * (len(GROUPS) + 2)),
         "",

@@ -48,6 +48,8 @@ LASTING = 20_000
 """Requests over which the server's memory is watched."""
 LOOKS = 10
 BATCH_S = 4 * 3600
+TURNS = 5
+"""Times that a batch is scored."""
 
 BARE = """\
 import base64, io, sys
@@ -214,7 +216,7 @@ def _batch(uri: str, length_s: float) -> Iterator[str]:
     for what, sound in (("running well", healthy()), ("an alarm in every recording", noise())):
         with _night(length_s, sound) as folder:
             taken = _scored(uri, folder)
-            decoding = seconds(partial(_decode, folder))
+            decoding = min(seconds(partial(_decode, folder)) for _ in range(TURNS))
         yield (
             f"`score`, {what}: {length_s / 60 / taken:.2f} hours of sound a minute, "
             f"{taken / decoding:.1f} times as long as decoding alone in one process."
@@ -238,8 +240,13 @@ def _night(length_s: float, sound: Samples) -> Iterator[Path]:
 
 
 def _scored(uri: str, folder: Path) -> float:
-    told = {"source": str(folder), "model_uri": uri, "output": str(folder.parent / "out")}
-    return seconds(lambda: score.run(ScoreConfig.parse(told)))
+    """Seconds of the least disturbed of several turns."""
+
+    def scored(turn: int) -> float:
+        told = {"source": str(folder), "model_uri": uri, "output": str(folder.parent / f"{turn}")}
+        return seconds(lambda: score.run(ScoreConfig.parse(told)))
+
+    return min(map(scored, range(TURNS)))
 
 
 def _wav(length_s: int = SECONDS) -> bytes:

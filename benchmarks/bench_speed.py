@@ -57,8 +57,9 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 
 def _section(rows: list[Row], load: float) -> list[str]:
     return [
-        "`make bench`: medians of one run. The limits of the machine, which stand first, are of",
-        "the same run; aims stand in brackets. The column written last:",
+        "`make bench`: medians of one run; decoding, epochs and `score` by the least of several",
+        "turns. The limits of the machine, which stand first, are of the same run; aims stand in",
+        "brackets. The column written last:",
         f"torch {torch.__version__}, PyAV {av.__version__}, load of the machine when it began",
         f"{load:.1f} (a load above 0 blurs the figures).",
         "",
