@@ -1,15 +1,20 @@
 """Who wins a sweep: the best trial, or the default where that is not clearly beaten."""
 
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from asd.config.recipe import Branch, Recipe
 from asd.data.manifest import Clip, Dataset
+from asd.detectors.base import FitContext
+from asd.detectors.nets.workers import device
 from asd.errors import NotEnoughClipsError
+from asd.features.store import FeatureStore
 from asd.search import runoff as module
 from asd.search.runoff import Runoff, run_off
 from asd.search.validation import Validation
+from asd.threads import usual_threads
 
 
 def clip(name: str, split: str) -> Clip:
@@ -95,3 +100,37 @@ def test_who_gains_nothing_is_judged_no_further(
     runoff = run_off(candidates, "knn", sides, "auc", 0.1, tmp_path)
     assert judged.asked == asked.split()
     assert (runoff and runoff.winner) == winner
+
+
+def test_candidates_are_fitted_side_by_side_each_with_its_share_of_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Barrier(2, timeout=60)
+    shares: list[int | None] = []
+
+    def judge(_: object, recipe: Recipe, *given: object) -> float:
+        context = given[-1]
+        assert isinstance(context, FitContext)
+        assert not context.progress
+        shares.append(context.jobs)
+        together.wait()
+        return float(recipe.label == "cnn")
+
+    monkeypatch.setattr(module._Fits, "_judge", judge)
+    recipes = {name: Recipe(label=name, branches=(Branch(model=name),)) for name in ("cnn", "lstm")}
+    stores = dict.fromkeys(recipes, FeatureStore(tmp_path))
+    empty = Dataset(tmp_path, ())
+    side = Validation(empty, empty, empty, "proxy")
+    judged = module._Fits("auc", 0.1, stores, at_once=2).judged(recipes, side)
+    assert list(judged) == [("cnn", 1.0), ("lstm", 0.0)]
+    assert shares == [max(1, usual_threads() // 2)] * 2
+
+
+@pytest.mark.parametrize(("models", "at_once"), [("cnn,lstm", True), ("cnn,gmm", False)])
+def test_all_candidates_have_to_leave_each_other_the_interpreter(
+    models: str, at_once: bool
+) -> None:
+    names = models.split(",")
+    recipes = [Recipe(label=name, branches=(Branch(model=name),)) for name in names]
+    on_processor = device().type == "cpu"
+    assert module._at_once(recipes) == (usual_threads() if at_once and on_processor else 1)
