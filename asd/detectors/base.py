@@ -137,7 +137,7 @@ class Detector(ABC, Generic[C]):
         return self
 
     def fits_at_once(self, context: FitContext) -> int:
-        """How many threads fit at the same time what calibration folds or a run-off ask for."""
+        """How many fits threads make at the same time, of calibration folds or of a run-off."""
         return context.threads if self.in_threads else 1
 
     def _check_bands(self, trained_on: int, got: int) -> None:

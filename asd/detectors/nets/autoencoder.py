@@ -69,7 +69,7 @@ class TorchAutoencoder(Detector[T]):
         self.network_.eval()
 
     def fits_at_once(self, context: FitContext) -> int:
-        """On a processor a thread each: whole fits share it better than the clips of a batch do."""
+        """One a thread of the processor: fits share it better than the clips of a batch do."""
         return context.threads if device(context.device).type == "cpu" else 1
 
     def score(self, clips: ClipSet) -> Scores:
