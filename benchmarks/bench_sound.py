@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve, resample_poly
+from scipy.signal import fftconvolve
 from tqdm import tqdm
 
 from asd.arrays import Samples, Scores
 from asd.audio.overlay import snr_gain_db, within_full_scale
+from asd.audio.resample import QUALITY
 from asd.audio.synthesis.sources import SAMPLE_RATE
 from asd.config.recipes import recipe_of
 from asd.config.steps import PreprocessConfig, TrainConfig
@@ -212,9 +214,11 @@ def _last(values: Values, windows: int) -> Values:
 
 
 def _heard(samples: Values | Samples) -> Samples:
-    """At the rate of the clips."""
-    factor = np.gcd(RATE, SAMPLE_RATE)
-    return np.asarray(resample_poly(samples, RATE // factor, SAMPLE_RATE // factor), np.float32)
+    """At the rate of the clips, as recordings are brought there: what another filter leaves of the
+    highest bands, a detector hears.
+    """
+    heard: Samples = soxr.resample(samples.astype(np.float32), SAMPLE_RATE, RATE, QUALITY)
+    return heard
 
 
 def _score(pipeline: Pipeline, sound: Samples) -> Scores:

@@ -17,7 +17,7 @@ Block = NDArray[np.float32]
 
 RESAMPLER = "soxr"
 """What resamples, as data sets and models note it: another one leaves other highest bands."""
-_QUALITY = "HQ"
+QUALITY = "HQ"
 """Of soxr: flat to 0.92 of the new Nyquist frequency, and nothing folds back above -130 dB."""
 _SAMPLES_AT_ONCE = 1 << 16
 _PADDING_FRAMES = 3
@@ -182,7 +182,7 @@ def resampled(blocks: Iterable[Block], source: Unpacker, sample_rate: int) -> It
         if stream is None:
             channels = len(block)
             stream = soxr.ResampleStream(
-                source.sample_rate, sample_rate, channels, np.float32, _QUALITY
+                source.sample_rate, sample_rate, channels, np.float32, QUALITY
             )
         yield np.ascontiguousarray(stream.resample_chunk(block.T).T)
     if stream is not None:
