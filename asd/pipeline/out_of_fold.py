@@ -19,7 +19,7 @@ from asd.features.store import FeatureStore
 from asd.language import tr
 from asd.parallel import in_threads
 from asd.pipeline.branches import make_detector
-from asd.pipeline.folds import calibration_folds, splits
+from asd.pipeline.folds import calibration_folds
 from asd.pipeline.hearing import heard, listeners
 from asd.progress import ProgressBar
 
@@ -97,11 +97,26 @@ def _fold_scores(
 ) -> Iterator[tuple[Indices, Scores]]:
     """Places of the clips of each fold, and their scores by a detector fitted without them."""
 
-    def scored(inside: Indices, held_out: Indices) -> tuple[Indices, Scores]:
-        outside = whole.take(held_out)
-        return held_out, make().fit(whole.take(inside), outside, own).score(outside)
+    def scored(fold: int) -> tuple[Indices, Scores]:
+        detector = make()
+        aside = _aside(fold_of, fold, detector)
+        inside = np.setdiff1d(np.flatnonzero(fold_of != fold), aside)
+        detector.fit(whole.take(inside), whole.take(aside), own)
+        held_out = np.flatnonzero(fold_of == fold)
+        return held_out, detector.score(whole.take(held_out))
 
-    folds = list(splits(fold_of))
-    at_once = min(len(folds), make().fits_at_once(context))
+    n_folds = int(fold_of.max()) + 1
+    at_once = min(n_folds, make().fits_at_once(context))
     own = context.one_of(at_once)
-    return in_threads(lambda split: scored(*split), folds, at_once)
+    return in_threads(scored, range(n_folds), at_once)
+
+
+def _aside(fold_of: Indices, fold: int, detector: Detector[Any]) -> Indices:
+    """Places of the clips that early stopping goes by: of the next fold, not of the one scored.
+
+    What decides when learning ends has been seen, and would score too low. There are none for
+    detectors that do not stop early, and where the other folds are too few to learn from.
+    """
+    aside = np.flatnonzero(fold_of == (fold + 1) % (int(fold_of.max()) + 1))
+    left = np.count_nonzero(fold_of != fold) - len(aside)
+    return aside if detector.stops_early and left >= detector.min_clips else aside[:0]

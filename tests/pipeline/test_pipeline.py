@@ -16,14 +16,12 @@ from asd.config.recipe import Branch, Recipe
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.data.sound import Sound, save_sound
-from asd.detectors.base import FitContext
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
-from asd.pipeline.branches import make_detector, make_front_end, resolved
+from asd.pipeline.branches import make_detector, make_front_end
 from asd.pipeline.calibration import FitReport
 from asd.pipeline.folds import calibration_folds, splits
-from asd.pipeline.out_of_fold import out_of_fold
 from asd.pipeline.pipeline import Pipeline
 from tests.pipeline.conftest import RATE, hum, make_side, together
 
@@ -212,12 +210,6 @@ def test_the_calibration_is_out_of_fold_and_the_served_detector_has_seen_all(
     for inside, outside in splits(calibration_folds(pool.clips)):
         detector = make_detector(branch, 3).fit(whole.take(inside), ClipSet([]))
         assert_array_equal(report.scores[outside], detector.score(whole.take(outside)))
-
-
-def test_folds_in_threads_score_as_one_after_the_other(plant: Plant, store: FeatureStore) -> None:
-    full, pool = resolved(recipe(PATCH), RATE), plant(9, 0)
-    one, two = (out_of_fold(full, pool, store, FitContext(jobs=jobs)).scores for jobs in (1, 2))
-    assert_array_equal(one, two)
 
 
 def test_out_of_fold_scores_serve_fusion_and_calibration_alike(several: Fitted) -> None:
