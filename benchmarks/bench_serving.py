@@ -24,6 +24,7 @@ from statistics import median
 import numpy as np
 import requests
 import soundfile
+from joblib.externals.loky import get_reusable_executor
 
 from asd.arrays import Samples
 from asd.audio.decode import read, stream_blocks
@@ -240,9 +241,10 @@ def _night(length_s: float, sound: Samples) -> Iterator[Path]:
 
 
 def _scored(uri: str, folder: Path) -> float:
-    """Seconds of the least disturbed of several turns."""
+    """Seconds of the least disturbed of several turns, each of which starts its processes."""
 
     def scored(turn: int) -> float:
+        get_reusable_executor().shutdown(wait=True)
         told = {"source": str(folder), "model_uri": uri, "output": str(folder.parent / f"{turn}")}
         return seconds(lambda: score.run(ScoreConfig.parse(told)))
 

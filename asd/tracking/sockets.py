@@ -12,20 +12,23 @@ def answer_at_once() -> None:
 
     With several workers uvicorn opens the socket in a way by which asyncio does not take it for
     TCP, and Nagle's algorithm holds the body back until the client has confirmed the head: 40 ms
-    with each request. What is set on a listening socket holds for the connections made to it.
+    with each request. What is set on a listening socket holds for the connections made to it, and
+    so does what was set before it listens: workers load the model first, each at its own time.
     """
     if not _OPEN_FILES.is_dir():
         return  # as on Windows
     for path in filter(Path.is_socket, list(_OPEN_FILES.iterdir())):
         with socket.socket(fileno=os.dup(int(path.name))) as opened:
-            if _listens(opened):
+            if _takes_connections(opened):
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _listens(opened: socket.socket) -> bool:
-    """Whether TCP connections are made to it."""
-    return (
-        opened.family in (socket.AF_INET, socket.AF_INET6)
-        and opened.type == socket.SOCK_STREAM
-        and bool(opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    )
+def _takes_connections(opened: socket.socket) -> bool:
+    """Whether TCP connections are, or will be, made to it: it has a port here and no other end."""
+    if opened.family not in (socket.AF_INET, socket.AF_INET6) or opened.type != socket.SOCK_STREAM:
+        return False
+    try:
+        opened.getpeername()
+    except OSError:
+        return bool(opened.getsockname()[1])
+    return False
