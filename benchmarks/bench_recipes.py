@@ -145,7 +145,7 @@ def judged(branch: Branch, task: Task, store: FeatureStore, folds: bool = True) 
     held_out = out_of_fold(recipe, task.normal, store).scores[0] if folds else np.zeros(1)
     none = Dataset(task.normal.root, ())
     aside = task.normal if branch.model == "dense_ae" else none
-    scorer = Scorer.with_scale(recipe, task.normal, aside, store, None)
+    scorer = Scorer.of_branches(recipe, task.normal, aside, store)
     rows = [scorer.score(task.test, store), *map(scorer.score_samples, task.tilted)]
     return Judged(held_out, np.array(rows))
 

@@ -25,6 +25,7 @@ import numpy as np
 import requests
 import soundfile
 from joblib.externals.loky import get_reusable_executor
+from requests.adapters import HTTPAdapter
 
 from asd.arrays import Samples
 from asd.audio.decode import read, stream_blocks
@@ -174,6 +175,8 @@ def asked(url: str, content: bytes, clients: int, count: int) -> tuple[float, fl
     """
     body = json.dumps({"dataframe_records": [{"audio": base64.b64encode(content).decode()}]})
     session = requests.Session()
+    # With fewer, some clients would open a connection for each request.
+    session.mount("http://", HTTPAdapter(pool_maxsize=clients))
 
     def one(_: int) -> float:
         headers = {"Content-Type": "application/json"}

@@ -97,7 +97,7 @@ class Detector(ABC, Generic[C]):
     min_clips: ClassVar[int] = 2
     """The least number of training clips."""
     stops_early: ClassVar[bool] = False
-    """Whether the validation clips decide when learning ends."""
+    """Whether the validation clips decide when learning ends, see `settled`."""
     in_threads: ClassVar[bool] = False
     """Whether threads fit several at once, see `fits_at_once`, and score parts of a data set: where
     that takes long, leaves the interpreter to others, and changes nothing that is there for all."""
@@ -135,6 +135,14 @@ class Detector(ABC, Generic[C]):
             )
         self._fit(train, valid, context or FitContext())
         return self
+
+    def settled(self) -> C:
+        """The config with which a further fit learns for as long as this one did.
+
+        It needs no validation clips for that: those of a calibration fold are to be scored, and
+        what has a say in when learning ends scores too low.
+        """
+        return self.config
 
     def fits_at_once(self, context: FitContext) -> int:
         """How many fits threads make at the same time, of calibration folds or of a run-off."""

@@ -32,7 +32,7 @@ from asd.features.store import FeatureStore
 from asd.language import Remark, tr
 from asd.pipeline.folds import calibration_folds, unit_of
 from asd.pipeline.notes import neighbours_remark
-from asd.pipeline.out_of_fold import OutOfFold, out_of_fold
+from asd.pipeline.out_of_fold import out_of_fold
 from asd.pipeline.scorer import Scorer
 from asd.text import count, duration
 
@@ -135,18 +135,17 @@ def fit_and_calibrate(
             )
         )
     if len(recipe.branches) > 1:
-        crosses = not obstacle and recipe.threshold.calibration != "split"
-        scale = out_of_fold(recipe, pool if crosses else train, store, context)
-        if crosses:
-            return _crossed(recipe, train, valid, store, scale, context)
-        return _held_out(recipe, train, valid, store, scale, context)
-    fitted = _held_out(recipe, train, valid, store, None, context)
+        if obstacle or recipe.threshold.calibration == "split":
+            return _held_out(recipe, train, valid, store, context)
+        if any(detector_class(branch.model).stops_early for branch in recipe.branches):
+            recipe = Scorer.of_branches(recipe, train, valid, store, context).settled(recipe)
+        return _crossed(recipe, pool, store, context)
+    fitted = _held_out(recipe, train, valid, store, context)
     if obstacle or not _wants_cross(recipe, valid):
         return fitted
     expected = fitted.report.fit_seconds * (int(calibration_folds(pool.clips).max()) + 1)
     if recipe.threshold.calibration == "cross" or expected <= MAX_SECONDS:
-        folds = out_of_fold(recipe, pool, store, context)
-        return _crossed(recipe, train, valid, store, folds, context, fitted.scorer)
+        return _crossed(fitted.scorer.settled(recipe), pool, store, context)
     many, few = len(pool.recordings()), len(valid.recordings())
     return replace(fitted, remark=Remark.of(lambda: _too_long(expected, many, few)))
 
@@ -174,17 +173,15 @@ def _same() -> str:
 
 
 def _held_out(
-    recipe: Recipe,
-    train: Dataset,
-    valid: Dataset,
-    store: FeatureStore,
-    scale: OutOfFold | None,
-    context: FitContext,
+    recipe: Recipe, train: Dataset, valid: Dataset, store: FeatureStore, context: FitContext
 ) -> Calibrated:
     """Fit on the train side; calibrate on the validation side."""
     busy = time.process_time()
-    scorer = Scorer.with_scale(recipe, train, valid, store, scale, context)
-    return _scored(scorer, train, valid, store, time.process_time() - busy)
+    scorer = Scorer.of_branches(recipe, train, valid, store, context)
+    seconds = time.process_time() - busy
+    if len(recipe.branches) > 1:
+        scorer = scorer.scaled(recipe, out_of_fold(scorer.settled(recipe), train, store, context))
+    return _scored(scorer, train, valid, store, seconds)
 
 
 def _scored(
@@ -198,32 +195,22 @@ def _scored(
     return Calibrated(scorer, calibration, report, Remark.of(_same) if shared else Remark())
 
 
-def _crossed(
-    recipe: Recipe,
-    train: Dataset,
-    valid: Dataset,
-    store: FeatureStore,
-    folds: OutOfFold,
-    context: FitContext,
-    fitted: Scorer | None = None,
-) -> Calibrated:
+def _crossed(recipe: Recipe, pool: Dataset, store: FeatureStore, context: FitContext) -> Calibrated:
     """Calibrate on all normal clips; serve a detector that has learned from all of them.
 
-    Networks keep the validation side for early stopping: `fitted`, where there is one already.
+    The recipe is one that `Scorer.settled` gave, if it has networks: nobody is left to tell them
+    when to stop. Their epochs were reported when that was found out.
     """
-    pool = Dataset(train.root, valid.clips + train.clips)
-    learned = train if _stops_early(recipe) else pool
     busy = time.process_time()
-    if fitted is None or learned is pool:
-        aside = valid if learned is train else Dataset(train.root, ())
-        fitted = Scorer.with_scale(recipe, learned, aside, store, folds, context)
+    own = context.quiet().below("all")
+    scorer = Scorer.of_branches(recipe, pool, pool.take(()), store, own)
     seconds = time.process_time() - busy
-    scores = fitted.fusion(folds.scores)
+    folds = out_of_fold(recipe, pool, store, context)
+    scorer = scorer.scaled(recipe, folds)
+    scores = scorer.fusion(folds.scores)
     calibration = calibration_of(pool, scores)
-    report = FitReport(
-        pool.clips, scores, len(learned.clips), folds.n_folds, seconds, folds.seconds
-    )
-    return Calibrated(fitted, calibration, report, neighbours_remark(pool.clips, scores))
+    report = FitReport(pool.clips, scores, len(pool.clips), folds.n_folds, seconds, folds.seconds)
+    return Calibrated(scorer, calibration, report, neighbours_remark(pool.clips, scores))
 
 
 def calibration_of(clips: Dataset, scores: Scores) -> Calibration:
@@ -258,7 +245,3 @@ def _wants_cross(recipe: Recipe, valid: Dataset) -> bool:
     units = len({unit_of(clip) for clip in valid.clips})
     alarms = config.false_alarm_rate * (units + 1)
     return config.method == "conformal" and alarms < ENOUGH_ALARMS - 1e-9
-
-
-def _stops_early(recipe: Recipe) -> bool:
-    return any(detector_class(branch.model).stops_early for branch in recipe.branches)

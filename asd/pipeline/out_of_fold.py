@@ -47,7 +47,7 @@ def out_of_fold(
     Parameters
     ----------
     recipe : Recipe
-        A resolved recipe.
+        A resolved recipe, as `Scorer.settled` gives it: nothing tells networks when to stop.
     clips : Dataset
         Normal clips.
     store : FeatureStore
@@ -98,25 +98,12 @@ def _fold_scores(
     """Places of the clips of each fold, and their scores by a detector fitted without them."""
 
     def scored(fold: int) -> tuple[Indices, Scores]:
-        detector = make()
-        aside = _aside(fold_of, fold, detector)
-        inside = np.setdiff1d(np.flatnonzero(fold_of != fold), aside)
-        detector.fit(whole.take(inside), whole.take(aside), own)
-        held_out = np.flatnonzero(fold_of == fold)
+        inside, held_out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        detector = make().fit(whole.take(inside), nobody, own)
         return held_out, detector.score(whole.take(held_out))
 
+    nobody = whole.take(fold_of[:0])
     n_folds = int(fold_of.max()) + 1
     at_once = min(n_folds, make().fits_at_once(context))
     own = context.one_of(at_once)
     return in_threads(scored, range(n_folds), at_once)
-
-
-def _aside(fold_of: Indices, fold: int, detector: Detector[Any]) -> Indices:
-    """Places of the clips that early stopping goes by: of the next fold, not of the one scored.
-
-    What decides when learning ends has been seen, and would score too low. There are none for
-    detectors that do not stop early, and where the other folds are too few to learn from.
-    """
-    aside = np.flatnonzero(fold_of == (fold + 1) % (int(fold_of.max()) + 1))
-    left = np.count_nonzero(fold_of != fold) - len(aside)
-    return aside if detector.stops_early and left >= detector.min_clips else aside[:0]

@@ -74,22 +74,22 @@ class Scorer:
         NotEnoughClipsError
             A detector needs more clips.
         """
-        scale = None
-        if len(recipe.branches) > 1:
-            scale = out_of_fold(recipe, train, store, context, SCALE_FOLDS)
-        return cls.with_scale(recipe, train, valid, store, scale, context)
+        scorer = cls.of_branches(recipe, train, valid, store, context)
+        if len(recipe.branches) == 1:
+            return scorer
+        settled = scorer.settled(recipe)
+        return scorer.scaled(recipe, out_of_fold(settled, train, store, context, SCALE_FOLDS))
 
     @classmethod
-    def with_scale(
+    def of_branches(
         cls,
         recipe: Recipe,
         train: Dataset,
         valid: Dataset,
         store: FeatureStore,
-        scale: OutOfFold | None,
         context: FitContext | None = None,
     ) -> Self:
-        """As `fit`, with out-of-fold scores that are there already; None for one branch."""
+        """As `fit`; branches have no common scale before `scaled` has given them one."""
         context = context or FitContext()
         front_ends, tilts = listeners(recipe, train, store)
         inside, aside = (
@@ -99,9 +99,9 @@ class Scorer:
         for branch, learned, kept in zip(recipe.branches, inside, aside, strict=True):
             own = context.below(branch.label if len(recipe.branches) > 1 else "")
             fitted.append(make_detector(branch, recipe.seed).fit(learned, kept, own))
-        rows = np.zeros((len(fitted), 1)) if scale is None else scale.scores
         spectra = equalisers(front_ends, train, store)
-        return cls.of(recipe, fitted, Fusion.fit(recipe, rows), tilts, spectra)
+        no_scale = Fusion.fit(recipe, np.zeros((len(fitted), 1)))
+        return cls.of(recipe, fitted, no_scale, tilts, spectra)
 
     @classmethod
     def of(
@@ -130,6 +130,18 @@ class Scorer:
         front_ends = tuple(make_front_end(branch) for branch in recipe.branches)
         all_tilts = tuple(tilts) or (None,) * len(fitted)
         return cls(front_ends, tuple(fitted), fusion, all_tilts, equalisers or {})
+
+    def scaled(self, recipe: Recipe, folds: OutOfFold) -> Self:
+        """The same, with branches on the scale that out-of-fold scores of the recipe tell."""
+        return replace(self, fusion=Fusion.fit(recipe, folds.scores))
+
+    def settled(self, recipe: Recipe) -> Recipe:
+        """The recipe whose networks learn for as long as the fitted ones did."""
+        branches = tuple(
+            branch.model_copy(update={"detector": fitted.settled().model_dump(mode="json")})
+            for branch, fitted in zip(recipe.branches, self.detectors, strict=True)
+        )
+        return recipe.model_copy(update={"branches": branches})
 
     @property
     def sample_rate(self) -> int:

@@ -10,6 +10,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from asd.config.recipe import Recipe
 from asd.config.search import Value
 from asd.evaluation.metric_table import METRICS
 from asd.search.space import Space, Values
@@ -20,6 +21,8 @@ LOWER_IS_BETTER = frozenset(
     | {name for name, metric in METRICS.items() if metric.better == "lower"}
 )
 """Metrics of which less is better."""
+SETTLED = "settled"
+"""Attribute of a trial: `Trial.settled`, as plain values."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Attempt:
     tracked: TrackedRun
     report: Callable[[int, float], None]
     """Tell the loss of an epoch; ends the trial where it is not worth going on."""
+    settle: Callable[[Recipe], None]
+    """Tell as what the recipe is to be fitted again, see `Scorer.settled`."""
 
 
 Objective = Callable[[Attempt], Sequence[float]]
@@ -96,6 +101,8 @@ class Trial:
     values: Mapping[str, Value]
     results: tuple[float, ...]
     """Empty where it was not completed."""
+    settled: Recipe | None = None
+    """As what its recipe is to be fitted again; not of studies of earlier releases."""
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> "Trial":
@@ -103,7 +110,9 @@ class Trial:
         number = int(trial.user_attrs.get("number", trial.number))
         complete = trial.state == TrialState.COMPLETE
         results = tuple(trial.values or ()) if complete else ()
-        return cls(number, trial.state.name.lower(), trial.params, results)
+        told = trial.user_attrs.get(SETTLED)
+        settled = None if told is None else Recipe.parse(told)
+        return cls(number, trial.state.name.lower(), trial.params, results, settled)
 
 
 _SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {

@@ -22,6 +22,7 @@ from asd.parallel import in_threads
 from asd.pipeline.branches import make_detector
 from asd.pipeline.folds import calibration_folds, splits
 from asd.pipeline.out_of_fold import unheard
+from asd.pipeline.scorer import Scorer
 from asd.progress import ProgressBar
 from asd.search.pseudo_anomalies import pseudo_anomalies
 from asd.search.validation import PSEUDO_ANOMALIES, Validation
@@ -116,7 +117,8 @@ def run_off(
     Parameters
     ----------
     candidates : mapping
-        By label; `incumbent` is one of the labels.
+        By label; `incumbent` is one of the labels. As `Scorer.settled` gives them: what is held
+        out is there to judge, and tells no network when to stop.
     incumbent : str
         Label of the candidate that the others have to beat.
     validation : Validation
@@ -198,7 +200,7 @@ class _Fits:
     def _judge(
         self, recipe: Recipe, side: Validation, store: FeatureStore, context: FitContext
     ) -> float:
-        scorer, _ = side.fit(recipe, store, context)
+        scorer = Scorer.fit(recipe, side.train, side.train.take(()), store, context)
         return side.judge(scorer, recipe.threshold, store, self.max_fpr)[self.metric]
 
 

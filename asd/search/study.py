@@ -15,11 +15,12 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from asd.config.recipe import Recipe
 from asd.errors import AsdError, TrackingError
 from asd.language import tr
 from asd.search.founding import check_identity, found, open_study
 from asd.search.heartbeat import Heartbeat
-from asd.search.plan import LOWER_IS_BETTER, Attempt, Objective, Plan, Trial
+from asd.search.plan import LOWER_IS_BETTER, SETTLED, Attempt, Objective, Plan, Trial
 from asd.search.queue import RUN, Queue
 from asd.search.storage import open_storage
 from asd.tracking.trials import (
@@ -287,11 +288,14 @@ class Study:
             if trial.should_prune():
                 raise PrunedError
 
+        def settle(recipe: Recipe) -> None:
+            trial.set_user_attr(SETTLED, recipe.model_dump(mode="json"))
+
         tags = {TRIAL_TAG: str(number), _NAME_TAG: f"trial {number}", **self.tags}
         parent = str(self._attribute("parent"))
         with trial_run(parent, tags, trial.user_attrs.get(RUN)) as tracked:
             trial.set_user_attr(RUN, tracked.run_id)
-            return objective(Attempt(number, values, tracked, report))
+            return objective(Attempt(number, values, tracked, report, settle))
 
     @property
     def _id(self) -> str:

@@ -65,6 +65,7 @@ class Sweep:
         store = FeatureStore(self.root).remembering()
         try:
             scorer, seconds = self.validation.fit(recipe, store, FitContext(on_epoch))
+            attempt.settle(scorer.settled(recipe))
             threshold, max_fpr = recipe.threshold, self.config.max_fpr
             figures = seconds | self.validation.judge(scorer, threshold, store, max_fpr)
         finally:

@@ -81,10 +81,12 @@ def find_winner(
         No trial was completed.
     """
     ranked: dict[str, Recipe] = {}
+    settled: dict[str, Recipe] = {}
     for trial in study.ranked():
         recipe = candidates.recipe(trial.values)
         if recipe not in ranked.values():
-            ranked[f"trial {trial.number} {recipe.label}"] = recipe
+            label = f"trial {trial.number} {recipe.label}"
+            ranked[label], settled[label] = recipe, trial.settled or recipe
     best = Winner(*next(iter(ranked.items())))
     if validation.kind == "valid" or config.metric not in (("auc",), ("pauc",)):
         return best
@@ -97,5 +99,6 @@ def find_winner(
     contenders = {incumbent: ranked[incumbent]} | dict(list(ranked.items())[:FINALISTS])
     if len(contenders) == 1:
         return best
-    runoff = run_off(contenders, incumbent, validation, config.metric[0], config.max_fpr, root)
+    fitted = {label: settled.get(label, recipe) for label, recipe in contenders.items()}
+    runoff = run_off(fitted, incumbent, validation, config.metric[0], config.max_fpr, root)
     return Winner(runoff.winner, contenders[runoff.winner], runoff) if runoff else best

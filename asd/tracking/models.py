@@ -162,6 +162,15 @@ def resolve(model_uri: str) -> ModelRef:
     return _reference(model)
 
 
+def known(model_uri: str) -> bool:
+    """Whether this store has a model that was logged to its end."""
+    try:
+        resolve(model_uri)
+    except TrackingError:
+        return False
+    return True
+
+
 def load(model: ModelRef) -> Pipeline:
     """Load the pipeline of a logged model.
 

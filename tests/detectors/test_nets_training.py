@@ -71,6 +71,15 @@ def test_keeps_the_best_epoch_not_the_last() -> None:
     assert detector.score(ClipSet(valid)).mean() == pytest.approx(min(losses), rel=1e-5)
 
 
+def test_settled_it_learns_the_same_without_the_validation_clips() -> None:
+    train, valid = ClipSet(make_clips(9, 0)), ClipSet(make_clips(3, 1))
+    detector = build(learning_rate=0.03, epochs=40, patience=3).fit(train, valid)
+    losses = [metrics["valid_loss"] for metrics in detector.history_]
+    again = Cnn(detector.settled(), seed=3).fit(train, ClipSet([]))
+    assert len(again.history_) == int(np.argmin(losses)) + 1 < len(losses) < 40
+    assert_same_weights(again, detector)
+
+
 def test_without_validation_clips_the_training_loss_decides() -> None:
     detector = build(epochs=2)
     detector.fit(ClipSet(make_clips(5, 0)), ClipSet([]))

@@ -56,13 +56,6 @@ class Memory(Detector[DetectorConfig]):
         raise NotImplementedError
 
 
-class Early(Memory):
-    """The same, as if the validation side decided when learning ends."""
-
-    name = "early"
-    stops_early = True
-
-
 class Point(FrontEnd[FrontEndConfig]):
     """A front end that is never called: `Values` knows what it would give."""
 
@@ -93,7 +86,7 @@ class Values:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the detectors and the front end above known by their names."""
-    kinds: dict[str, type[Detector[Any]]] = {"memory": Memory, "early": Early}
+    kinds: dict[str, type[Detector[Any]]] = {"memory": Memory}
     monkeypatch.setattr(detectors, "detector_class", kinds.__getitem__)
     monkeypatch.setattr(calibrating, "detector_class", kinds.__getitem__)
     for module in (scorer, hearing):
@@ -257,14 +250,6 @@ def test_the_served_detector_learns_from_all_clips_in_the_end() -> None:
     split = calibrated(data, values, ThresholdConfig(calibration="split"))
     assert len(memory_of(split).known_) == split.report.n_trained_on == 40
     assert {clip.split for clip in split.report.clips} == {"valid"}
-
-
-def test_a_detector_that_stops_early_keeps_the_validation_side_for_that() -> None:
-    data = dataset(8, 2)
-    values = values_of(data, draw(np.random.default_rng(0), 10, CLIPS_EACH))
-    crossed = calibrated(data, values, ThresholdConfig(calibration="cross"), "early")
-    assert len(memory_of(crossed).known_) == crossed.report.n_trained_on == 40
-    assert len(crossed.report.clips) == 50
 
 
 def test_folds_spread_every_machine() -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from asd.config import ThresholdConfig
 from asd.config.recipe import Branch, Recipe
 from asd.data.manifest import Dataset
 from asd.detectors.base import FitContext
@@ -15,6 +15,7 @@ from asd.detectors.knn import Knn
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
 from asd.pipeline.branches import resolved
+from asd.pipeline.calibration import fit_and_calibrate
 from asd.pipeline.out_of_fold import out_of_fold
 from tests.pipeline.conftest import RATE
 
@@ -60,29 +61,48 @@ def test_folds_in_threads_score_as_one_after_the_other(
     assert_array_equal(together, alone)
 
 
-def test_what_is_scored_has_no_say_in_when_a_network_stops(
-    plant: Plant, store: FeatureStore, seen: Seen
+@pytest.mark.parametrize("branch", [KNN, CNN], ids=lambda branch: str(branch.model))
+def test_what_is_scored_has_no_say_in_what_is_learned_or_for_how_long(
+    branch: Branch, plant: Plant, store: FeatureStore, seen: Seen
 ) -> None:
     pool = plant(9, 0)
-    found = out_of_fold(one(CNN), pool, store, FitContext(jobs=1))
-    names = pool.recordings()
+    found = out_of_fold(one(branch), pool, store, FitContext(jobs=1))
     assert found.n_folds == len(seen) == 9
-    scored = [names - learned - stopped_by for learned, stopped_by in seen]
-    assert sorted(min(rest) for rest in scored) == sorted(names)
-    for (learned, stopped_by), rest in zip(seen, scored, strict=True):
-        assert (len(rest), len(stopped_by), len(learned)) == (1, 1, 7)
+    scored = [pool.recordings() - learned for learned, _ in seen]
+    assert sorted(min(rest) for rest in scored) == sorted(pool.recordings())
+    assert [(len(rest), len(aside)) for rest, (_, aside) in zip(scored, seen, strict=True)] == [
+        (1, 0)
+    ] * 9
 
 
-def test_other_detectors_learn_from_all_other_folds(
-    plant: Plant, store: FeatureStore, seen: Seen
+@pytest.mark.parametrize("calibration", ["cross", "split"])
+@pytest.mark.parametrize("branches", [(CNN,), (CNN, KNN)], ids=["alone", "beside knn"])
+def test_the_first_fit_of_a_network_tells_all_further_ones_how_long_to_learn(
+    branches: tuple[Branch, ...],
+    calibration: str,
+    plant: Plant,
+    store: FeatureStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out_of_fold(one(KNN), plant(9, 0), store, FitContext(jobs=1))
-    assert [(len(learned), len(aside)) for learned, aside in seen] == [(8, 0)] * 9
+    epochs: list[tuple[int, int]] = []
+    best: list[int] = []
+    plain = Cnn._fit
 
+    def fit(detector: Cnn, train: ClipSet, valid: ClipSet, context: FitContext) -> None:
+        plain(detector, train, valid, context)
+        epochs.append((len(valid), len(detector.history_)))
+        best.append(detector.settled().epochs)
 
-def test_of_two_folds_a_network_learns_from_one_whole(
-    plant: Plant, store: FeatureStore, seen: Seen
-) -> None:
-    found = out_of_fold(one(CNN), plant(9, 0), store, FitContext(jobs=1), most=2)
-    assert np.isfinite(found.scores).all()
-    assert [len(aside) for _, aside in seen] == [0, 0]
+    monkeypatch.setattr(Cnn, "_fit", fit)
+    patient = CNN.model_copy(update={"detector": {**CNN.detector, "epochs": 30, "patience": 2}})
+    mine = Recipe(
+        label="mine",
+        branches=tuple(patient if branch is CNN else branch for branch in branches),
+        threshold=ThresholdConfig.parse({"calibration": calibration}),
+        seed=3,
+    )
+    train, valid = plant(4, 0), plant(2, 4)
+    fit_and_calibrate(resolved(mine, RATE), train, valid, store, FitContext(jobs=1))
+    assert epochs[0][0] == len(valid.clips)
+    folds = 6 + 1 if calibration == "cross" else 4 if len(branches) > 1 else 0
+    assert epochs[1:] == [(0, best[0])] * folds

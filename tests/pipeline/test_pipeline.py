@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from asd.config.recipe import Branch, Recipe
 from asd.config.threshold import ThresholdConfig
 from asd.data.manifest import Dataset
 from asd.data.sound import Sound, save_sound
+from asd.detectors.base import FitContext
+from asd.detectors.cnn import Cnn
 from asd.errors import ConfigError, DetectorError, NotEnoughClipsError
 from asd.features.clipset import ClipSet
 from asd.features.store import FeatureStore
@@ -221,14 +223,22 @@ def test_out_of_fold_scores_serve_fusion_and_calibration_alike(several: Fitted) 
     assert_array_equal(pipeline.decision.calibration.scores, report.scores)
 
 
-def test_a_network_keeps_the_validation_side_for_early_stopping(
+def test_the_validation_side_tells_a_network_when_to_stop_before_it_learns_from_all(
     plant: Plant, store: FeatureStore
 ) -> None:
     train, valid = plant(5, 0), plant(3, 100, "valid")
-    pipeline, report = Pipeline.fit(recipe(CNN, calibration="cross"), train, valid, store)
-    assert report.n_trained_on == len(train.clips)
+    told: list[Mapping[str, float]] = []
+    context = FitContext(on_epoch=lambda _, metrics: told.append(metrics))
+    mine = recipe(CNN, calibration="cross")
+    pipeline, report = Pipeline.fit(mine, train, valid, store, context)
+    assert report.n_trained_on == len(train.clips + valid.clips)
     assert report.n_recordings == 8
-    assert "valid_loss" in pipeline.scorer.detectors[0].history_[0]  # type: ignore[attr-defined]
+    losses = [metrics["valid_loss"] for metrics in told]
+    [detector] = pipeline.scorer.detectors
+    assert isinstance(detector, Cnn)
+    assert len(detector.history_) == losses.index(min(losses)) + 1
+    said = [found.branches[0].detector["epochs"] for found in (pipeline.recipe, mine)]
+    assert said[0] == said[1], "the recipe stays what the user asked for"
 
 
 def test_split_calibration_is_by_the_validation_side_alone(

@@ -11,6 +11,7 @@ from asd.detectors.base import FitContext
 from asd.detectors.nets.workers import device
 from asd.errors import NotEnoughClipsError
 from asd.features.store import FeatureStore
+from asd.pipeline.scorer import Scorer
 from asd.search import runoff as module
 from asd.search.runoff import Runoff, run_off
 from asd.search.validation import Validation
@@ -100,6 +101,25 @@ def test_who_gains_nothing_is_judged_no_further(
     runoff = run_off(candidates, "knn", sides, "auc", 0.1, tmp_path)
     assert judged.asked == asked.split()
     assert (runoff and runoff.winner) == winner
+
+
+def test_what_is_held_out_tells_no_network_when_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def fit(recipe: Recipe, train: Dataset, valid: Dataset, *_: object) -> Scorer:
+        seen.append((len(train.clips), len(valid.clips)))
+        raise NotEnoughClipsError(recipe.label)
+
+    monkeypatch.setattr(Scorer, "fit", fit)
+    monkeypatch.setattr(module, "pseudo_anomalies", lambda held, *_: held)
+    train = Dataset(tmp_path, tuple(clip(f"{n}.wav", "train") for n in range(8)))
+    valid = Dataset(tmp_path, (clip("8.wav", "valid"),))
+    candidates = {name: Recipe(label=name, branches=(Branch(model="cnn"),)) for name in "ab"}
+    sides = Validation(train, valid, valid, "proxy")
+    assert run_off(candidates, "a", sides, "auc", 0.1, tmp_path) is None
+    assert seen == [(7, 0)] * 2
 
 
 def test_candidates_are_fitted_side_by_side_each_with_its_share_of_the_threads(

@@ -11,6 +11,7 @@ import torch
 from asd.config.steps import EvaluateConfig, ImportConfig, TrainConfig
 from asd.detectors.cnn import Cnn, ConvAutoencoder
 from asd.detectors.lstm import LstmAutoencoder
+from asd.detectors.nets import checkpoint
 from asd.errors import DetectorError
 from asd.pipeline.pipeline import Pipeline
 from asd.steps import evaluate, import_checkpoint, train
@@ -58,6 +59,33 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
     resumed = weights(config)
     assert epochs == [1, 2, 3, 4], "the curve is whole"
     assert not list(train.CHECKPOINTS.iterdir())
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key])
+
+
+def test_a_training_that_was_killed_while_it_learned_from_all_goes_on_there(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"model": "cnn", "data": data, "detector": {"epochs": 4, "batch_size": 8}}
+    config = TrainConfig.parse(settings)
+    whole = weights(config)
+    write = checkpoint.write
+    written: list[str] = []
+
+    def counted(folder: Path, *state: Any) -> None:
+        if written.count("all") == 2:
+            raise SystemExit
+        write(folder, *state)
+        written.append(folder.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write", counted)
+        with pytest.raises(SystemExit):
+            train.run(config)
+        assert len(written) == 4 + 2
+        written.clear()
+        resumed = weights(config)
+    assert written == ["all"] * 2, "nothing is done again"
     for key, value in whole.items():
         assert torch.equal(value, resumed[key])
 

@@ -24,6 +24,7 @@ from asd.search.study import Study
 from asd.search.study_plots import study_figures
 from asd.search.sweep import Sweep
 from asd.steps import sweep, train
+from asd.tracking import models
 from asd.tracking import trials as tracked_trials
 from asd.tracking.models import ModelRef
 from asd.tracking.tracked import TrackedRun
@@ -50,6 +51,7 @@ def without_winner(monkeypatch: pytest.MonkeyPatch) -> None:
         return study.best()
 
     monkeypatch.setattr(sweep, "_conclude", conclude)
+    monkeypatch.setattr(sweep, "known", lambda uri: uri == "models:/none")
 
 
 def swept(data: str, **more: Any) -> Any:
@@ -240,6 +242,29 @@ def test_the_same_command_again_says_that_it_is_over(data: str, runs: Runs) -> N
     more = swept(data, trials=6)
     assert more is not None
     assert len(trial_runs(runs())) == 6
+
+
+@pytest.mark.usefixtures("without_winner")
+def test_a_trial_tells_for_how_long_its_network_is_to_learn(data: str, runs: Runs) -> None:
+    given = {"epochs": 4, "channels": 2, "patience": 1, "learning_rate": 1.0}
+    best = swept(data, model="cnn", detector=given, trials=1)
+    [trial] = trial_runs(runs())
+    history = mlflow.MlflowClient().get_metric_history(trial.info.run_id, "valid_loss")
+    losses = [point.value for point in sorted(history, key=lambda point: point.step)]
+    [branch] = best.settled.branches
+    assert branch.detector["epochs"] == losses.index(min(losses)) + 1
+    assert branch.detector["patience"] == 0
+
+
+@pytest.mark.usefixtures("without_winner")
+def test_a_winner_that_this_store_does_not_have_is_trained_again(
+    data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept(data)
+    monkeypatch.setattr(sweep, "known", models.known)
+    assert swept(data) is not None
+    assert "is not in this store" in caplog.text
+    assert len(trial_runs(runs())) == 4, "what the trials found is used again"
 
 
 @pytest.mark.usefixtures("without_winner")

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 from asd.arrays import Scores, Spectrogram
 from asd.detectors.base import Detector, FitContext
 from asd.detectors.nets.errors import row_errors
-from asd.detectors.nets.training import Task, TrainingConfig, train_network
+from asd.detectors.nets.training import Task, TrainingConfig, best_epoch, train_network
 from asd.detectors.nets.workers import Workers, device
 from asd.features.clipset import ClipSet
 from asd.threads import one_thread
@@ -67,6 +67,10 @@ class TorchAutoencoder(Detector[T]):
         task = Task(f"model={self.name}", self.network_, self._losses, train, valid)
         self.history_ = train_network(task, self.config, self.seed, context)
         self.network_.eval()
+
+    def settled(self) -> T:
+        """With as many epochs as the best one came after."""
+        return self.config.model_copy(update={"epochs": best_epoch(self.history_), "patience": 0})
 
     def fits_at_once(self, context: FitContext) -> int:
         """One a thread of the processor: fits share it better than the clips of a batch do."""

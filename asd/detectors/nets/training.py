@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -188,6 +188,12 @@ def train_network(
             context.on_epoch(progress.epoch, metrics)
     task.network.load_state_dict(progress.best)
     return progress.history
+
+
+def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
+    """Number, from 1, of the first epoch with the lowest loss that epochs are compared by."""
+    losses = [_judged(metrics) for metrics in history]
+    return losses.index(min(losses)) + 1
 
 
 @dataclass(frozen=True)
