@@ -4,8 +4,10 @@ They are processes of this machine, by joblib; within `asd.cluster.connected` th
 the workers of a cluster.
 """
 
+import gc
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -119,11 +121,25 @@ def _in_order(parts: Iterable[tuple[int, list[R]]], bar: ProgressBar) -> list[R]
 def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
     """Call in the caller's folder: worker processes outlive a change of it."""
     # Threads are not this process's to end.
-    if multiprocessing.current_process().name.startswith("LokyProcess"):
+    own = multiprocessing.current_process().name.startswith("LokyProcess")
+    if own:
         _end_with(caller)
     # A process is one of as many as there are to be: none below it.
     with chdir(folder), joblib.parallel_config(backend="sequential"):
-        return function(item)
+        result = function(item)
+    if own:
+        _keep(len(sys.modules))
+    return result
+
+
+@cache
+def _keep(n_modules: int) -> None:  # noqa: ARG001 - called again where there are more of them
+    """Spare the garbage collector what libraries hold, which stays as long as the process.
+
+    joblib collects once a second in each worker, and with torch and MLflow loaded that takes a
+    seventh of it.
+    """
+    gc.freeze()
 
 
 @cache

@@ -1,5 +1,6 @@
 """The parallel map keeps the order, and bad recordings are told all at once."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -21,6 +22,10 @@ def square(number: int) -> int:
 
 def process_of(_: int) -> int:
     return os.getpid()
+
+
+def spared_the_collector(_: int) -> int:
+    return gc.get_freeze_count()
 
 
 def fail_at_three(number: int) -> int:
@@ -210,3 +215,10 @@ def test_workers_end_with_the_process_that_they_work_for() -> None:
         parent.kill()
         # The workers hold the pipe, too: its end is theirs.
         assert parent.stdout.read() == b""
+
+
+def test_what_a_worker_has_loaded_is_looked_through_for_garbage_once() -> None:
+    before = gc.get_freeze_count()
+    found = parallel_map(spared_the_collector, range(9), "looking", jobs=2)
+    assert max(found) > 0, "some worker has done a second item"
+    assert gc.get_freeze_count() == before, "this process is not ours to change"
