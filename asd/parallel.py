@@ -136,8 +136,8 @@ def _call(caller: int, folder: Path, function: Callable[[T], R], item: T) -> R:
 def _keep(n_modules: int) -> None:  # noqa: ARG001 - called again where there are more of them
     """Spare the garbage collector what libraries hold, which stays as long as the process.
 
-    joblib collects once a second in each worker, and with torch and MLflow loaded that takes a
-    seventh of it.
+    Where psutil is not there, joblib collects once a second in each worker: with torch and MLflow
+    loaded that takes a seventh of it.
     """
     gc.freeze()
 
