@@ -23,6 +23,7 @@ from asd.search.heartbeat import Heartbeat
 from asd.search.plan import LOWER_IS_BETTER, SETTLED, Attempt, Objective, Plan, Trial
 from asd.search.queue import RUN, Queue
 from asd.search.storage import open_storage
+from asd.tracking.models import known
 from asd.tracking.trials import (
     STUDY_ID_TAG,
     STUDY_TAG,
@@ -192,10 +193,19 @@ class Study:
 
     @property
     def outcome(self) -> Mapping[str, Any] | None:
-        """What `conclude` has kept, where there has been no further trial since."""
+        """What `conclude` has kept, where there has been no further trial since.
+
+        None as well where this MLflow store does not have its model: it may have been removed.
+        """
         kept = self._attribute("outcome")
-        same = kept is not None and kept["trials"] == len(self.trials())
-        return kept["found"] if same else None
+        if kept is None or kept["trials"] != len(self.trials()):
+            return None
+        if not known(kept["found"]["model"]):
+            logger.warning(
+                tr("the model of this study is not in this store; its winner is trained again")
+            )
+            return None
+        return dict(kept["found"])
 
     def conclude(self, result: Mapping[str, Any]) -> None:
         """Keep what came out, for whoever gives the same command again."""

@@ -1,10 +1,8 @@
 """Search for the best recipe on the validation side, train it and test it once."""
 
-import logging
 import math
 import os
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from asd.config.steps import EvaluateConfig, SweepConfig
@@ -24,13 +22,10 @@ from asd.search.workers import run_trials
 from asd.steps import evaluate, train
 from asd.steps.evaluate import Evaluated
 from asd.tracking.commands import step_command
-from asd.tracking.models import known
 from asd.tracking.notes import write_answer
 from asd.tracking.runs import step_run
 from asd.tracking.store import cache_root
 from asd.tracking.tracked import TrackedRun, data_params
-
-logger = logging.getLogger(__name__)
 
 _SHOWN = ("auc", "auc_low", "auc_high", "pauc", "f1", "false_alarm_rate")
 
@@ -59,13 +54,9 @@ def run(config: SweepConfig) -> Evaluated | None:
         tracked.log_params(data_params(dataset))
         tracked.log_input(sweep.validation.train, "training")
         tracked.log_input(sweep.validation.normal, "validation")
-        if study.done() and (outcome := study.outcome):
-            if known(outcome["model"]):
-                _report_over(outcome, tracked)
-                return None
-            logger.warning(
-                tr("the model of this study is not in this store; its winner is trained again")
-            )
+        if study.done() and study.outcome:
+            _report_over(study, tracked)
+            return None
         deadline = time.monotonic() + (config.timeout_s or math.inf)
         with study.joined():
             run_trials(sweep, study, tracked, deadline)
@@ -114,7 +105,8 @@ def _log_runoff(runoff: Runoff, metric: str, tracked: TrackedRun) -> None:
     )
 
 
-def _report_over(outcome: Mapping[str, Any], tracked: TrackedRun) -> None:
+def _report_over(study: Study, tracked: TrackedRun) -> None:
+    outcome: Any = study.outcome
     tracked.set_tags({"asd.model_uri": outcome["model"]})
     over = tr(
         "this study is over; its model is {model}. Give more trials to go on with it, or another "

@@ -19,6 +19,7 @@ from asd.data.manifest import Dataset
 from asd.errors import AsdError
 from asd.search import plan
 from asd.search import pseudo_anomalies as proxy
+from asd.search import study as study_module
 from asd.search.plan import Attempt, Trial
 from asd.search.study import Study
 from asd.search.study_plots import study_figures
@@ -51,7 +52,7 @@ def without_winner(monkeypatch: pytest.MonkeyPatch) -> None:
         return study.best()
 
     monkeypatch.setattr(sweep, "_conclude", conclude)
-    monkeypatch.setattr(sweep, "known", lambda uri: uri == "models:/none")
+    monkeypatch.setattr(study_module, "known", lambda uri: uri == "models:/none")
 
 
 def swept(data: str, **more: Any) -> Any:
@@ -261,7 +262,7 @@ def test_a_winner_that_this_store_does_not_have_is_trained_again(
     data: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     swept(data)
-    monkeypatch.setattr(sweep, "known", models.known)
+    monkeypatch.setattr(study_module, "known", models.known)
     assert swept(data) is not None
     assert "is not in this store" in caplog.text
     assert len(trial_runs(runs())) == 4, "what the trials found is used again"

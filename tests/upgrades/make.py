@@ -48,7 +48,9 @@ def main() -> None:
 def restore(archive: Path, root: Path) -> None:
     """Put a release's files, and the database of its store, into a folder."""
     with tarfile.open(archive) as file:
-        file.extractall(root, filter="data")
+        # As an argument of `extractall` Python 3.11 knows it from 3.11.4 on only.
+        file.extraction_filter = getattr(tarfile, "data_filter", None)
+        file.extractall(root)
     text = (root / STORE).read_text(encoding="utf-8").replace(ROOT, str(root))
     with closing(sqlite3.connect(root / "mlflow.db")) as connection:
         connection.executescript(text)
