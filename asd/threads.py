@@ -2,16 +2,19 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import scipy.linalg  # noqa: F401 - SciPy's linear algebra is limited once it is loaded
 from threadpoolctl import (
     OpenBLASController,
     ThreadpoolController,
 )
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -61,6 +64,7 @@ class _Limits:
         self._lock = threading.Lock()
         self._open = 0
         self._usual = 0
+        self._known = 0
         self._blas: Any = None
 
     def enter(self) -> int:
@@ -68,7 +72,7 @@ class _Limits:
         with self._lock:
             before = _torch_threads()
             if not self._open:
-                self._usual = 0
+                self._usual = self._of_threads_to_come(before)
                 self._blas = _take_over().limit(limits=1)
             self._usual = self._usual or before
             self._open += 1
@@ -87,11 +91,19 @@ class _Limits:
             # Nor may this thread keep others from setting the number from now on.
             OpenBLASController.clear_controlling_thread()
             if before != self._usual:
-                # This thread came to use torch while another was in a block. Threads to come
-                # get what any thread sets; a thread of its own sets it without a change here.
-                setter = threading.Thread(target=_set_torch_threads, args=(self._usual,))
-                setter.start()
-                setter.join()
+                # Threads to come get what any thread sets; a thread of its own sets it without
+                # a change here.
+                _in_a_new_thread(partial(_set_torch_threads, self._usual))
+
+    def _of_threads_to_come(self, here: int) -> int:
+        """Torch threads of a thread that has not used torch yet, while no block is open.
+
+        This thread has its own, one for ever if it first came to use torch while another was in
+        a block. A thread is started to ask only where the two may differ.
+        """
+        if here and here != self._known:
+            self._known = _in_a_new_thread(_torch_threads)
+        return here and self._known
 
 
 _LIMITS = _Limits()
@@ -106,6 +118,11 @@ def _torch_threads() -> int:
 def _set_torch_threads(count: int) -> None:
     if count:
         sys.modules["torch"].set_num_threads(count)
+
+
+def _in_a_new_thread(function: Callable[[], T]) -> T:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
 
 
 def _take_over() -> ThreadpoolController:

@@ -74,6 +74,24 @@ def test_blocks_in_other_threads_change_nothing_here(threads: Threads) -> None:
         assert (torch.get_num_threads(), of_a_new_thread(), blas()) == (3, 3, {3})
 
 
+def test_a_thread_that_came_in_between_keeps_no_other_to_one(threads: Threads) -> None:
+    """It has one torch thread for ever; what it leaves behind is what others are to get."""
+    first, second = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+
+    def open_and_close() -> None:
+        with one_thread():
+            pass
+
+    with threads(3), first, second:
+        block = one_thread()
+        first.submit(block.__enter__).result()
+        second.submit(open_and_close).result()
+        first.submit(block.__exit__, None, None, None).result()
+        for _ in range(2):
+            second.submit(open_and_close).result()
+            assert of_a_new_thread() == 3
+
+
 def test_a_spectrogram_is_the_same_on_any_number_of_threads(threads: Threads) -> None:
     rng = np.random.default_rng(0)
     clips = [0.1 * rng.standard_normal(32000).astype(np.float32) for _ in range(8)]
