@@ -1,5 +1,6 @@
 """The training loop: what is kept, when it stops, and that a kill does not change the outcome."""
 
+import platform
 import resource
 import signal
 import subprocess
@@ -228,6 +229,29 @@ def test_fits_in_threads_learn_what_they_learn_alone() -> None:
     list(in_threads(lambda one: one.fit(clips, ClipSet([]), context), others, 4))
     for other in others:
         assert_same_weights(other, alone)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of other C libraries not known")
+def test_memory_is_not_given_back_between_epochs() -> None:
+    """A page that is given anew each time costs about as much as what is computed on it."""
+    program = """
+import resource
+import numpy as np
+from asd.detectors.base import FitContext
+from asd.detectors.cnn import Cnn, CnnConfig
+from asd.features.clipset import ClipSet
+
+pages = []
+def on_epoch(*_):
+    pages.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+
+clips = np.random.default_rng(0).random((13, 128, 313), dtype=np.float32)
+nobody = ClipSet([])
+Cnn(CnnConfig(epochs=6), 0).fit(ClipSet(list(clips)), nobody, FitContext(on_epoch, jobs=1))
+print(pages[-1] - pages[-2])
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert int(done.stdout) < 500, "pages of 4 kB; nearly eight thousand if it is"
 
 
 def test_a_log_is_told_of_no_epoch_before_its_time(caplog: pytest.LogCaptureFixture) -> None:

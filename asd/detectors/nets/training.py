@@ -17,7 +17,7 @@ from asd.config.search import Search
 from asd.detectors.base import DetectorConfig, FitContext
 from asd.detectors.nets import checkpoint as _checkpoint
 from asd.detectors.nets.checkpoint import Progress
-from asd.detectors.nets.workers import Workers
+from asd.detectors.nets.workers import Workers, keep_freed_memory
 from asd.errors import DetectorError
 from asd.features.clipset import ClipSet
 from asd.language import tr
@@ -156,6 +156,7 @@ def train_network(
     DetectorError
         The loss is not a finite number, or the checkpoint is that of another training.
     """
+    keep_freed_memory()
     optimiser = torch.optim.Adam(task.network.parameters(), lr=config.learning_rate)
     progress = Progress()
     identity: dict[str, Any] = {}

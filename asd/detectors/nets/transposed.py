@@ -12,7 +12,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
     A transposed convolution is the gradient of a convolution with respect to its input. Its own
     gradients are therefore those of that convolution with input and output changed about, for
-    which oneDNN has kernels up to three times as fast as those that PyTorch picks.
+    which oneDNN has kernels up to three times as fast as those that PyTorch picks. Where it
+    computes in bfloat16, a single channel still comes out as float32.
     """
 
     def forward(self, x: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
@@ -46,6 +47,7 @@ class _Transposed(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         stride, padding, _ = ctx.sizes
+        of_bias, gradient = gradient.sum((0, 2, 3)), gradient.to(x.dtype)
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = nn.functional.conv2d(gradient, weight, None, stride, padding)
@@ -53,7 +55,7 @@ class _Transposed(torch.autograd.Function):
             x, gradient, weight, None, stride, padding, [1, 1], False, [0, 0], 1,
             [False, True, False],
         )  # fmt: skip
-        return of_x, of_weight, gradient.sum((0, 2, 3)), None
+        return of_x, of_weight, of_bias, None
 
 
 def _to_one_channel(
@@ -65,7 +67,8 @@ def _to_one_channel(
 ) -> torch.Tensor:
     """A product of matrices whose rows are laid over each other.
 
-    For a single channel oneDNN has a kernel that takes three times as long.
+    For a single channel oneDNN has a kernel that takes three times as long. Rows of bfloat16 are
+    added up as float32, in which the result is: in their own they would be rounded nine times.
     """
     n, channels, *size = x.shape
     kernel = weight.shape[2:]
@@ -77,7 +80,7 @@ def _to_one_channel(
         span + reach - 1 + extra
         for span, reach, extra in zip(spans, kernel, output_padding, strict=True)
     ]
-    larger = parts.new_zeros(n, 1, *whole)
+    larger = parts.new_zeros(n, 1, *whole, dtype=torch.promote_types(parts.dtype, torch.float32))
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             larger[:, 0, i : i + spans[0] : stride[0], j : j + spans[1] : stride[1]] += parts[i, j]
