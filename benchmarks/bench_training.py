@@ -124,7 +124,7 @@ def _epochs(model: str, data: Dataset, store: FeatureStore) -> Row:
         least += interleaved(multiply, rounds=1)
         if original:
             epoch = partial(original.epoch, load, len(files))
-            theirs.append(min(seconds(epoch) for _ in range(2)))
+            theirs.append(min(seconds(epoch) for _ in range(EPOCHS - 1)))
         ends: list[float] = []
         context = FitContext(lambda *_: ends.append(time.perf_counter()))  # noqa: B023 - at once
         Ours(model, EPOCHS).learn(data, Dataset(data.root, ()), store, context)
