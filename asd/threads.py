@@ -64,7 +64,6 @@ class _Limits:
         self._lock = threading.Lock()
         self._open = 0
         self._usual = 0
-        self._known = 0
         self._blas: Any = None
 
     def enter(self) -> int:
@@ -72,7 +71,10 @@ class _Limits:
         with self._lock:
             before = _torch_threads()
             if not self._open:
-                self._usual = self._of_threads_to_come(before)
+                if before != self._usual:
+                    # This thread's own number: one for ever if it first came to use torch while
+                    # another was in a block. What threads to come get, only such a one can tell.
+                    self._usual = before and _in_a_new_thread(_torch_threads)
                 self._blas = _take_over().limit(limits=1)
             self._usual = self._usual or before
             self._open += 1
@@ -94,16 +96,6 @@ class _Limits:
                 # Threads to come get what any thread sets; a thread of its own sets it without
                 # a change here.
                 _in_a_new_thread(partial(_set_torch_threads, self._usual))
-
-    def _of_threads_to_come(self, here: int) -> int:
-        """Torch threads of a thread that has not used torch yet, while no block is open.
-
-        This thread has its own, one for ever if it first came to use torch while another was in
-        a block. A thread is started to ask only where the two may differ.
-        """
-        if here and here != self._known:
-            self._known = _in_a_new_thread(_torch_threads)
-        return here and self._known
 
 
 _LIMITS = _Limits()

@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from asd.config.steps import EvaluateConfig, SweepConfig
@@ -54,8 +55,8 @@ def run(config: SweepConfig) -> Evaluated | None:
         tracked.log_params(data_params(dataset))
         tracked.log_input(sweep.validation.train, "training")
         tracked.log_input(sweep.validation.normal, "validation")
-        if study.done() and study.outcome:
-            _report_over(study, tracked)
+        if study.done() and (outcome := study.outcome):
+            _report_over(outcome, tracked)
             return None
         deadline = time.monotonic() + (config.timeout_s or math.inf)
         with study.joined():
@@ -105,8 +106,7 @@ def _log_runoff(runoff: Runoff, metric: str, tracked: TrackedRun) -> None:
     )
 
 
-def _report_over(study: Study, tracked: TrackedRun) -> None:
-    outcome: Any = study.outcome
+def _report_over(outcome: Mapping[str, Any], tracked: TrackedRun) -> None:
     tracked.set_tags({"asd.model_uri": outcome["model"]})
     over = tr(
         "this study is over; its model is {model}. Give more trials to go on with it, or another "
